@@ -1,0 +1,29 @@
+# Everything the product needs is set up by these targets; `make help` lists them.
+.DEFAULT_GOAL := help
+UV := $(shell command -v uv 2>/dev/null || echo .local/uv/bin/uv)
+RUN := $(UV) run --frozen --no-sync
+
+.PHONY: help setup demo test lint serve
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(UV):
+	python3.11 -m venv .local/uv && .local/uv/bin/pip install --quiet uv
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen && touch $@
+
+setup: .venv/.synced ## Environment in .venv from the committed lock (no root needed)
+
+demo: setup ## The main job end to end, then serve; ONCE=1 ends after the report
+	$(RUN) spine-fracture demo $(if $(ONCE),--once)
+
+serve: setup ## Serve the project folder on http://127.0.0.1:8000
+	$(RUN) spine-fracture serve
+
+test: setup ## Set up what the tests need and run them
+	./tests/setup-system.sh
+	$(RUN) pytest
+
+lint: setup ## Linters and the type checker
+	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy

@@ -1,0 +1,28 @@
+"""The command ``spine-fracture``."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from spine_fracture.errors import SpineFractureError
+
+cli = typer.Typer(
+    name="spine-fracture",
+    help="Active learning for vertebral fractures on spine MRI. Not for clinical use.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+# Each module of `commands` is registered here: `from spine_fracture.commands import ingest` and
+# `ingest.register(cli)`.
+
+
+def app() -> None:
+    """Entry point: an expected error is one line on stderr and exit code 2, never a traceback."""
+    try:
+        cli()
+    except SpineFractureError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
+        sys.exit(2)

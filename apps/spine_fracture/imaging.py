@@ -1,0 +1,125 @@
+"""Pictures as the models see them: typed, frozen, free of any file format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from spine_fracture.errors import InputError
+from spine_fracture.geometry import VolumeFrame
+
+Pixels = npt.NDArray[np.float32]
+
+
+class Sequence(StrEnum):
+    """The MR sequence of a series."""
+
+    T1 = "T1"
+    T2 = "T2"
+    T2_FAT_SAT = "T2_FS"  # STIR or fat-saturated T2
+    T1_CONTRAST = "T1_CE"
+    UNKNOWN = "unknown"
+
+
+class Plane(StrEnum):
+    SAGITTAL = "sagittal"
+    CORONAL = "coronal"
+    AXIAL = "axial"
+    UNKNOWN = "unknown"
+
+
+class SpacingOrigin(StrEnum):
+    """Where millimetres come from. ``UNKNOWN`` means the frame counts pixels, not millimetres."""
+
+    MEASURED = "measured"
+    ASSUMED = "assumed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What the scanner says of a series. Times in ms, angle in degrees, field in tesla."""
+
+    modality: str = "MR"
+    repetition_time: float | None = None
+    echo_time: float | None = None
+    inversion_time: float | None = None
+    flip_angle: float | None = None
+    field_strength: float | None = None
+    contrast_agent: str | None = None
+    scanning_sequence: tuple[str, ...] = ()
+    sequence_variant: tuple[str, ...] = ()
+    scan_options: tuple[str, ...] = ()
+    sequence_name: str | None = None
+    description: str | None = None
+    body_part: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """One series as a stack of parallel slices.
+
+    ``pixels`` has shape (slices, rows, columns), float32, in the scanner's own units. Slices are
+    in geometric order. Sagittal volumes are in display order: rows run head to foot and columns
+    front to back, whatever the file's orientation was, and ``frame`` says where that lies.
+    """
+
+    series_uid: str
+    pixels: Pixels
+    frame: VolumeFrame
+    sequence: Sequence
+    plane: Plane
+    spacing_origin: SpacingOrigin
+    slice_uids: tuple[str, ...] = ()
+    frame_of_reference_uid: str = ""
+    acquisition: Acquisition = field(default_factory=Acquisition)
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape != self.frame.shape:
+            raise InputError(
+                f"A volume needs pixels (slices, rows, columns) like its frame {self.frame.shape}, "
+                f"got {self.pixels.shape}."
+            )
+        if self.slice_uids and len(self.slice_uids) != len(self.pixels):
+            raise InputError(f"{len(self.slice_uids)} slice UIDs for {len(self.pixels)} slices.")
+
+
+@dataclass(frozen=True, eq=False)
+class PairedStack:
+    """T1 and T2 of a study on one grid: what the networks read.
+
+    ``pixels`` has shape (slices, 2, rows, columns), float32 scaled to [0, 1] by series percentiles; channel
+    0 is T1, channel 1 is T2 and a missing sequence is all zeros. ``reference`` is the volume whose
+    grid this is (T2 when there is one). ``residual_px`` is the T1-T2 misalignment that was
+    measured before any registration, ``registered`` whether T1 was moved to undo it, and
+    ``t1_shift_px`` the (x, y) in pixels that was added to a T1 position to find it in the grid.
+    """
+
+    pixels: Pixels
+    reference: Volume
+    other: Volume | None
+    residual_px: float | None
+    registered: bool
+    t1_shift_px: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        slices, rows, columns = self.reference.frame.shape
+        if self.pixels.shape != (slices, 2, rows, columns):
+            raise InputError(
+                f"A pair needs pixels of shape {(slices, 2, rows, columns)}, got {self.pixels.shape}."
+            )
+
+    @property
+    def has_t1(self) -> bool:
+        return Sequence.T1 in self.sequences
+
+    @property
+    def has_t2(self) -> bool:
+        return Sequence.T2 in self.sequences
+
+    @property
+    def sequences(self) -> frozenset[Sequence]:
+        return frozenset(v.sequence for v in (self.reference, self.other) if v is not None)
