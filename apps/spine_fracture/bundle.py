@@ -92,16 +92,18 @@ def read_bundle(folder: Path) -> tuple[Manifest, dict[str, torch.Tensor]]:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Temp file, fsync, rename: a reader sees the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary: Path | None = None
     try:
-        with os.fdopen(handle, "wb") as stream:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
+            temporary = Path(stream.name)
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
         raise StorageError(
             f"Could not write {path.name}: {error.strerror}. Free some space or check the folder's rights; "
             "what was there before is intact."

@@ -1,0 +1,66 @@
+"""Weights on disk: what was written comes back, and a damaged file is never served."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from spine_fracture.bundle import WEIGHTS, Manifest, read_bundle, write_atomically, write_bundle
+from spine_fracture.errors import ModelFileError, StorageError
+
+MANIFEST = Manifest(
+    name="toy",
+    task="classification",
+    family="toy",
+    architecture={"width": 1},
+    classes=("a", "b"),
+    config={},
+    seed=1,
+)
+
+
+def test_round_trip_and_version(tmp_path: Path) -> None:
+    state = {"w": torch.tensor([0.5, -2.0]), "steps": torch.tensor(3)}
+    written = write_bundle(tmp_path, state, MANIFEST)
+    manifest, loaded = read_bundle(tmp_path)
+    assert manifest == written
+    assert manifest.version == f"toy-{manifest.sha256[:12]}"
+    assert torch.equal(loaded["w"], state["w"]) and loaded["steps"].item() == 3
+
+
+@pytest.mark.parametrize("position", [0, 20, -1])
+def test_one_changed_byte_is_refused(tmp_path: Path, position: int) -> None:
+    write_bundle(tmp_path, {"w": torch.arange(50.0)}, MANIFEST)
+    data = bytearray((tmp_path / WEIGHTS).read_bytes())
+    data[position] ^= 1
+    (tmp_path / WEIGHTS).write_bytes(bytes(data))
+    with pytest.raises(ModelFileError, match="sha256"):
+        read_bundle(tmp_path)
+
+
+def test_missing_or_broken_manifest_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="missing"):
+        read_bundle(tmp_path)
+    (tmp_path / "model.json").write_text("{")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        read_bundle(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    write_atomically(target, b"old")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(StorageError, match="intact"):
+            write_atomically(target, b"new" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert target.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
