@@ -1,0 +1,1 @@
+"""What to read next: uncertainty, strategies, the queue, and a simulated reader."""
