@@ -41,7 +41,11 @@ class SpacingOrigin(StrEnum):
 
 @dataclass(frozen=True)
 class Acquisition:
-    """What the scanner says of a series. Times in ms, angle in degrees, field in tesla."""
+    """What the scanner says of a series. Times in ms, angle in degrees, field in tesla.
+
+    ``acquisition_contrast`` is DICOM's own name of the weighting (T1, T2, STIR, ...), which
+    enhanced MR objects carry.
+    """
 
     modality: str = "MR"
     repetition_time: float | None = None
@@ -54,6 +58,7 @@ class Acquisition:
     sequence_variant: tuple[str, ...] = ()
     scan_options: tuple[str, ...] = ()
     sequence_name: str | None = None
+    acquisition_contrast: str | None = None
     description: str | None = None
     body_part: str | None = None
 
