@@ -1,0 +1,144 @@
+"""From one aligned T1/T2 pair to the levels of a study: detect, fuse, name, classify, doubt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spine_fracture.active_learning.uncertainty import score_level
+from spine_fracture.classification.classifier import LevelClassifier, LevelOpinion
+from spine_fracture.detection.detector import VertebraDetector
+from spine_fracture.detection.fusion import Track, fuse_slices
+from spine_fracture.detection.naming import NamedTrack, name_tracks
+from spine_fracture.detection.orientation import check_upright
+from spine_fracture.errors import OffDomainError
+from spine_fracture.geometry import PatientBox, PixelBox
+from spine_fracture.imaging import PairedStack, Sequence, Volume
+from spine_fracture.levels import LevelReading, SliceBox, StudyReading
+
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
+#: Fewer vertebrae than this in a row are no spine that could be named.
+FEWEST_VERTEBRAE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class ReadingPipeline:
+    """The two networks and what joins them. Safe to call from several threads."""
+
+    detector: VertebraDetector
+    classifier: LevelClassifier
+
+    @classmethod
+    def load(cls, detector: Path, classifier: Path) -> ReadingPipeline:
+        """From two model folders (bundles)."""
+        return cls(VertebraDetector.load(detector), LevelClassifier.load(classifier))
+
+    @classmethod
+    def shipped(cls) -> ReadingPipeline:
+        """The models that come in the package."""
+        return cls.load(SHIPPED_WEIGHTS / "detector", SHIPPED_WEIGHTS / "classifier")
+
+    def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
+        """All levels of the study; raises :class:`OffDomainError` when none could be trusted."""
+        require_spine_mr(pair)
+        tracks = fuse_slices(self.detector.detect(pair.pixels))
+        check_upright(self.detector, pair.pixels, tracks)
+        if len(tracks) < FEWEST_VERTEBRAE:
+            raise OffDomainError(
+                f"Only {len(tracks)} vertebrae were found: this does not look like a sagittal picture of "
+                "the spine. Choose a sagittal T1 or T2 series."
+            )
+        naming = name_tracks(tracks)
+        opinions = self.classifier.classify(
+            pair.pixels, [[(c.slice_index, c.box) for c in named.track.candidates] for named in naming.levels]
+        )
+        return StudyReading(
+            study_uid=study_uid,
+            levels=tuple(
+                _level(pair, named, opinion) for named, opinion in zip(naming.levels, opinions, strict=True)
+            ),
+            numbering_sure=naming.sure,
+            notes=(*naming.notes, *_pair_notes(pair)),
+            residual_px=pair.residual_px,
+            registered=pair.registered,
+            detector_version=self.detector.version,
+            classifier_version=self.classifier.version,
+        )
+
+
+def require_spine_mr(pair: PairedStack) -> None:
+    """Refuse what the networks were never shown: neither T1 nor T2."""
+    if not (pair.has_t1 or pair.has_t2):
+        raise OffDomainError("Neither a T1 nor a T2 series: the models read sagittal T1 and T2 only.")
+
+
+def _level(pair: PairedStack, named: NamedTrack, opinion: LevelOpinion) -> LevelReading:
+    track = named.track
+    uncertainty, reasons = score_level(
+        opinion,
+        detector_abnormal=track.abnormal,
+        detection_score=track.score,
+        numbering_sure=named.sure,
+    )
+    return LevelReading(
+        name=named.level,
+        box=box_in_space(pair.reference, track),
+        slices=(*_boxes_on_grid(pair.reference, track), *_boxes_on_other(pair, track)),
+        detection_score=track.score,
+        detector_abnormal=track.abnormal,
+        numbering_sure=named.sure,
+        probabilities=opinion.probabilities,
+        uncertainty=uncertainty,
+        reasons=reasons,
+    )
+
+
+def box_in_space(volume: Volume, track: Track) -> PatientBox:
+    """The median of the slice boxes over the slices the vertebra spans, as one box in space."""
+    indices = [c.slice_index for c in track.candidates]
+    median = PixelBox(*(float(v) for v in np.median([c.box.as_tuple() for c in track.candidates], axis=0)))
+    return volume.frame.box_to_patient(median, min(indices), max(indices))
+
+
+def _boxes_on_grid(volume: Volume, track: Track) -> tuple[SliceBox, ...]:
+    return tuple(_slice_box(volume, c.slice_index, c.box, c.score) for c in track.candidates)
+
+
+def _boxes_on_other(pair: PairedStack, track: Track) -> tuple[SliceBox, ...]:
+    """The boxes where the other series shows the same anatomy.
+
+    The grid is the reference's. A position on it, less the measured shift, is where T1's own
+    geometry says the anatomy lies; slices of the other series that do not exist are left out, and
+    of several grid slices that fall on one slice the best detection is kept.
+    """
+    other, reference = pair.other, pair.reference
+    if other is None:
+        return ()
+    dx, dy = pair.t1_shift_px if other.sequence is Sequence.T1 else (0.0, 0.0)
+    found: dict[int, SliceBox] = {}
+    for candidate in sorted(track.candidates, key=lambda c: c.score):
+        moved = candidate.box.shifted(-dx, -dy)
+        corners = np.column_stack([moved.corners(), np.full(4, candidate.slice_index + 0.5)])
+        voxels = other.frame.to_voxel(reference.frame.to_patient(corners))
+        index = int(np.floor(voxels[:, 2].mean()))
+        if 0 <= index < other.frame.shape[0]:
+            found[index] = _slice_box(other, index, PixelBox.around(voxels[:, :2]), candidate.score)
+    return tuple(found[index] for index in sorted(found))
+
+
+def _slice_box(volume: Volume, index: int, box: PixelBox, score: float) -> SliceBox:
+    uid = volume.slice_uids[index] if volume.slice_uids else ""
+    return SliceBox(volume.series_uid, index, uid, box, score)
+
+
+def _pair_notes(pair: PairedStack) -> tuple[str, ...]:
+    notes = []
+    if not (pair.has_t1 and pair.has_t2):
+        notes.append(
+            f"Only {'T1' if pair.has_t1 else 'T2'} was read: a second sequence would make the answer surer."
+        )
+    if pair.registered:
+        notes.append(f"T1 and T2 were {pair.residual_px:.1f} pixels apart and were registered.")
+    return tuple(notes)
