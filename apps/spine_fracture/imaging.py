@@ -44,7 +44,7 @@ class Acquisition:
     """What the scanner says of a series. Times in ms, angle in degrees, field in tesla.
 
     ``acquisition_contrast`` is DICOM's own name of the weighting (T1, T2, STIR, ...), which
-    enhanced MR objects carry.
+    enhanced MR objects carry; ``image_type`` the values of Image Type from the third on.
     """
 
     modality: str = "MR"
@@ -59,6 +59,7 @@ class Acquisition:
     scan_options: tuple[str, ...] = ()
     sequence_name: str | None = None
     acquisition_contrast: str | None = None
+    image_type: tuple[str, ...] = ()
     description: str | None = None
     body_part: str | None = None
 

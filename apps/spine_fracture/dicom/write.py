@@ -105,7 +105,7 @@ def _instances(volume: Volume, patient: PatientTags, series_number: int) -> Iter
     for index, (uid, centre) in enumerate(zip(uids, centres, strict=True)):
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = MRImageStorage
-        meta.MediaStorageSOPInstanceUID = uid
+        meta.MediaStorageSOPInstanceUID = UID(uid)
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         instance = FileDataset("", shared, file_meta=meta, preamble=b"\0" * 128)
         instance.is_little_endian = True

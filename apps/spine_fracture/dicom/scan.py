@@ -1,0 +1,136 @@
+"""What lies in a folder: studies and series, from headers only, and what cannot be used."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spine_fracture.dicom.arrangement import arrange
+from spine_fracture.dicom.header import SliceHeader, read_headers
+from spine_fracture.dicom.orientation import plane_of
+from spine_fracture.dicom.reader import read_slices
+from spine_fracture.dicom.recognise import sequence_of
+from spine_fracture.errors import InputError
+from spine_fracture.geometry import VolumeFrame
+from spine_fracture.imaging import Acquisition, Plane, Sequence, SpacingOrigin, Volume
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file, folder or series (named by its first file) that is not used, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesFiles:
+    """One usable series; ``frame`` is as the files have it, before any reordering for display."""
+
+    series_uid: str
+    files: tuple[Path, ...]
+    sequence: Sequence
+    plane: Plane
+    acquisition: Acquisition
+    frame: VolumeFrame
+    frame_of_reference_uid: str
+    spacing_origin: SpacingOrigin
+    headers: tuple[SliceHeader, ...] = field(repr=False)
+
+    def read(self) -> Volume:
+        """The pixels, without parsing any header again."""
+        return read_slices(self.headers)
+
+
+@dataclass(frozen=True, eq=False)
+class StudyFiles:
+    """The usable series of one study. ``patient_id`` is as in the files: never log or store it as it is."""
+
+    study_uid: str
+    patient_id: str = field(repr=False)
+    series: tuple[SeriesFiles, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Usable studies in order of their UID, and everything else with the reason."""
+
+    studies: tuple[StudyFiles, ...]
+    refused: tuple[Refusal, ...]
+
+
+def scan(folder: Path) -> Scan:
+    """Walk ``folder`` and sort its files into studies and series; nothing bad in it stops the rest.
+
+    Raises :class:`InputError` when the folder is missing, cannot be opened or holds no file at all.
+    """
+    refused: list[Refusal] = []
+    headers: list[SliceHeader] = []
+    instances: set[str] = set()
+    for path in _walk(folder, refused):
+        try:
+            found = read_headers(path)
+        except InputError as error:
+            refused.append(Refusal(path, str(error)))
+            continue
+        if found[0].sop_uid in instances:
+            refused.append(Refusal(path, "It is a copy of another file: the same instance is there already."))
+            continue
+        instances.add(found[0].sop_uid)
+        headers.extend(found)
+    return _grouped(headers, refused)
+
+
+def _walk(folder: Path, refused: list[Refusal]) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: give a folder of DICOM files.")
+    closed: list[OSError] = []
+    files = [
+        Path(parent) / name for parent, _, names in os.walk(folder, onerror=closed.append) for name in names
+    ]
+    refused.extend(
+        Refusal(Path(e.filename), f"The folder cannot be opened ({e.strerror}): check the rights.")
+        for e in closed
+    )
+    if any(Path(error.filename) == folder for error in closed):
+        raise InputError(f"{folder} cannot be opened: check the rights.")
+    if not files and not refused:
+        raise InputError(f"{folder} is empty: give a folder of DICOM files.")
+    return sorted(files)
+
+
+def _grouped(headers: Iterable[SliceHeader], refused: list[Refusal]) -> Scan:
+    studies: dict[str, dict[str, list[SliceHeader]]] = defaultdict(lambda: defaultdict(list))
+    for header in headers:
+        studies[header.study_uid][header.series_uid].append(header)
+    found = []
+    for study_uid, by_series in sorted(studies.items()):
+        usable = []
+        for members in by_series.values():
+            try:
+                usable.append(_series(members))
+            except InputError as error:
+                refused.append(Refusal(members[0].path, f"Series of {len(members)} slices: {error}"))
+        if usable:
+            patient_id = next(iter(by_series.values()))[0].patient_id
+            found.append(StudyFiles(study_uid, patient_id, tuple(usable)))
+    return Scan(tuple(found), tuple(refused))
+
+
+def _series(members: list[SliceHeader]) -> SeriesFiles:
+    stack = arrange(members)
+    first = stack.headers[0]
+    return SeriesFiles(
+        series_uid=first.series_uid,
+        files=tuple(dict.fromkeys(h.path for h in stack.headers)),
+        sequence=sequence_of(first.acquisition),
+        plane=plane_of(stack.frame),
+        acquisition=first.acquisition,
+        frame=stack.frame,
+        frame_of_reference_uid=first.frame_of_reference_uid,
+        spacing_origin=first.spacing_origin,
+        headers=stack.headers,
+    )
