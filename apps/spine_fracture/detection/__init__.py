@@ -1,0 +1,1 @@
+"""Finding the vertebrae in pictures, joining slices, and naming the levels."""

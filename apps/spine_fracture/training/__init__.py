@@ -1,0 +1,1 @@
+"""Data sets, loops and jobs that make models."""
