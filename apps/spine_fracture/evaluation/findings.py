@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sklearn.metrics import roc_auc_score
+
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.evaluation.statistics import Estimate, Resampling, auc_interval
 from spine_fracture.lumbar_set import LumbarPatient
@@ -45,9 +47,13 @@ class UnscoredNote:
 
 @dataclass(frozen=True)
 class FindingsResult:
-    """``auc`` is None where one of the two groups is empty; its interval is by patient."""
+    """``auc`` is None where one of the two groups is empty.
 
-    auc: Estimate | None
+    ``interval`` is by patient, so it is None below two patients.
+    """
+
+    auc: float | None
+    interval: Estimate | None
     auc_by_kind: dict[str, float]
     levels: tuple[ScoredLevel, ...]
     unscored: tuple[UnscoredNote, ...]
@@ -96,18 +102,28 @@ def judge(
     levels: Sequence[ScoredLevel], unscored: Sequence[UnscoredNote], resampling: Resampling
 ) -> FindingsResult:
     """AUC of noted against other levels, over all and by kind, with a patient-cluster bootstrap."""
-    overall = _auc(levels, resampling)
     by_kind = {}
     for kind in SCORED_KINDS:
         with_kind = {row.patient for row in levels if row.kind == kind}
-        estimate = _auc([r for r in levels if r.patient in with_kind and r.kind in (kind, None)], resampling)
-        if estimate is not None:
-            by_kind[kind] = estimate.value
-    return FindingsResult(overall, by_kind, tuple(levels), tuple(unscored))
+        value = _auc([r for r in levels if r.patient in with_kind and r.kind in (kind, None)])
+        if value is not None:
+            by_kind[kind] = value
+    return FindingsResult(
+        _auc(levels), _interval(levels, resampling), by_kind, tuple(levels), tuple(unscored)
+    )
 
 
-def _auc(levels: Sequence[ScoredLevel], resampling: Resampling) -> Estimate | None:
+def _auc(levels: Sequence[ScoredLevel]) -> float | None:
     truth = [row.kind is not None for row in levels]
     if all(truth) or not any(truth):
         return None
-    return auc_interval([row.score for row in levels], truth, [row.patient for row in levels], resampling)
+    return float(roc_auc_score(truth, [row.score for row in levels]))
+
+
+def _interval(levels: Sequence[ScoredLevel], resampling: Resampling) -> Estimate | None:
+    patients = [row.patient for row in levels]
+    if len(set(patients)) < 2:
+        return None
+    return auc_interval(
+        [row.score for row in levels], [row.kind is not None for row in levels], patients, resampling
+    )
