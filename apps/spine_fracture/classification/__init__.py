@@ -1,0 +1,1 @@
+"""Telling the classes of a vertebral level apart, one module a classifier family."""

@@ -1,0 +1,130 @@
+"""Stored crops to what the network reads: cut, moved, turned, relit and standardised.
+
+A whole batch at once, on tensors. The plain view of validation is the same path with nothing drawn.
+Inside, T1 and T2 are separate rows: (2n, 3, size, size), T1 of a sample before its T2.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from spine_fracture.training.classifier_cache import STORED_MARGIN
+from spine_fracture.training.classifier_config import Augmentation
+
+Crops = npt.NDArray[np.uint8]
+References = npt.NDArray[np.float32]
+
+
+def plain_view(crops: Crops, references: References, size: int, margin: float) -> torch.Tensor:
+    """Stored crops (n, 6, 96, 96) and references (n, 2, 2) to standardised (n, 6, size, size)."""
+    n = len(crops)
+    zoom, still = torch.full((2 * n,), margin / STORED_MARGIN), torch.zeros(2 * n)
+    signal = _cut(_by_sequence(crops), zoom, zoom, still, still, still, size)
+    return _standardised(signal, _rows(references)).reshape(n, 6, size, size)
+
+
+def augmented_view(
+    crops: Crops,
+    references: References,
+    size: int,
+    margin: float,
+    how: Augmentation,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """As :func:`plain_view`, changed at random within ``how``."""
+    n = len(crops)
+
+    def drawn(reach: float, *, alike: bool = False) -> torch.Tensor:
+        """Uniform within +-reach, one value a row; ``alike`` for T1 and T2 of a sample. (2n,)"""
+        values = torch.rand((n, 1 if alike else 2), generator=generator) * 2 - 1
+        return (reach * values).expand(n, 2).reshape(-1)
+
+    scale = margin / STORED_MARGIN * torch.exp(drawn(how.scale, alike=True))
+    squeeze = torch.exp(drawn(how.scale / 3, alike=True))
+    across, along = ((drawn(how.shift, alike=True) + drawn(how.slip)) * 2 / STORED_MARGIN for _ in range(2))
+    turn = drawn(math.radians(how.turn), alike=True)
+    signal = _cut(_by_sequence(crops), scale * squeeze, scale / squeeze, across, along, turn, size)
+    present = signal.amax(dim=(1, 2, 3), keepdim=True) > 0
+    bent, reference = _bent(signal, _rows(references), torch.exp(drawn(how.gamma)))
+    standard = _standardised(bent * _bias_field(drawn(how.bias), drawn(math.pi), size), reference)
+    standard = standard * _wide(torch.exp(drawn(how.gain))) + _wide(drawn(how.offset))
+    standard = _sharpened(standard, drawn(how.sharpness))
+    standard += _wide(drawn(how.noise).abs()) * torch.randn(standard.shape, generator=generator)
+    pairs = (standard * present).reshape(n, 2, 3, size, size)
+    return _with_gaps(pairs, how, generator).reshape(n, 6, size, size)
+
+
+def _by_sequence(crops: Crops) -> torch.Tensor:
+    return torch.from_numpy(crops).float().div_(255).reshape(-1, 3, *crops.shape[2:])
+
+
+def _rows(references: References) -> torch.Tensor:
+    return torch.from_numpy(references).reshape(-1, 2)
+
+
+def _wide(values: torch.Tensor) -> torch.Tensor:
+    return values[:, None, None, None]
+
+
+def _cut(
+    signal: torch.Tensor,
+    width: torch.Tensor,
+    height: torch.Tensor,
+    across: torch.Tensor,
+    along: torch.Tensor,
+    turn: torch.Tensor,
+    size: int,
+) -> torch.Tensor:
+    """Resample linearly: the part cut out, as shares of the stored square, moved and turned."""
+    cosine, sine = torch.cos(turn), torch.sin(turn)
+    theta = torch.stack(
+        [
+            torch.stack([width * cosine, -height * sine, across], dim=1),
+            torch.stack([width * sine, height * cosine, along], dim=1),
+        ],
+        dim=1,
+    )
+    grid = functional.affine_grid(theta, [len(signal), 3, size, size], align_corners=False)
+    return functional.grid_sample(signal, grid, align_corners=False)
+
+
+def _bent(
+    signal: torch.Tensor, reference: torch.Tensor, gamma: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A gamma curve on the signal, and what it makes of the study's centre and spread."""
+    centre, spread = reference.clamp(min=0).unbind(dim=1)
+    above, below = (centre + spread) ** gamma, (centre - spread).clamp(min=0) ** gamma
+    stretched = torch.where(centre > 0, ((above - below) / 2).clamp(min=1e-3), spread)
+    return signal ** _wide(gamma), torch.stack([centre**gamma, stretched], dim=1)
+
+
+def _standardised(signal: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    return (signal - _wide(reference[:, 0])) / _wide(reference[:, 1])
+
+
+def _bias_field(strength: torch.Tensor, direction: torch.Tensor, size: int) -> torch.Tensor:
+    """A coil's shading, (2n, 1, size, size): ``strength`` more signal at the edge ``direction`` points to."""
+    line = torch.linspace(-1, 1, size)
+    slope = torch.cos(direction)[:, None, None] * line + torch.sin(direction)[:, None, None] * line[:, None]
+    return (1 + strength[:, None, None] * slope).clamp(min=0.2)[:, None]
+
+
+def _sharpened(signal: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
+    """Blurred where ``amount`` is below zero, its fine detail raised where above."""
+    smooth = functional.avg_pool2d(signal, 3, stride=1, padding=1, count_include_pad=False)
+    return signal + _wide(amount) * (signal - smooth)
+
+
+def _with_gaps(pairs: torch.Tensor, how: Augmentation, generator: torch.Generator) -> torch.Tensor:
+    """Leave out T1, T2, or the neighbouring slices of some samples; pairs (n, 2, 3, size, size)."""
+    n = len(pairs)
+    lone = (torch.rand(n, generator=generator) < how.lone_slice)[:, None, None, None, None]
+    pairs = torch.where(lone, pairs[:, :, 1:2].expand_as(pairs), pairs)
+    chance = torch.rand(n, generator=generator)
+    kept = torch.stack([chance >= how.missing, (chance < how.missing) | (chance >= 2 * how.missing)], dim=1)
+    return pairs * kept[:, :, None, None, None]

@@ -1,0 +1,76 @@
+"""How a six-channel classifier is trained: one YAML, checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spine_fracture.classification.sixchannel import SixChannelConfig
+from spine_fracture.configuration import Config
+
+
+class Augmentation(Config):
+    """How far a crop may be changed, drawn anew each time it is seen.
+
+    ``shift`` in shares of the box and ``scale`` in log units imitate a detector's errors; ``turn``
+    in degrees; ``slip`` of T1 against T2 in shares of the box; ``gamma`` and ``gain`` in log
+    units; ``offset`` and ``noise`` in spreads of the study's signal; ``bias`` relative change
+    of the signal across the crop; ``sharpness`` from blurred (-) to sharpened (+); ``missing``
+    the chance that T1, and that T2, is left out; ``lone_slice`` that neighbours are.
+    """
+
+    shift: float = 0.1
+    scale: float = 0.15
+    turn: float = 12.0
+    slip: float = 0.03
+    gamma: float = 0.35
+    gain: float = 0.25
+    offset: float = 0.25
+    bias: float = 0.3
+    noise: float = 0.15
+    sharpness: float = 0.8
+    missing: float = 0.15
+    lone_slice: float = 0.5
+
+
+class Samples(Config):
+    """What is simulated: variants of each real picture, and phantom seeds per split."""
+
+    variants: int = 20
+    training_phantoms: int = 120
+    validation_phantoms: int = 24
+    test_phantoms: int = 24
+    slices: int = 3
+
+
+class Schedule(Config):
+    """Adam with ``beta1`` 0.5 as in the paper, a cosine to zero, early stop on validation loss.
+
+    ``epochs`` of ``steps`` batches. ``prevalence`` of MODEL_CLASSES holds in every source;
+    ``shares`` weigh the sources (simulated in real pictures, phantoms, reads), those that the
+    cache lacks being left out. ``averaging`` is the decay of the running mean of the weights that
+    is kept; ``patience`` epochs without a lower validation loss end the training.
+    """
+
+    epochs: int = 40
+    steps: int = 150
+    batch: int = 64
+    learning_rate: float = 1e-3
+    beta1: float = 0.5
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.0
+    averaging: float = 0.998
+    patience: int = 10
+    prevalence: tuple[float, float, float, float] = (0.4, 0.2, 0.2, 0.2)
+    shares: tuple[float, float, float] = (0.6, 0.4, 0.0)
+    seed: int = 2026
+
+
+class ClassifierTraining(Config):
+    """A whole recipe. ``imagenet`` is a local safetensors file for the trunk, or none."""
+
+    name: str
+    network: SixChannelConfig
+    samples: Samples = Samples()
+    augmentation: Augmentation = Augmentation()
+    schedule: Schedule = Schedule()
+    imagenet: Path | None = None

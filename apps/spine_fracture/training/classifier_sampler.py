@@ -1,0 +1,48 @@
+"""Which samples make a batch: every source with the same prevalence of classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from spine_fracture.errors import InsufficientEvidenceError
+from spine_fracture.training.classifier_cache import SOURCES, CropCache
+from spine_fracture.training.classifier_config import Schedule
+
+Index = npt.NDArray[np.intp]
+
+
+class BalancedSampler:
+    """Draws a source by its share, a class by its prevalence, then a sample of that source and class.
+
+    Simulated sources must hold every class with a prevalence, or the picture's source would tell
+    something of its class; reads are drawn from the classes that there are.
+    """
+
+    def __init__(self, cache: CropCache, index: Index, schedule: Schedule) -> None:
+        rows = cache.samples[index]
+        self._buckets: list[Index] = []
+        weights: list[float] = []
+        present = {int(source) for source in rows["source"]}
+        total = sum(schedule.shares[source] for source in present)
+        for source in sorted(present):
+            found = [index[(rows["source"] == source) & (rows["label"] == c)] for c in range(4)]
+            asked = [p if len(bucket) else 0.0 for p, bucket in zip(schedule.prevalence, found, strict=True)]
+            if SOURCES[source] != "read" and sum(asked) < sum(schedule.prevalence) - 1e-9:
+                raise InsufficientEvidenceError(
+                    f"Not every class occurs among the samples of {SOURCES[source]}: simulate more patients."
+                )
+            for share, bucket in zip(asked, found, strict=True):
+                if share and schedule.shares[source]:
+                    self._buckets.append(bucket)
+                    weights.append(schedule.shares[source] / total * share / sum(asked))
+        if not self._buckets:
+            raise InsufficientEvidenceError(
+                "There is nothing to train on: no sample has a share in the schedule."
+            )
+        self._weights = np.array(weights) / sum(weights)
+
+    def draw(self, count: int, random: np.random.Generator) -> Index:
+        """Indices of ``count`` samples, with replacement."""
+        chosen = random.choice(len(self._buckets), size=count, p=self._weights)
+        return np.array([random.choice(self._buckets[bucket]) for bucket in chosen], dtype=np.intp)

@@ -1,0 +1,91 @@
+"""From a cache of crops to a classifier bundle: from scratch, or on from a champion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from pydantic import JsonValue
+
+from spine_fracture.anatomy import MODEL_CLASSES
+from spine_fracture.bundle import Manifest, read_bundle, write_bundle
+from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
+from spine_fracture.errors import ModelFileError
+from spine_fracture.evaluation.calibration import fit_temperature
+from spine_fracture.training.classifier_cache import CropCache
+from spine_fracture.training.classifier_config import ClassifierTraining
+from spine_fracture.training.classifier_loop import Progress, fit
+from spine_fracture.training.classifier_report import cache_metrics, level_answers
+
+FAMILY = "six_channel"
+TASK = "classification"
+
+
+def train_classifier(
+    cache: CropCache,
+    config: ClassifierTraining,
+    out: Path,
+    initial: Path | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Train on the samples of ``cache`` that teach, choose by those held out, write a bundle to ``out``.
+
+    With ``initial``, a bundle's folder, the training goes on from its weights and takes its
+    architecture, and its training patients stay listed. Without held-out samples there is no early
+    stop, and the temperature stays the initial model's. A checkpoint in ``out`` is taken up again.
+    """
+    torch.manual_seed(config.schedule.seed)
+    before: Manifest | None = None
+    if initial is None:
+        network = SixChannelNetwork(config.network)
+        if config.imagenet is not None:
+            network.start_from_imagenet(config.imagenet)
+    else:
+        before, state = read_bundle(initial)
+        config = config.model_copy(update={"network": _architecture(before)})
+        network = SixChannelNetwork(config.network)
+        network.load_state_dict(state)
+    checkpoint = out / "checkpoint.pt"
+    fitted = fit(network, cache, config, checkpoint, progress)
+    network.load_state_dict(fitted.state)
+    network = network.cpu()
+    held_out = cache.where(held_out=True)
+    temperature = before.temperature if before else 1.0
+    metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
+    if len(held_out):
+        answers = level_answers(network, cache, held_out, config.network)
+        temperature = fit_temperature(answers.logits, answers.labels)
+        metrics |= cache_metrics(answers, config.network, temperature, "validation")
+    manifest = write_bundle(
+        out,
+        fitted.state,
+        Manifest(
+            name=config.name,
+            task=TASK,
+            family=FAMILY,
+            architecture=_json(config.network),
+            classes=tuple(MODEL_CLASSES),
+            temperature=temperature,
+            config=_json(config),
+            seed=config.schedule.seed,
+            training_patients=tuple(
+                dict.fromkeys((*(before.training_patients if before else ()), *cache.patients))
+            ),
+            metrics=metrics,
+        ),
+    )
+    checkpoint.unlink(missing_ok=True)
+    return manifest
+
+
+def _architecture(manifest: Manifest) -> SixChannelConfig:
+    if manifest.family != FAMILY:
+        raise ModelFileError(
+            f"{manifest.name} is a {manifest.family}: only a {FAMILY} model can be trained on here."
+        )
+    return SixChannelConfig.model_validate(manifest.architecture)
+
+
+def _json(config: SixChannelConfig | ClassifierTraining) -> dict[str, JsonValue]:
+    values: dict[str, JsonValue] = config.model_dump(mode="json")
+    return values
