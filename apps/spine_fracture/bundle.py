@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 
-from spine_fracture.errors import ModelFileError, StorageError
+from spine_fracture.errors import ModelFileError
+from spine_fracture.files import write_atomically as write_atomically
 
 WEIGHTS = "weights.safetensors"
 MANIFEST = "model.json"
@@ -88,23 +87,3 @@ def read_bundle(folder: Path) -> tuple[Manifest, dict[str, torch.Tensor]]:
         )
     state = load_safetensors(data)
     return manifest, {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Temp file, fsync, rename: a reader sees the old content or the new, never a part."""
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-            temporary = Path(stream.name)
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"Could not write {path.name}: {error.strerror}. Free some space or check the folder's rights; "
-            "what was there before is intact."
-        ) from error
