@@ -68,7 +68,7 @@ def _step(positions: FloatArray, heights: FloatArray, alone: FloatArray) -> Floa
     usual = float(np.median(gaps))
     if np.abs(gaps - usual).max() > _GAP_TOLERANCE * usual:
         raise UnreadablePictureError(
-            f"The gaps between slices are uneven ({gaps.min():.2f} to {gaps.max():.2f} mm): a slice is missing "
-            "or the series holds several stacks. Export the whole series again, or split it."
+            f"The gaps between slices are uneven ({gaps.min():.2f} to {gaps.max():.2f} mm): a slice "
+            "is missing or the series holds several stacks. Export the whole series again, or split it."
         )
     return np.asarray((positions[-1] - positions[0]) / (len(positions) - 1))
