@@ -1,0 +1,110 @@
+"""Which findings a patient has: coherent disease, or every level at random for training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.simulation.findings import Finding, Primary, draw_finding, draw_primary
+from spine_fracture.simulation.recipe import PhantomRecipe
+
+#: Osteoporotic fractures favour the thoracolumbar junction and the middle of the thoracic spine.
+_FRACTURE_WEIGHT = {"T11": 2.0, "T12": 4.0, "L1": 4.5, "L2": 2.5, "L3": 1.8, "L4": 1.5, "L5": 0.8,
+                    "T6": 1.0, "T7": 1.8, "T8": 1.8, "T9": 1.2, "T10": 1.2}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Patient:
+    """``marrow_fat`` share of fat in the marrow; ``findings`` by level, head to foot."""
+
+    age: float
+    marrow_fat: float
+    primary_tumour: Primary | None
+    findings: tuple[tuple[Level, Finding], ...]
+
+
+def draw_patient(
+    levels: tuple[Level, ...], recipe: PhantomRecipe, age: float, rng: np.random.Generator
+) -> Patient:
+    """A patient of ``age`` years whose spine has these levels."""
+    marrow_fat = float(np.clip(0.2 + 0.0045 * age + rng.normal(0, 0.06), 0.15, 0.75))
+    bodies = tuple(level for level in levels if level not in (Level.C1, Level.C2))
+    if recipe.even_levels is not None:
+        primary: Primary | None = draw_primary(rng)
+        findings: dict[Level, Finding] = _even(bodies, recipe.even_levels, primary, rng)
+        if not any(f.diagnosis is Diagnosis.MALIGNANT for f in findings.values()):
+            primary = None
+    else:
+        primary, findings = _by_disease(bodies, recipe, rng)
+    ordered = tuple((level, findings[level]) for level in levels if level in findings)
+    return Patient(age, marrow_fat, primary, ordered)
+
+
+def _even(
+    bodies: tuple[Level, ...], share: float, primary: Primary | None, rng: np.random.Generator
+) -> dict[Level, Finding]:
+    """Each presacral level altered with probability ``share``, the three classes alike."""
+    kinds = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT, Diagnosis.HEMANGIOMA)
+    findings: dict[Level, Finding] = {}
+    for level in bodies:
+        if level is not Level.S1 and rng.random() < share:
+            findings[level] = draw_finding(kinds[int(rng.integers(3))], rng, primary=primary)
+    return findings
+
+
+def _by_disease(
+    bodies: tuple[Level, ...], recipe: PhantomRecipe, rng: np.random.Generator
+) -> tuple[Primary | None, dict[Level, Finding]]:
+    shares = recipe.disease
+    findings: dict[Level, Finding] = {}
+    primary: Primary | None = None
+    presacral = tuple(level for level in bodies if level is not Level.S1)
+    draw = rng.random()
+    if draw < shares.osteoporosis:
+        findings |= _fractures(presacral, rng)
+    elif draw < shares.osteoporosis + shares.malignant:
+        primary = draw_primary(rng)
+        findings |= _metastases(bodies, primary, rng)
+    elif draw < shares.osteoporosis + shares.malignant + shares.infection:
+        findings |= _infection(presacral, rng)
+    if rng.random() < shares.hemangioma_per_patient:
+        free = [level for level in presacral if level not in findings]
+        if free:
+            findings[free[int(rng.integers(len(free)))]] = draw_finding(Diagnosis.HEMANGIOMA, rng)
+    return primary, findings
+
+
+def _fractures(presacral: tuple[Level, ...], rng: np.random.Generator) -> dict[Level, Finding]:
+    first = draw_finding(Diagnosis.BENIGN_FRACTURE, rng)
+    several = Feature.SKIP_LESION in first.features or rng.random() < 0.35
+    count = min(len(presacral), 1 + (int(rng.integers(1, 4)) if several else 0))
+    weights = np.array([_FRACTURE_WEIGHT.get(level, 0.12) for level in presacral])
+    chosen = rng.choice(len(presacral), size=count, replace=False, p=weights / weights.sum())
+    more = [draw_finding(Diagnosis.BENIGN_FRACTURE, rng) for _ in range(count - 1)]
+    return {presacral[int(i)]: finding for i, finding in zip(chosen, (first, *more), strict=True)}
+
+
+def _metastases(
+    bodies: tuple[Level, ...], primary: Primary, rng: np.random.Generator
+) -> dict[Level, Finding]:
+    """One lesion, and others elsewhere when the first is drawn with skip lesions."""
+    first = draw_finding(Diagnosis.MALIGNANT, rng, primary=primary)
+    count = 1 + (int(rng.integers(1, 6)) if Feature.SKIP_LESION in first.features else 0)
+    weights = np.array([{"C": 0.4, "T": 1.0, "L": 1.5, "S": 0.6}[level.region] for level in bodies])
+    chosen = rng.choice(len(bodies), size=min(count, len(bodies)), replace=False, p=weights / weights.sum())
+    others = [draw_finding(Diagnosis.MALIGNANT, rng, primary=primary) for _ in range(len(chosen) - 1)]
+    return {bodies[int(i)]: finding for i, finding in zip(chosen, (first, *others), strict=True)}
+
+
+def _infection(presacral: tuple[Level, ...], rng: np.random.Generator) -> dict[Level, Finding]:
+    """Both bodies beside one disc."""
+    at = int(rng.integers(max(1, len(presacral) - 1)))
+    upper = draw_finding(Diagnosis.OTHER, rng)
+    pair = {presacral[at]: Finding(Diagnosis.OTHER, upper.features, activity=upper.activity, extent=0.9)}
+    if at + 1 < len(presacral):
+        pair[presacral[at + 1]] = Finding(
+            Diagnosis.OTHER, upper.features, activity=upper.activity, extent=0.1
+        )
+    return pair

@@ -1,0 +1,106 @@
+"""Puts findings into a phantom or a real picture: geometry first, once for all levels, then signal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spine_fracture.anatomy import Level
+from spine_fracture.simulation.canvas import LesionCanvas, body_frame
+from spine_fracture.simulation.findings import NULL_FINDING, Finding
+from spine_fracture.simulation.layers import Region, layers_of
+from spine_fracture.simulation.warp import Warp, collapse, null_warp
+
+Mask = npt.NDArray[np.bool_]
+_VISIBLE = 0.25  # share of change from which a voxel counts as altered
+
+
+@dataclass(frozen=True, eq=False)
+class Inserted:
+    """A finding in its level; ``mask`` (slices, rows, columns) is where signal was changed."""
+
+    level: Level
+    finding: Finding
+    mask: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Insertion:
+    """The canvas with the findings in it (labels warped along), and each finding's mask."""
+
+    canvas: LesionCanvas
+    inserted: tuple[Inserted, ...]
+
+
+def insert_finding(
+    canvas: LesionCanvas, level: Level, finding: Finding, rng: np.random.Generator
+) -> Insertion:
+    """Put one finding into one level. All other levels get the null warp."""
+    return insert_findings(canvas, [(level, finding)], rng)
+
+
+def insert_findings(
+    canvas: LesionCanvas, placed: Items[tuple[Level, Finding]], rng: np.random.Generator
+) -> Insertion:
+    """Put findings into their levels through one single interpolation of every picture.
+
+    With no findings at all this is the null warp; see :func:`pass_through`.
+    """
+    warp = null_warp(_shape(canvas), rng)
+    for level, finding in placed:
+        _deform(warp, canvas, level, finding, rng)
+    warped = replace(
+        canvas,
+        pictures=tuple(warp.apply(picture) for picture in canvas.pictures),
+        labels=warp.apply_labels(canvas.labels),
+        tissue=None if canvas.tissue is None else warp.apply_labels(canvas.tissue),
+    )
+    inserted = tuple(_alter(warped, level, finding, rng) for level, finding in placed)
+    return Insertion(warped, inserted)
+
+
+def pass_through(canvas: LesionCanvas, rng: np.random.Generator) -> LesionCanvas:
+    """The canvas after the null warp alone.
+
+    Training code must send *every* picture that goes into a training set through
+    :func:`insert_findings` or, when it has no finding, through this function: then each level of each
+    class has been interpolated exactly once, by the same kernel, at a random sub-pixel position, and
+    traces of interpolation say nothing about the class.
+    """
+    return insert_findings(canvas, (), rng).canvas
+
+
+def _shape(canvas: LesionCanvas) -> tuple[int, int, int]:
+    slices, rows, columns = canvas.labels.shape
+    return (slices, rows, columns)
+
+
+def _deform(
+    warp: Warp, canvas: LesionCanvas, level: Level, finding: Finding, rng: np.random.Generator
+) -> None:
+    if finding is NULL_FINDING or not finding.deforms:
+        return
+    frame = body_frame(warp.apply_labels(canvas.labels), level, canvas.mm)
+    collapse(warp, frame, finding, rng)
+
+
+def _alter(canvas: LesionCanvas, level: Level, finding: Finding, rng: np.random.Generator) -> Inserted:
+    """Change the signal in place (the pictures were made by the warp and belong to this insertion)."""
+    mask = np.zeros(canvas.labels.shape, dtype=bool)
+    frame = body_frame(canvas.labels, level, canvas.mm)
+    region = Region.around(canvas, frame)
+    layers = layers_of(finding, region, rng)
+    box = region.box
+    body = canvas.labels[box] == 1 + level.order
+    for sequence, picture in zip(canvas.sequences, canvas.pictures, strict=True):
+        block = picture[box]
+        marrow = float(np.median(block[body])) if body.any() else 0.0
+        for layer in layers:
+            block = layer.apply(block, sequence, marrow)
+        picture[box] = block
+    for layer in layers:
+        mask[box] |= layer.share > _VISIBLE
+    return Inserted(level, finding, mask)

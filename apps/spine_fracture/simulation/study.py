@@ -1,0 +1,125 @@
+"""Whole studies and ready-made training stacks from a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from spine_fracture.anatomy import Level
+from spine_fracture.errors import NotFoundError
+from spine_fracture.imaging import Pixels, Sequence, Volume
+from spine_fracture.simulation.centres import Coverage
+from spine_fracture.simulation.findings import Primary
+from spine_fracture.simulation.phantom import LevelTruth, make_phantom
+from spine_fracture.simulation.recipe import PhantomRecipe
+from spine_fracture.simulation.sampling import Labels, Series, plan_study, sample_series
+
+
+@dataclass(frozen=True, eq=False)
+class PhantomStudy:
+    """A study with its truth. ``body_labels`` and ``altered_labels`` are aligned with ``volumes``: uint8
+    (slices, rows, columns), 1 + Level.order. ``truth`` holds the levels seen in the pictures.
+    """
+
+    patient_key: str
+    centre: str
+    field_strength: float
+    primary_tumour: Primary | None
+    age: float
+    coverage: Coverage
+    volumes: tuple[Volume, ...]
+    body_labels: tuple[Labels, ...]
+    altered_labels: tuple[Labels, ...]
+    truth: tuple[LevelTruth, ...]
+
+    def truth_of(self, level: Level) -> LevelTruth:
+        for truth in self.truth:
+            if truth.level is level:
+                return truth
+        raise NotFoundError(f"{level} is not in study {self.patient_key}: see its truth for what is.")
+
+
+@dataclass(frozen=True, eq=False)
+class PhantomPicture:
+    """One sagittal T1 and T2 slice: ``pixels`` (2, rows, columns) float32 in stored units (scale each
+    series as the pipeline does), ``level_labels`` and ``altered`` uint8 (rows, columns) on the T2 grid.
+    """
+
+    patient_key: str
+    slice_index: int
+    pixels: Pixels
+    level_labels: Labels
+    altered: Labels
+    truth: tuple[LevelTruth, ...]
+    pixel_mm: float
+
+
+def simulate_study(seed: int, recipe: PhantomRecipe) -> PhantomStudy:
+    """The study of this seed: same seed and recipe, same pixels."""
+    phantom = make_phantom(seed, recipe)
+    rng = np.random.default_rng([seed, 7])
+    coverage = _coverage(recipe, rng)
+    plan = plan_study(phantom, coverage, recipe.slices, rng)
+    moved = rng.random() < recipe.patient_shift
+    shift = (float(rng.normal(0, 3)), float(rng.normal(0, 3))) if moved else (0.0, 0.0)
+    series: list[Series] = []
+    for sequence in recipe.sequences:
+        offset = shift if sequence is Sequence.T1 else (0.0, 0.0)
+        series.append(sample_series(phantom, sequence, plan, rng, shift=offset))
+    seen = set(np.unique(series[-1].level_labels).tolist())
+    return PhantomStudy(
+        phantom.patient_key,
+        phantom.centre.name,
+        phantom.centre.field_strength,
+        phantom.patient.primary_tumour,
+        phantom.patient.age,
+        coverage,
+        tuple(s.volume for s in series),
+        tuple(s.level_labels for s in series),
+        tuple(s.altered_labels for s in series),
+        tuple(t for t in phantom.truth if 1 + t.level.order in seen),
+    )
+
+
+def simulate_cohort(recipe: PhantomRecipe) -> Iterator[PhantomStudy]:
+    """All studies of a recipe, one after the other (a study takes a few seconds)."""
+    for seed in range(recipe.first_seed, recipe.first_seed + recipe.patients):
+        yield simulate_study(seed, recipe)
+
+
+def phantom_pictures(seed: int, recipe: PhantomRecipe, count: int = 5) -> tuple[PhantomPicture, ...]:
+    """The ``count`` slices nearest the middle of one phantom, T1 and T2, for training a detector.
+
+    The patient does not move between T1 and T2 here. For six-channel samples with neighbouring
+    slices use :func:`simulate_study`, whose volumes share one grid.
+    """
+    still = recipe.model_copy(update={"patient_shift": 0.0, "sequences": (Sequence.T1, Sequence.T2)})
+    study = simulate_study(seed, still)
+    slices = len(study.volumes[0].pixels)
+    first = max(0, (slices - count) // 2)
+    pixels = np.stack([volume.pixels for volume in study.volumes], axis=1)
+    return tuple(
+        PhantomPicture(
+            study.patient_key,
+            k,
+            pixels[k],
+            study.body_labels[1][k],
+            study.altered_labels[1][k],
+            study.truth,
+            study.volumes[1].frame.spacing[0],
+        )
+        for k in range(first, min(slices, first + count))
+    )
+
+
+def _coverage(recipe: PhantomRecipe, rng: np.random.Generator) -> Coverage:
+    draw = rng.random()
+    if draw < recipe.coverage.lumbar:
+        return Coverage.LUMBAR
+    return (
+        Coverage.THORACOLUMBAR
+        if draw < recipe.coverage.lumbar + recipe.coverage.thoracolumbar
+        else Coverage.WHOLE
+    )
