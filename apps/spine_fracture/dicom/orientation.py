@@ -32,14 +32,19 @@ def sagittal_frame(shape: tuple[int, int, int]) -> VolumeFrame:
     return VolumeFrame(matrix, shape)
 
 
-def display_axes(frame: VolumeFrame) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+def display_axes(
+    frame: VolumeFrame, slice_axis: int = 2
+) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
     """Which voxel axis (0 = x, 1 = y, 2 = z) becomes x, y and z of the display order, and which are reversed.
 
-    Slices stay slices; only the two axes in the plane may change places.
+    ``slice_axis`` becomes z; it should run across the body.
     """
-    along = frame.axes.T @ _SAGITTAL_AXES  # cosines: voxel axis, display axis
-    upright = abs(along[0, 0]) + abs(along[1, 1]) >= abs(along[0, 1]) + abs(along[1, 0])
-    order = (0, 1, 2) if upright else (1, 0, 2)
+    linear = frame.matrix[:3, :3]
+    along = (linear / np.linalg.norm(linear, axis=0)).T @ _SAGITTAL_AXES  # cosines: voxel axis, display axis
+    first, second = (axis for axis in range(3) if axis != slice_axis)
+    kept = abs(along[first, 0]) + abs(along[second, 1])
+    swapped = abs(along[second, 0]) + abs(along[first, 1])
+    order = (first, second, slice_axis) if kept >= swapped else (second, first, slice_axis)
     reverse = tuple(bool(along[axis, display] < 0) for display, axis in enumerate(order))
     return order, (reverse[0], reverse[1], reverse[2])
 

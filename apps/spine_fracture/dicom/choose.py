@@ -1,0 +1,90 @@
+"""Which T1 and which T2 series of a study are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spine_fracture.dicom.scan import SeriesFiles, StudyFiles
+from spine_fracture.errors import OffDomainError
+from spine_fracture.imaging import Plane, Sequence
+
+_SAMPLES = np.stack(np.meshgrid(*[np.linspace(0.05, 0.95, 7)] * 3), axis=-1).reshape(-1, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The series to pair, at least one of them, and what a reader should know of the choice."""
+
+    t1: SeriesFiles | None
+    t2: SeriesFiles | None
+    notes: tuple[str, ...]
+
+
+def choose(study: StudyFiles) -> Choice:
+    """The sagittal T1 and T2 that share most of the patient; finer pixels decide between equals.
+
+    Fat-suppressed T2 and T1 with contrast never stand in for plain ones. Raises
+    :class:`OffDomainError` when there is no sagittal T1 or T2 at all.
+    """
+    sagittal = [s for s in study.series if s.plane is Plane.SAGITTAL]
+    if not sagittal:
+        planes = ", ".join(sorted({s.plane for s in study.series}))
+        raise OffDomainError(f"The study has no sagittal series, only {planes}: sagittal T1 and T2 are read.")
+    t1s = [s for s in sagittal if s.sequence is Sequence.T1]
+    t2s = [s for s in sagittal if s.sequence is Sequence.T2]
+    if not t1s and not t2s:
+        found = ", ".join(sorted({s.sequence for s in sagittal}))
+        raise OffDomainError(f"No sagittal series was recognised as plain T1 or T2, only {found}.")
+    t1, t2 = _best_pair(t1s, t2s)
+    others = len(t1s) + len(t2s) - (t1 is not None) - (t2 is not None)
+    notes = []
+    if t2 is None:
+        notes.append("no sagittal T2: read from T1 alone")
+    if t1 is None:
+        notes.append(
+            "T1 and T2 show different regions: read from T2 alone"
+            if t1s
+            else "no sagittal T1: read from T2 alone"
+        )
+    if others:
+        notes.append(f"{others} more sagittal T1 or T2 series not read")
+    return Choice(t1, t2, tuple(notes))
+
+
+def _best_pair(
+    t1s: list[SeriesFiles], t2s: list[SeriesFiles]
+) -> tuple[SeriesFiles | None, SeriesFiles | None]:
+    pairs = [(_shared_volume(t1, t2), t1, t2) for t1 in t1s for t2 in t2s]
+    overlapping = [entry for entry in pairs if entry[0] > 0]
+    if overlapping:
+        _, t1, t2 = max(overlapping, key=lambda e: (round(e[0]), -_pixel_area(e[1]) - _pixel_area(e[2])))
+        return t1, t2
+    if t2s:
+        return None, max(t2s, key=_size)
+    return max(t1s, key=_size), None
+
+
+def _shared_volume(t1: SeriesFiles, t2: SeriesFiles) -> float:
+    """Volume in ml of the part of T2 that lies in T1; none when their frames of reference differ."""
+    uids = (t1.frame_of_reference_uid, t2.frame_of_reference_uid)
+    if all(uids) and uids[0] != uids[1]:
+        return 0.0
+    points = t2.frame.to_patient(_SAMPLES * t2.frame.shape[::-1])
+    inside = t1.frame.to_voxel(points) / t1.frame.shape[::-1]
+    share = float(np.mean(((inside >= 0) & (inside <= 1)).all(axis=1)))
+    return share * _millilitres(t2)
+
+
+def _millilitres(series: SeriesFiles) -> float:
+    voxels = float(np.prod(series.frame.shape))
+    return voxels * abs(float(np.linalg.det(series.frame.matrix[:3, :3]))) / 1000
+
+
+def _pixel_area(series: SeriesFiles) -> float:
+    return series.frame.spacing[0] * series.frame.spacing[1]
+
+
+def _size(series: SeriesFiles) -> tuple[float, float]:
+    return _millilitres(series), -_pixel_area(series)
