@@ -1,9 +1,12 @@
-"""Writing files so that a crash leaves the old content or the new, never a part."""
+"""Writing files so that a crash leaves the old content or the new, never a part, and one writer at a time."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from spine_fracture.errors import StorageError
@@ -27,3 +30,18 @@ def write_atomically(path: Path, data: bytes) -> None:
             f"Could not write {path.name}: {error.strerror}. Free some space or check the folder's rights; "
             "what was there before is intact."
         ) from error
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` against every other process that asks the same; released even by ``kill -9``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = (folder / ".lock").open("wb")
+    except OSError as error:
+        raise StorageError(
+            f"The folder {folder.name} cannot be written: {error.strerror}. Check its rights and the disk."
+        ) from error
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
