@@ -61,3 +61,9 @@ class RemoteError(SpineFractureError):
     """A PACS or another service did not answer as it should."""
 
     http_status = 502
+
+
+class BusyError(SpineFractureError):
+    """More is being asked for than can be answered now; nothing was lost."""
+
+    http_status = 503
