@@ -1,0 +1,272 @@
+"""Model versions, the champion that serves, and the way back: the only module that knows MLflow.
+
+Every bundle is copied under ``home/registry/models`` and registered in MLflow (SQLite backend, local
+files) with its sha256. A version is champion by an alias, which MLflow moves in one transaction;
+each champion remembers whom it replaced, so that a rollback is one step. MLflow is imported on
+first use, since that takes seconds, and its telemetry is off.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spine_fracture.bundle import MANIFEST, WEIGHTS, Manifest, read_bundle, read_manifest
+from spine_fracture.errors import ConflictError, ModelFileError, NotFoundError, StorageError
+from spine_fracture.files import locked
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as Entry
+
+TASKS = ("detection", "classification")
+_CHAMPION, _CANDIDATE = "champion", "candidate"
+_SHA256, _ORIGIN, _REPLACED = "sha256", "origin", "replaced"
+
+
+class ModelState(StrEnum):
+    """Candidate until the gate has spoken, champion while it serves, retired afterwards."""
+
+    CANDIDATE = "candidate"
+    CHAMPION = "champion"
+    RETIRED = "retired"
+
+
+class Origin(StrEnum):
+    SHIPPED = "shipped"
+    TRAINED = "trained"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered model. ``folder`` is its bundle; ``number`` counts the versions of its task."""
+
+    task: str
+    number: int
+    folder: Path
+    manifest: Manifest
+    state: ModelState
+    origin: Origin
+    created: datetime
+
+    @property
+    def name(self) -> str:
+        """Unique over all versions: the model's name and the start of its sha256."""
+        return self.manifest.version
+
+
+class Registry:
+    """The models of one project folder (``home/registry``)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    def register_shipped(self, weights: Path) -> tuple[ModelVersion, ...]:
+        """Take in the bundles of the package that are not known yet, one folder each.
+
+        The first version of a task becomes champion, and so does a newer shipped one while the
+        champion is itself a shipped one: what was trained here is never put aside by an update.
+        """
+        added = []
+        for folder in sorted(path.parent for path in weights.glob(f"*/{MANIFEST}")):
+            manifest, _ = read_bundle(folder)
+            with locked(self._folder):
+                if self._with_sha256(manifest) is not None:
+                    continue
+                entry = self._add(folder, manifest, Origin.SHIPPED, parameters={})
+                champion = self._alias(manifest.task, _CHAMPION)
+                if champion is None or champion.tags[_ORIGIN] == Origin.SHIPPED:
+                    self._crown(entry, champion)
+            added.append(self._version(self._client.get_model_version(manifest.task, entry.version)))
+        return tuple(added)
+
+    def register_candidate(self, folder: Path, parameters: Mapping[str, str] | None = None) -> ModelVersion:
+        """Take in a trained bundle as its task's candidate; the same weights twice are one version.
+
+        ``parameters`` say what it came from (snapshot, parent, code version) and go into the run
+        with the manifest's metrics.
+        """
+        manifest, _ = read_bundle(folder)
+        with locked(self._folder):
+            entry = self._with_sha256(manifest)
+            if entry is None:
+                entry = self._add(folder, manifest, Origin.TRAINED, dict(parameters or {}))
+            self._client.set_registered_model_alias(manifest.task, _CANDIDATE, entry.version)
+        return self.version(manifest.task, int(entry.version))
+
+    def champion(self, task: str) -> ModelVersion:
+        """The version that serves; raises when there is none or its files were changed."""
+        return self._verified(self._required(task, _CHAMPION))
+
+    def candidate(self, task: str) -> ModelVersion:
+        """The latest candidate of a task."""
+        return self._verified(self._required(task, _CANDIDATE))
+
+    def version(self, task: str, number: int) -> ModelVersion:
+        """One version by its number."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._verified(self._client.get_model_version(task, str(number)))
+        except MlflowException:
+            raise NotFoundError(
+                f"There is no version {number} for {task}: `spine-fracture models list` shows all."
+            ) from None
+
+    def named(self, name: str) -> ModelVersion:
+        """One version by its unique name."""
+        for version in self.versions():
+            if version.name == name:
+                return self.version(version.task, version.number)
+        raise NotFoundError(f"There is no model {name!r}: `spine-fracture models list` shows all.")
+
+    def versions(self, task: str | None = None) -> tuple[ModelVersion, ...]:
+        """All versions, by task and number, without reading their weights."""
+        entries = [e for e in self._client.search_model_versions() if task in (None, e.name)]
+        return tuple(self._version(e) for e in sorted(entries, key=lambda e: (e.name, int(e.version))))
+
+    def promote(self, version: ModelVersion) -> ModelVersion:
+        """Make a version the champion of its task, remembering the one it replaces."""
+        with locked(self._folder):
+            entry = self._client.get_model_version(version.task, str(version.number))
+            self._verified(entry)
+            champion = self._alias(version.task, _CHAMPION)
+            if champion is not None and champion.version == entry.version:
+                raise ConflictError(f"{version.name} is the champion already.")
+            self._crown(entry, champion)
+        return self.version(version.task, version.number)
+
+    def rollback(self, task: str) -> ModelVersion:
+        """Put the champion before this one back."""
+        with locked(self._folder):
+            champion = self._required(task, _CHAMPION)
+            before = champion.tags.get(_REPLACED)
+            if before is None:
+                raise ConflictError(
+                    f"The champion for {task} replaced nobody: there is nothing to roll back to."
+                )
+            self._verified(self._client.get_model_version(task, before))
+            self._client.set_registered_model_alias(task, _CHAMPION, before)
+        return self.version(task, int(before))
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("DO_NOT_TRACK", "true")
+        for noisy in ("mlflow", "alembic"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        from mlflow import MlflowClient
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        uri = f"sqlite:///{self._folder / 'mlflow.db'}"
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def _add(self, folder: Path, manifest: Manifest, origin: Origin, parameters: Mapping[str, str]) -> Entry:
+        """Copy the files, then make the rows: a crash between the two leaves only an unused copy."""
+        kept = self._keep(folder, manifest)
+        client, task = self._client, manifest.task
+        if not client.search_registered_models(f"name = '{task}'"):
+            client.create_registered_model(task)
+        experiment = client.get_experiment_by_name(task)
+        experiment_id = (
+            experiment.experiment_id
+            if experiment
+            else client.create_experiment(task, artifact_location=(self._folder / "artifacts").as_uri())
+        )
+        run_id = client.create_run(experiment_id, run_name=manifest.version).info.run_id
+        for key, value in parameters.items():
+            client.log_param(run_id, key, value)
+        for key, number in manifest.metrics.items():
+            client.log_metric(run_id, key, number)
+        client.set_terminated(run_id)
+        tags = {_SHA256: manifest.sha256, _ORIGIN: str(origin)}
+        return client.create_model_version(task, kept.as_uri(), run_id, tags=tags)
+
+    def _keep(self, folder: Path, manifest: Manifest) -> Path:
+        target = self._bundle(manifest.task, manifest.sha256)
+        if target.is_dir():
+            return target
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".incoming-") as incoming:
+                whole = Path(incoming) / "bundle"
+                whole.mkdir()
+                for name in (WEIGHTS, MANIFEST):
+                    shutil.copyfile(folder / name, whole / name)
+                    with (whole / name).open("rb") as stream:
+                        os.fsync(stream.fileno())
+                whole.rename(target)
+        except OSError as error:
+            raise StorageError(
+                f"Model {manifest.name} could not be copied into the registry: {error.strerror}. "
+                "Free some space and try again."
+            ) from error
+        return target
+
+    def _bundle(self, task: str, sha256: str) -> Path:
+        return self._folder / "models" / task / sha256
+
+    def _crown(self, entry: Entry, champion: Entry | None) -> None:
+        """The note on the new champion first, then the one write that counts."""
+        if champion is not None:
+            self._client.set_model_version_tag(entry.name, entry.version, _REPLACED, champion.version)
+        self._client.set_registered_model_alias(entry.name, _CHAMPION, entry.version)
+
+    def _alias(self, task: str, alias: str) -> Entry | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._client.get_model_version_by_alias(task, alias)
+        except MlflowException:
+            return None
+
+    def _required(self, task: str, alias: str) -> Entry:
+        entry = self._alias(task, alias)
+        if entry is None:
+            raise NotFoundError(f"There is no {alias} for {task}: register or train a model first.")
+        return entry
+
+    def _with_sha256(self, manifest: Manifest) -> Entry | None:
+        for entry in self._client.search_model_versions(f"name = '{manifest.task}'"):
+            if entry.tags[_SHA256] == manifest.sha256:
+                return entry
+        return None
+
+    def _version(self, entry: Entry) -> ModelVersion:
+        folder = self._bundle(entry.name, entry.tags[_SHA256])
+        return ModelVersion(
+            task=entry.name,
+            number=int(entry.version),
+            folder=folder,
+            manifest=read_manifest(folder),
+            state=self._state(entry),
+            origin=Origin(entry.tags[_ORIGIN]),
+            created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC),
+        )
+
+    def _state(self, entry: Entry) -> ModelState:
+        for state in (ModelState.CHAMPION, ModelState.CANDIDATE):
+            alias = self._alias(entry.name, state.value)
+            if alias is not None and alias.version == entry.version:
+                return state
+        return ModelState.RETIRED
+
+    def _verified(self, entry: Entry) -> ModelVersion:
+        """The version, after its weights were read and compared with what was registered."""
+        version = self._version(entry)
+        manifest, _ = read_bundle(version.folder)
+        if manifest.sha256 != entry.tags[_SHA256]:
+            raise ModelFileError(
+                f"Model {manifest.name} is not the one that was registered: its files were changed. "
+                "Roll back to another version or register it again."
+            )
+        return version

@@ -1,0 +1,174 @@
+"""The registry: shipped models, candidates, promotion, the way back, and changed files."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from spine_fracture.bundle import MANIFEST, WEIGHTS, Manifest, write_bundle
+from spine_fracture.errors import ConflictError, ModelFileError, NotFoundError
+from spine_fracture.registry import ModelState, Origin, Registry
+
+TASK = "classification"
+
+
+def bundle(folder: Path, value: float, task: str = TASK, name: str = "model") -> Path:
+    manifest = Manifest(
+        name=name,
+        task=task,
+        family="test",
+        architecture={},
+        classes=("a",),
+        config={},
+        seed=0,
+        metrics={"validation.macro_f1": 0.5},
+    )
+    write_bundle(folder, {"w": torch.full((4,), value)}, manifest)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow takes seconds to make its tables: once, then copied."""
+    folder = tmp_path_factory.mktemp("registry")
+    assert Registry(folder).versions() == ()
+    return folder
+
+
+@pytest.fixture
+def registry(empty_registry: Path, tmp_path: Path) -> Registry:
+    shutil.copytree(empty_registry, tmp_path / "registry")
+    return Registry(tmp_path / "registry")
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Path:
+    bundle(tmp_path / "weights" / "classifier", 1.0)
+    bundle(tmp_path / "weights" / "detector", 2.0, task="detection", name="detector")
+    return tmp_path / "weights"
+
+
+def test_shipped_models_become_champions_once(registry: Registry, shipped: Path) -> None:
+    assert {v.task for v in registry.register_shipped(shipped)} == {"classification", "detection"}
+    assert registry.register_shipped(shipped) == ()
+    champion = registry.champion(TASK)
+    assert (champion.state, champion.origin, champion.number) == (ModelState.CHAMPION, Origin.SHIPPED, 1)
+    assert champion.folder != shipped / "classifier"
+
+
+def test_an_update_of_the_package_replaces_a_shipped_champion_only(
+    registry: Registry, shipped: Path, tmp_path: Path
+) -> None:
+    registry.register_shipped(shipped)
+    bundle(shipped / "classifier", 1.5)
+    (newer,) = registry.register_shipped(shipped)
+    assert registry.champion(TASK).name == newer.name
+    ours = registry.promote(registry.register_candidate(bundle(tmp_path / "new", 3.0)))
+    bundle(shipped / "classifier", 1.7)
+    (newest,) = registry.register_shipped(shipped)
+    assert newest.state is ModelState.RETIRED
+    assert registry.champion(TASK).name == ours.name
+
+
+def test_a_candidate_does_not_serve_until_promoted_and_rollback_puts_the_last_one_back(
+    registry: Registry, shipped: Path, tmp_path: Path
+) -> None:
+    registry.register_shipped(shipped)
+    first = registry.champion(TASK)
+    candidate = registry.register_candidate(bundle(tmp_path / "new", 3.0), {"snapshot": "s1"})
+    assert candidate.state is ModelState.CANDIDATE and candidate.origin is Origin.TRAINED
+    assert registry.champion(TASK).name == first.name
+    assert registry.candidate(TASK).name == candidate.name
+    assert registry.promote(candidate).state is ModelState.CHAMPION
+    assert Registry(tmp_path / "registry").champion(TASK).name == candidate.name
+    assert registry.version(TASK, first.number).state is ModelState.RETIRED
+    third = registry.promote(registry.register_candidate(bundle(tmp_path / "newer", 4.0)))
+    assert registry.champion(TASK).name == third.name
+    assert registry.rollback(TASK).name == candidate.name
+    assert registry.rollback(TASK).name == first.name
+    with pytest.raises(ConflictError, match="nothing to roll back"):
+        registry.rollback(TASK)
+
+
+def test_the_same_weights_are_one_version(registry: Registry, tmp_path: Path) -> None:
+    once = registry.register_candidate(bundle(tmp_path / "a", 3.0))
+    twice = registry.register_candidate(bundle(tmp_path / "b", 3.0))
+    assert once.number == twice.number
+    assert len(registry.versions()) == 1
+
+
+def test_promoting_the_champion_is_a_conflict(registry: Registry, shipped: Path) -> None:
+    registry.register_shipped(shipped)
+    with pytest.raises(ConflictError):
+        registry.promote(registry.champion(TASK))
+
+
+def test_a_changed_byte_is_never_served(registry: Registry, shipped: Path) -> None:
+    registry.register_shipped(shipped)
+    weights = registry.champion(TASK).folder / WEIGHTS
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(ModelFileError, match="sha256"):
+        registry.champion(TASK)
+
+
+def test_nor_is_another_model_put_in_its_place(registry: Registry, shipped: Path, tmp_path: Path) -> None:
+    """Weights and manifest agree with each other, but not with what was registered."""
+    registry.register_shipped(shipped)
+    other, kept = bundle(tmp_path / "other", 9.0), registry.champion(TASK).folder
+    for name in (WEIGHTS, MANIFEST):
+        shutil.copy(other / name, kept / name)
+    with pytest.raises(ModelFileError, match="not the one that was registered"):
+        registry.champion(TASK)
+
+
+def test_a_damaged_candidate_is_neither_registered_nor_promoted(
+    registry: Registry, shipped: Path, tmp_path: Path
+) -> None:
+    registry.register_shipped(shipped)
+    good = registry.register_candidate(bundle(tmp_path / "new", 3.0))
+    (good.folder / WEIGHTS).write_bytes(b"nonsense")
+    with pytest.raises(ModelFileError):
+        registry.promote(good)
+    (tmp_path / "new" / WEIGHTS).write_bytes(b"nonsense")
+    with pytest.raises(ModelFileError):
+        registry.register_candidate(tmp_path / "new")
+    assert registry.champion(TASK).origin is Origin.SHIPPED
+
+
+def test_names_that_do_not_exist_are_said(registry: Registry) -> None:
+    for ask in (
+        lambda: registry.champion(TASK),
+        lambda: registry.version(TASK, 7),
+        lambda: registry.named("absent-000"),
+    ):
+        with pytest.raises(NotFoundError):
+            ask()
+
+
+def test_the_project_folder_may_be_moved(registry: Registry, shipped: Path, tmp_path: Path) -> None:
+    name = registry.register_shipped(shipped)[0].name
+    (tmp_path / "registry").rename(tmp_path / "elsewhere")
+    moved = Registry(tmp_path / "elsewhere")
+    assert moved.named(name).folder.is_relative_to(tmp_path / "elsewhere")
+
+
+def test_nothing_is_sent_anywhere(registry: Registry, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise AssertionError(f"tried to connect to {args}")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    registry.register_shipped(shipped)
+
+
+def test_importing_the_registry_does_not_import_mlflow() -> None:
+    code = "import sys, spine_fracture.registry; sys.exit('mlflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
