@@ -33,12 +33,16 @@ class Augmentation(Config):
 
 
 class Samples(Config):
-    """What is simulated: variants of each real picture, and phantom seeds per split."""
+    """What is simulated. ``variants`` of each real training picture, ``judging_variants`` of each that
+    validates or tests; phantoms of ``recipe`` per split, and at most ``slices`` of each of their levels.
+    """
 
-    variants: int = 20
-    training_phantoms: int = 120
-    validation_phantoms: int = 24
-    test_phantoms: int = 24
+    variants: int = 16
+    judging_variants: int = 6
+    recipe: str = "phantoms/training"
+    training_phantoms: int = 80
+    validation_phantoms: int = 12
+    test_phantoms: int = 16
     slices: int = 3
 
 

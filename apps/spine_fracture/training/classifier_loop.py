@@ -88,7 +88,7 @@ def cache_logits(
     with torch.inference_mode():
         for at in range(0, len(index), _FORWARD_BATCH):
             chosen = index[at : at + _FORWARD_BATCH]
-            view = plain_view(cache.crops[chosen], cache.references(chosen), size, margin)
+            view = plain_view(cache.crops[chosen], cache.references[chosen], size, margin)
             parts.append(network(view.to(device)).double().cpu().numpy())
     return np.concatenate(parts)
 
@@ -149,9 +149,9 @@ class _Run:
 
     def _step(self, index: Index, generator: torch.Generator) -> float:
         net, cache = self._config.network, self._cache
-        crops, references = cache.crops[index], cache.references(index)
+        crops, references = cache.crops[index], cache.references[index]
         view = augmented_view(crops, references, net.size, net.margin, self._config.augmentation, generator)
-        truth = torch.from_numpy(cache.samples["label"][index].astype(np.int64)).to(self._device)
+        truth = torch.from_numpy(cache.column("label")[index]).to(self._device)
         inputs = view.to(self._device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=_half_is_fast(self._device)):
             answers = self._network(inputs)
@@ -169,7 +169,7 @@ class _Run:
             return None
         net = self._config.network
         logits = cache_logits(self._mean.module, self._cache, self._judging, net.size, net.margin)
-        truth = torch.from_numpy(self._cache.samples["label"][self._judging].astype(np.int64))
+        truth = torch.from_numpy(self._cache.column("label")[self._judging])
         return float(functional.cross_entropy(torch.from_numpy(logits), truth))
 
     def _learning_rate(self, step: int) -> float:

@@ -41,12 +41,11 @@ def level_answers(
     network: nn.Module, cache: CropCache, index: Index, config: SixChannelConfig
 ) -> SampleAnswers:
     """What ``network`` answers to these samples."""
-    rows = cache.samples[index]
     return SampleAnswers(
         cache_logits(network, cache, index, config.size, config.margin),
-        rows["label"].astype(np.int64),
-        rows["level"].astype(np.int64),
-        rows["source"].astype(np.int64),
+        cache.column("label")[index],
+        cache.column("level")[index],
+        cache.column("source")[index],
     )
 
 

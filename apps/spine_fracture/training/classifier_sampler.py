@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.training.classifier_cache import SOURCES, CropCache
 from spine_fracture.training.classifier_config import Schedule
@@ -20,13 +21,13 @@ class BalancedSampler:
     """
 
     def __init__(self, cache: CropCache, index: Index, schedule: Schedule) -> None:
-        rows = cache.samples[index]
+        sources, labels = cache.column("source")[index], cache.column("label")[index]
         self._buckets: list[Index] = []
         weights: list[float] = []
-        present = {int(source) for source in rows["source"]}
+        present = set(sources.tolist())
         total = sum(schedule.shares[source] for source in present)
         for source in sorted(present):
-            found = [index[(rows["source"] == source) & (rows["label"] == c)] for c in range(4)]
+            found = [index[(sources == source) & (labels == c)] for c in range(len(MODEL_CLASSES))]
             asked = [p if len(bucket) else 0.0 for p, bucket in zip(schedule.prevalence, found, strict=True)]
             if SOURCES[source] != "read" and sum(asked) < sum(schedule.prevalence) - 1e-9:
                 raise InsufficientEvidenceError(
