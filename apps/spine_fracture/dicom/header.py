@@ -88,11 +88,9 @@ def read_headers(path: Path) -> tuple[SliceHeader, ...]:
 
 
 def _require_spine_mr(ds: Dataset) -> None:
-    modality = _text(ds, "Modality")
+    modality = _required(ds, "Modality")
     if modality != "MR":
-        raise OffDomainError(
-            f"It is {modality or 'of an unnamed modality'}, not MR: only MR of the spine is read."
-        )
+        raise OffDomainError(f"It is {modality}, not MR: only MR of the spine is read.")
     if "Rows" not in ds:
         raise UnreadablePictureError("It holds no picture: only MR images are read.")
     if int(ds.get("SamplesPerPixel", 1)) != 1:

@@ -16,7 +16,7 @@ from spine_fracture.dicom.arrangement import arrange
 from spine_fracture.dicom.header import SliceHeader, read_headers
 from spine_fracture.dicom.orientation import display_axes, plane_of, reorder
 from spine_fracture.dicom.recognise import sequence_of
-from spine_fracture.errors import UnreadablePictureError
+from spine_fracture.errors import InputError, UnreadablePictureError
 from spine_fracture.imaging import Pixels, Plane, Volume
 
 
@@ -30,7 +30,7 @@ def read_series(files: Sequence[Path]) -> Volume:
     for path in files:
         try:
             headers.extend(read_headers(path))
-        except UnreadablePictureError as error:
+        except InputError as error:
             raise type(error)(f"{path.name}: {error}") from error
     return read_slices(headers)
 

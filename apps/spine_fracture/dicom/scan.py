@@ -111,7 +111,7 @@ def _grouped(headers: Iterable[SliceHeader], refused: list[Refusal]) -> Scan:
         usable = []
         for members in by_series.values():
             try:
-                usable.append(_series(members))
+                usable.append(describe_series(members))
             except InputError as error:
                 refused.append(Refusal(members[0].path, f"Series of {len(members)} slices: {error}"))
         if usable:
@@ -120,7 +120,8 @@ def _grouped(headers: Iterable[SliceHeader], refused: list[Refusal]) -> Scan:
     return Scan(tuple(found), tuple(refused))
 
 
-def _series(members: list[SliceHeader]) -> SeriesFiles:
+def describe_series(members: list[SliceHeader]) -> SeriesFiles:
+    """The series that these slices make; raises :class:`InputError` when they make no even stack."""
     stack = arrange(members)
     first = stack.headers[0]
     return SeriesFiles(
