@@ -133,8 +133,8 @@ def draw_finding(
     if diagnosis is Diagnosis.HEMANGIOMA:
         whole = rng.random() < 0.3
         marks = {Feature.NO_COLLAPSE} | ({Feature.DIFFUSE_CHANGE} if whole else set())
-        extent = rng.uniform(0.8, 1.0) if whole else rng.uniform(0.25, 0.7)
-        return Finding(diagnosis, frozenset(marks), extent=extent, activity=rng.uniform(0.55, 1))
+        extent = rng.uniform(0.8, 1.0) if whole else rng.uniform(0.2, 0.7)
+        return Finding(diagnosis, frozenset(marks), extent=extent, activity=rng.uniform(0.45, 1))
     if diagnosis is Diagnosis.OTHER:
         marks = {Feature.NO_COLLAPSE, Feature.DIFFUSE_CHANGE}
         marks |= {Feature.SOFT_TISSUE_MASS} if rng.random() < 0.4 else set()

@@ -134,16 +134,16 @@ def _malignant(finding: Finding, region: Region, rng: np.random.Generator) -> tu
 
 def _hemangioma(finding: Finding, region: Region, rng: np.random.Generator) -> tuple[Layer, ...]:
     """Bright on T1 and T2 with coarse vertical trabeculae (Ross et al. 1987)."""
-    shape = (
-        np.clip(region.body * 1.3 - 0.2, 0, 1)
-        if finding.extent >= 0.8
-        else _blob(region, finding.extent * 0.75, rng, sharp=0.12)
+    shape = region.body if finding.extent >= 0.8 else _blob(region, finding.extent * 0.75, rng, sharp=0.3)
+    spacing = rng.uniform(2.4, 4.5) * region.frame.px_per_mm * 2 / region.frame.depth
+    phase = rng.uniform(0, 6.28) + 1.6 * region.noise(5, rng)
+    bars = np.clip(np.sin(2 * np.pi * region.v / spacing + phase), 0, 1) * np.clip(
+        0.6 + 0.5 * region.noise(4, rng), 0, 1
     )
-    spacing = rng.uniform(2.2, 4.0) * region.frame.px_per_mm * 2 / region.frame.depth
-    phase = rng.uniform(0, 6.28) + 0.9 * region.noise(6, rng)
-    bars = np.clip(np.sin(2 * np.pi * region.v / spacing + phase) - 0.1, 0, 1) * rng.uniform(0.3, 0.6)
+    depth = rng.uniform(0.1, 0.45) * np.clip((finding.extent - 0.2) / 0.3, 0.2, 1)
     ratio = {s: 1 + (r - 1) * finding.activity for s, r in Change.HEMANGIOMA.draw(rng).items()}
-    return (Layer(shape.astype(np.float32), ratio, grain=-bars.astype(np.float32)),)
+    grain = 0.08 * region.noise(2, rng) - depth * bars
+    return (Layer(shape.astype(np.float32), ratio, grain=grain.astype(np.float32)),)
 
 
 def _infection(finding: Finding, region: Region, rng: np.random.Generator) -> tuple[Layer, ...]:
@@ -168,7 +168,7 @@ def _diffuse(
     region: Region, change: Change, activity: float, rng: np.random.Generator, *, nodular: bool = False
 ) -> Layer:
     """Over three quarters of the body; ``nodular``: salt and pepper grain of myeloma."""
-    gaps = np.clip(1.15 - 0.22 * np.maximum(region.noise(7, rng) - 0.9, 0) * 2, 0.2, 1)
+    gaps = np.clip(1.05 - 0.35 * np.maximum(region.noise(7, rng) - 0.8, 0), 0.45, 1)
     grain = (0.16 if nodular else 0.07) * region.noise(1.6 if nodular else 3.0, rng)
     share = region.body * gaps * activity
     return Layer(share.astype(np.float32), change.draw(rng), grain=grain.astype(np.float32))

@@ -15,7 +15,8 @@ from spine_fracture.simulation.centres import Centre, centre_named
 from spine_fracture.simulation.disease import Patient, draw_patient
 from spine_fracture.simulation.findings import Primary
 from spine_fracture.simulation.lesions import Inserted, insert_findings
-from spine_fracture.simulation.rasterise import Labels, rasterise
+from spine_fracture.simulation.plane import Labels
+from spine_fracture.simulation.rasterise import rasterise
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.skeleton import Build, Skeleton, make_skeleton
 from spine_fracture.simulation.textures import smooth_noise

@@ -38,6 +38,8 @@ _KNOTS: tuple[tuple[Level, float, float, float, float, float], ...] = (
     (Level.L5, 26.5, 34.5, 49.5, 10.2, 21.0),
     (Level.S1, 27.0, 30.0, 50.0, 3.0, 44.0),
 )  # fmt: skip
+_WEDGE = {Level.L5: 0.09, Level.L4: 0.03, Level.T12: -0.04, Level.T11: -0.04, Level.L1: -0.04,
+          Level.T8: -0.04, Level.T7: -0.05, Level.T6: -0.04}  # fmt: skip
 _LOWER = ((22.0, 20.0, 40.0, 2.0, 50.0), (18.0, 15.0, 32.0, 1.5, 40.0), (15.0, 12.0, 26.0, 1.5, 18.0),
           (13.0, 10.0, 20.0, 2.5, -8.0), (11.0, 8.0, 14.0, 2.0, -35.0))  # fmt: skip
 
@@ -47,7 +49,8 @@ class Segment:
     """One vertebra (``level``) or piece of the lower sacrum (``level`` None) on the centreline.
 
     ``s`` is the arc length of its centre from the top, ``tilt`` in radians; sizes in mm.
-    ``degeneration`` of the disc below lies in [0, 1].
+    ``degeneration`` of the disc below lies in [0, 1]; ``wedge`` is by what share of half its height a
+    body is lower behind (L5) or, negative, in front (thoracic).
     """
 
     level: Level | None
@@ -58,6 +61,7 @@ class Segment:
     disc: float
     tilt: float
     degeneration: float
+    wedge: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +108,11 @@ def make_skeleton(build: Build, rng: np.random.Generator) -> Skeleton:
     tangents = np.stack([np.cos(tilt), np.sin(tilt)], axis=1)
     points = np.cumsum(tangents, axis=0) * STEP
     points[:, 0] += 22 - points[:, 0].min()
-    points[:, 1] += 105 - points[:, 1].mean()
+    points[:, 1] += 110 - points[:, 1].mean()
     bend = rng.normal(0, 2.0)
     lateral = bend * np.sin(s / length * 2 * np.pi * rng.uniform(0.7, 1.3) + rng.uniform(0, 6.28))
     rows = int(points[:, 0].max() + 24)
-    columns = int(max(points[:, 1].max() + 70, 215))
+    columns = int(max(points[:, 1].max() + 85, 235))
     return Skeleton(placed, points, tangents, lateral, (rows, columns))
 
 
@@ -149,7 +153,10 @@ def _tilts(
         tilt = float(np.deg2rad(degrees + rng.normal(0, 0.8)))
         degeneration = float(np.clip(rng.beta(1.5, 2.2) + wear - 0.35, 0, 1))
         thickness = disc * (1 - 0.45 * degeneration**2)
-        placed.append(Segment(level, at + height / 2, height, depth, width, thickness, tilt, degeneration))
+        wedge = (_WEDGE.get(level, 0.0) if level else 0.0) + float(rng.normal(0, 0.012))
+        placed.append(
+            Segment(level, at + height / 2, height, depth, width, thickness, tilt, degeneration, wedge)
+        )
         knots += [(at, tilt), (at + height, tilt)]
         at += height + thickness
     turning = np.array(knots)

@@ -88,7 +88,7 @@ class Weighting:
 #: Usual times of a spine protocol; a centre scales them.
 WEIGHTINGS: dict[Sequence, Weighting] = {
     Sequence.T1: Weighting(550, 11),
-    Sequence.T2: Weighting(3500, 105),
+    Sequence.T2: Weighting(4300, 105),
     Sequence.T2_FAT_SAT: Weighting(4500, 60, inversion=165),
     Sequence.T1_CONTRAST: Weighting(580, 11, contrast=True),
 }
