@@ -20,7 +20,7 @@ from spine_fracture.imaging import Acquisition, Plane, Sequence, SpacingOrigin, 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file, folder or series (named by its first file) that is not used, and why."""
+    """A file, folder or series (named by one of its files) that is not used, and why."""
 
     path: Path
     reason: str
@@ -85,18 +85,27 @@ def scan(folder: Path) -> Scan:
 
 
 def _walk(folder: Path, refused: list[Refusal]) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder: give a folder of DICOM files.")
+    """Every file below ``folder``, links followed, each real folder once."""
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be opened ({error.strerror}): give a folder of DICOM files that you may read."
+        ) from error
     closed: list[OSError] = []
-    files = [
-        Path(parent) / name for parent, _, names in os.walk(folder, onerror=closed.append) for name in names
-    ]
+    files: list[Path] = []
+    visited: set[str] = set()
+    for parent, folders, names in os.walk(folder, onerror=closed.append, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        files.extend(Path(parent) / name for name in names)
     refused.extend(
-        Refusal(Path(e.filename), f"The folder cannot be opened ({e.strerror}): check the rights.")
-        for e in closed
+        Refusal(Path(error.filename), f"The folder cannot be opened ({error.strerror}): check the rights.")
+        for error in closed
     )
-    if any(Path(error.filename) == folder for error in closed):
-        raise InputError(f"{folder} cannot be opened: check the rights.")
     if not files and not refused:
         raise InputError(f"{folder} is empty: give a folder of DICOM files.")
     return sorted(files)

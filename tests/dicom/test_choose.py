@@ -1,0 +1,82 @@
+"""The T1 and T2 that are read share the patient; nothing else stands in for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_series import AXIAL, frame, volume, written
+
+from spine_fracture.dicom.choose import Choice, choose
+from spine_fracture.dicom.scan import scan
+from spine_fracture.errors import OffDomainError
+from spine_fracture.geometry import VolumeFrame
+from spine_fracture.imaging import Sequence, Volume
+
+SHAPE = (5, 40, 32)
+LUMBAR = frame(SHAPE)
+CERVICAL = frame(SHAPE, origin=(25, -60, 400))
+FINE = frame((5, 80, 64), spacing=(0.35, 0.4, 4.0))
+
+
+def chosen(folder: Path, *volumes: Volume) -> Choice:
+    for made in volumes:
+        written(folder, made)
+    return choose(scan(folder).studies[0])
+
+
+def at(sequence: Sequence, where: VolumeFrame, name: str) -> Volume:
+    return volume(where.shape, sequence=sequence, where=where, name=name)
+
+
+def test_series_of_one_region_are_paired_and_the_rest_is_said(tmp_path: Path) -> None:
+    choice = chosen(
+        tmp_path,
+        at(Sequence.T1, CERVICAL, "neck"),
+        at(Sequence.T1, LUMBAR, "back"),
+        at(Sequence.T2, LUMBAR, "back"),
+        at(Sequence.T2, frame((1, 20, 20), AXIAL), "across"),
+    )
+    assert choice.t1 is not None and choice.t2 is not None
+    np.testing.assert_allclose(choice.t1.frame.matrix, choice.t2.frame.matrix, atol=1e-4)
+    assert choice.notes == ("1 more sagittal T1 or T2 series not read",)
+
+
+def test_finer_pixels_decide_between_equals(tmp_path: Path) -> None:
+    choice = chosen(
+        tmp_path, at(Sequence.T1, LUMBAR, "a"), at(Sequence.T2, LUMBAR, "b"), at(Sequence.T2, FINE, "fine")
+    )
+    assert choice.t2 is not None
+    assert choice.t2.frame.shape == FINE.shape
+
+
+def test_one_sequence_is_enough_and_said(tmp_path: Path) -> None:
+    choice = chosen(tmp_path / "1", at(Sequence.T1, LUMBAR, "a"))
+    assert choice.t2 is None and choice.t1 is not None
+    assert choice.notes == ("no sagittal T2: read from T1 alone",)
+    choice = chosen(tmp_path / "2", at(Sequence.T2, LUMBAR, "a"))
+    assert choice.notes == ("no sagittal T1: read from T2 alone",)
+
+
+def test_other_regions_and_other_frames_of_reference_are_not_paired(tmp_path: Path) -> None:
+    choice = chosen(tmp_path / "1", at(Sequence.T1, CERVICAL, "a"), at(Sequence.T2, LUMBAR, "b"))
+    assert choice.t1 is None and choice.t2 is not None
+    assert "different regions" in choice.notes[0]
+    moved = replace(at(Sequence.T1, LUMBAR, "a"), frame_of_reference_uid="1.2.3")
+    assert chosen(tmp_path / "2", moved, at(Sequence.T2, LUMBAR, "b")).t1 is None
+
+
+def test_contrast_and_fat_suppression_never_stand_in(tmp_path: Path) -> None:
+    enhanced = at(Sequence.T1, LUMBAR, "c")
+    enhanced = replace(enhanced, acquisition=replace(enhanced.acquisition, contrast_agent="gadolinium"))
+    stir = at(Sequence.T2, LUMBAR, "s")
+    stir = replace(stir, acquisition=replace(stir.acquisition, scan_options=("FS",)))
+    with pytest.raises(OffDomainError, match="T1_CE, T2_FS"):
+        chosen(tmp_path, enhanced, stir)
+
+
+def test_axial_only_is_off_domain(tmp_path: Path) -> None:
+    with pytest.raises(OffDomainError, match="only axial"):
+        chosen(tmp_path, at(Sequence.T2, frame((3, 20, 20), AXIAL), "across"))
