@@ -7,6 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
+from spine_fracture.commands import cohort, ingest, phantom
 from spine_fracture.errors import SpineFractureError
 
 cli = typer.Typer(
@@ -17,6 +18,9 @@ cli = typer.Typer(
 )
 # Each module of `commands` is registered here: `from spine_fracture.commands import ingest` and
 # `ingest.register(cli)`.
+cohort.register(cli)
+ingest.register(cli)
+phantom.register(cli)
 
 
 def app() -> None:

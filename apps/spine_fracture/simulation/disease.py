@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level
-from spine_fracture.simulation.findings import Finding, Primary, draw_finding, draw_primary
+from spine_fracture.simulation.findings import Finding, Primary, draw_finding, draw_primary, draw_variant
 from spine_fracture.simulation.recipe import PhantomRecipe
 
 #: Osteoporotic fractures favour the thoracolumbar junction and the middle of the thoracic spine.
@@ -38,6 +38,8 @@ def draw_patient(
             primary = None
     else:
         primary, findings = _by_disease(bodies, recipe, rng)
+    normal = (level for level in bodies if level not in findings and level is not Level.S1)
+    findings |= {level: draw_variant(rng) for level in normal if rng.random() < recipe.variants}
     ordered = tuple((level, findings[level]) for level in levels if level in findings)
     return Patient(age, marrow_fat, primary, ordered)
 

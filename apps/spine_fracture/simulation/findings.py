@@ -9,7 +9,7 @@ is what redrawing does, without the shift in prevalence that redrawing brings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import product
@@ -37,6 +37,16 @@ class Pattern(StrEnum):
     MIXED = "mixed"
     EXPANSILE = "expansile"
     MICRONODULAR = "micronodular"
+
+
+class Variant(StrEnum):
+    """What a normal level may show, and what must not be taken for a finding."""
+
+    SCHMORL_NODE = "schmorl_node"
+    FATTY_ENDPLATE = "fatty_endplate"  # Modic 2
+    OEDEMATOUS_ENDPLATE = "oedematous_endplate"  # Modic 1
+    FAT_ISLAND = "fat_island"
+    MILD_WEDGE = "mild_wedge"  # physiological, up to about a tenth of the height
 
 
 #: Share of each pattern by primary, and of each primary among patients.
@@ -94,7 +104,7 @@ _MARROW_GROUP = (
 class Finding:
     """One level's finding. ``severity`` is the share of height lost where the body has collapsed;
     ``activity`` how strong marrow change is, both in [0, 1]; ``extent`` the share of the body that a
-    focal lesion takes.
+    focal lesion takes. ``variant`` only where the diagnosis is normal.
     """
 
     diagnosis: Diagnosis
@@ -103,7 +113,8 @@ class Finding:
     pattern: Pattern | None = None
     severity: float = 0.0
     activity: float = 1.0
-    extent: float = field(default=0.5)
+    extent: float = 0.5
+    variant: Variant | None = None
 
     @property
     def collapsed(self) -> bool:
@@ -112,7 +123,9 @@ class Finding:
     @property
     def deforms(self) -> bool:
         """Whether the body's outline changes."""
-        return self.collapsed or Feature.BORDER_PROTRUSION in self.features
+        return (
+            self.collapsed or Feature.BORDER_PROTRUSION in self.features or self.variant is Variant.MILD_WEDGE
+        )
 
 
 NULL_FINDING = Finding(Diagnosis.NORMAL)
@@ -152,6 +165,18 @@ def draw_finding(
     kinds = PATTERNS[primary]
     pattern = kinds[int(rng.choice(len(kinds), p=[share for _, share in kinds]))][0]
     return Finding(diagnosis, features, primary, pattern, severity, activity, float(rng.uniform(0.3, 0.75)))
+
+
+def draw_variant(rng: np.random.Generator) -> Finding:
+    """A normal level with a degenerative or other harmless change."""
+    kinds = tuple(Variant)
+    return Finding(
+        Diagnosis.NORMAL,
+        variant=kinds[int(rng.integers(len(kinds)))],
+        severity=float(rng.uniform(0.04, 0.12)),
+        activity=float(rng.uniform(0.4, 1)),
+        extent=float(rng.uniform(0.2, 0.5)),
+    )
 
 
 def draw_primary(rng: np.random.Generator) -> Primary:

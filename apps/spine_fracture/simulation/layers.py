@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from spine_fracture.anatomy import Diagnosis, Feature
 from spine_fracture.simulation.canvas import BodyFrame, LesionCanvas
-from spine_fracture.simulation.findings import Finding, Pattern
+from spine_fracture.simulation.findings import Finding, Pattern, Variant
 from spine_fracture.simulation.marrow import Change, Layer
 from spine_fracture.simulation.textures import smooth_noise
 from spine_fracture.simulation.tissues import Tissue
@@ -85,7 +85,7 @@ def layers_of(finding: Finding, region: Region, rng: np.random.Generator) -> tup
         return _hemangioma(finding, region, rng)
     if finding.diagnosis is Diagnosis.OTHER:
         return _infection(finding, region, rng)
-    return ()
+    return _variant(finding, region, rng)
 
 
 def _benign(finding: Finding, region: Region, rng: np.random.Generator) -> tuple[Layer, ...]:
@@ -162,6 +162,29 @@ def _infection(finding: Finding, region: Region, rng: np.random.Generator) -> tu
     if Feature.SOFT_TISSUE_MASS in finding.features:
         layers += _mass(region, Change.INFECTION, rng)
     return tuple(layers)
+
+
+def _variant(finding: Finding, region: Region, rng: np.random.Generator) -> tuple[Layer, ...]:
+    """Harmless changes of a normal level."""
+    side = -1.0 if rng.random() < 0.5 else 1.0
+    if finding.variant is Variant.SCHMORL_NODE:
+        return (_node(region, side, rng),)
+    if finding.variant is Variant.FATTY_ENDPLATE:
+        return (_band(region, side, rng.uniform(0.12, 0.3), Change.FAT, finding.activity, rng),)
+    if finding.variant is Variant.OEDEMATOUS_ENDPLATE:
+        return (_band(region, side, rng.uniform(0.1, 0.25), Change.MODIC_OEDEMA, finding.activity, rng),)
+    if finding.variant is Variant.FAT_ISLAND:
+        return (_focus(region, 0.3 * finding.extent + 0.1, Change.FAT, finding.activity * 0.7, rng),)
+    return ()
+
+
+def _node(region: Region, side: float, rng: np.random.Generator) -> Layer:
+    """Disc material pressed through an endplate (Schmorl)."""
+    wide, high, at = rng.uniform(0.14, 0.3), rng.uniform(0.15, 0.35), rng.uniform(-0.4, 0.3)
+    sideways = region.w if region.body.shape[0] > 1 else np.zeros_like(region.w)
+    radius = np.sqrt(((region.v - at) / wide) ** 2 + ((region.u - side) / high) ** 2 + (sideways / 0.4) ** 2)
+    share = region.body * np.clip((1.05 - radius) / 0.25, 0, 1)
+    return Layer(share.astype(np.float32), Change.NODE.draw(rng), grain=0.08 * region.noise(2.5, rng))
 
 
 def _diffuse(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from spine_fracture.anatomy import Level
 from spine_fracture.simulation.canvas import LesionCanvas, body_frame
-from spine_fracture.simulation.findings import NULL_FINDING, Finding
+from spine_fracture.simulation.findings import Finding
 from spine_fracture.simulation.layers import Region, layers_of
 from spine_fracture.simulation.warp import Warp, collapse, null_warp
 
@@ -81,7 +81,7 @@ def _shape(canvas: LesionCanvas) -> tuple[int, int, int]:
 def _deform(
     warp: Warp, canvas: LesionCanvas, level: Level, finding: Finding, rng: np.random.Generator
 ) -> None:
-    if finding is NULL_FINDING or not finding.deforms:
+    if not finding.deforms:
         return
     frame = body_frame(warp.apply_labels(canvas.labels), level, canvas.mm)
     collapse(warp, frame, finding, rng)

@@ -34,7 +34,9 @@ class Change(Enum):
     MICRONODULAR = ((0.5, 0.7), (0.9, 1.4), (1.8, 3.2), (0.8, 1.2))
     HEMANGIOMA = ((1.3, 1.9), (1.35, 2.1), (1.1, 2.4), (1.5, 2.2))
     INFECTION = ((0.4, 0.62), (1.2, 1.9), (2.8, 5.0), (1.1, 1.8))
-    SUBTLE = ((0.85, 1.1), (0.88, 1.12), (0.9, 1.3), (0.9, 1.1))
+    NODE = ((0.45, 0.65), (0.4, 0.9), (0.6, 1.6), (0.5, 0.8))
+    FAT = ((1.2, 1.6), (1.15, 1.5), (0.5, 0.8), (1.1, 1.4))
+    MODIC_OEDEMA = ((0.6, 0.85), (1.05, 1.35), (1.6, 2.8), (1.0, 1.4))
 
     def draw(self, rng: np.random.Generator) -> dict[Sequence, float]:
         """One ratio a sequence; a sequence nobody knows is left as it is."""

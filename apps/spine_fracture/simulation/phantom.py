@@ -58,11 +58,16 @@ class Phantom:
 
     @property
     def patient_key(self) -> str:
-        return f"phantom-{self.seed:06d}"
+        return patient_key(self.seed)
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
         return self.skeleton.levels
+
+
+def patient_key(seed: int) -> str:
+    """The pseudonymous key of the phantom of that seed."""
+    return f"phantom-{seed:06d}"
 
 
 def make_phantom(seed: int, recipe: PhantomRecipe) -> Phantom:
@@ -151,6 +156,8 @@ def _water(centre: Centre, sequence: Sequence) -> np.float32:
 def _altered(inserted: tuple[Inserted, ...], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     altered = np.zeros(shape, dtype=np.uint8)
     for item in inserted:
+        if item.finding.diagnosis is Diagnosis.NORMAL:
+            continue
         altered[item.mask] = 1 + item.level.order
     return altered
 

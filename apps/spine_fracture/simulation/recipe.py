@@ -29,7 +29,10 @@ class CoverageShares(Config):
 
 class PhantomRecipe(Config):
     """``first`` and ``last`` restrict the spine that is built (quick tests); ``even_levels`` gives each
-    visible level its class at random with these shares instead of by disease (classifier training).
+    presacral level a finding with this probability, the three classes alike, instead of by disease
+    (training). ``variants`` is the share of normal levels with a harmless change. ``extra_share`` of
+    the studies also have the ``extra_sequences``. ``patient_shift`` is the share of patients who moved
+    between T1 and T2.
     """
 
     name: str
@@ -43,5 +46,8 @@ class PhantomRecipe(Config):
     coverage: CoverageShares = CoverageShares()
     even_levels: float | None = Field(default=None, ge=0, le=1)
     centres: tuple[str, ...] = ("A", "B", "C", "D", "E", "F")
+    variants: float = Field(default=0.1, ge=0, le=1)
+    extra_sequences: tuple[Sequence, ...] = (Sequence.T2_FAT_SAT, Sequence.T1_CONTRAST)
+    extra_share: float = Field(default=0.0, ge=0, le=1)
     supernumerary: float = Field(default=0.06, ge=0, le=1)
     patient_shift: float = Field(default=0.05, ge=0, le=1)

@@ -12,15 +12,18 @@ from spine_fracture.errors import NotFoundError
 from spine_fracture.imaging import Pixels, Sequence, Volume
 from spine_fracture.simulation.centres import Coverage
 from spine_fracture.simulation.findings import Primary
-from spine_fracture.simulation.phantom import LevelTruth, make_phantom
+from spine_fracture.simulation.phantom import LevelTruth, Phantom, make_phantom
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.sampling import Labels, Series, plan_study, sample_series
+
+SHOWN = 0.6  # share of a body's section that must be in the pictures for the level to count
 
 
 @dataclass(frozen=True, eq=False)
 class PhantomStudy:
     """A study with its truth. ``body_labels`` and ``altered_labels`` are aligned with ``volumes``: uint8
-    (slices, rows, columns), 1 + Level.order. ``truth`` holds the levels seen in the pictures.
+    (slices, rows, columns), 1 + Level.order. ``truth`` and the labels hold the levels of which the pictures
+    show more than half.
     """
 
     patient_key: str
@@ -58,17 +61,22 @@ class PhantomPicture:
 
 def simulate_study(seed: int, recipe: PhantomRecipe) -> PhantomStudy:
     """The study of this seed: same seed and recipe, same pixels."""
-    phantom = make_phantom(seed, recipe)
     rng = np.random.default_rng([seed, 7])
+    sequences = recipe.sequences
+    if rng.random() < recipe.extra_share:
+        sequences += tuple(s for s in recipe.extra_sequences if s not in sequences)
+    phantom = make_phantom(seed, recipe.model_copy(update={"sequences": sequences}))
     coverage = _coverage(recipe, rng)
     plan = plan_study(phantom, coverage, recipe.slices, rng)
     moved = rng.random() < recipe.patient_shift
     shift = (float(rng.normal(0, 3)), float(rng.normal(0, 3))) if moved else (0.0, 0.0)
     series: list[Series] = []
-    for sequence in recipe.sequences:
+    for sequence in sequences:
         offset = shift if sequence is Sequence.T1 else (0.0, 0.0)
         series.append(sample_series(phantom, sequence, plan, rng, shift=offset))
-    seen = set(np.unique(series[-1].level_labels).tolist())
+    truth = tuple(t for t in phantom.truth if _shown(phantom, series[-1], t.level) >= SHOWN)
+    kept = np.zeros(256, dtype=np.uint8)
+    kept[[1 + t.level.order for t in truth]] = [1 + t.level.order for t in truth]
     return PhantomStudy(
         phantom.patient_key,
         phantom.centre.name,
@@ -77,9 +85,9 @@ def simulate_study(seed: int, recipe: PhantomRecipe) -> PhantomStudy:
         phantom.patient.age,
         coverage,
         tuple(s.volume for s in series),
-        tuple(s.level_labels for s in series),
-        tuple(s.altered_labels for s in series),
-        tuple(t for t in phantom.truth if 1 + t.level.order in seen),
+        tuple(kept[s.level_labels] for s in series),
+        tuple(kept[s.altered_labels] for s in series),
+        truth,
     )
 
 
@@ -95,7 +103,9 @@ def phantom_pictures(seed: int, recipe: PhantomRecipe, count: int = 5) -> tuple[
     The patient does not move between T1 and T2 here. For six-channel samples with neighbouring
     slices use :func:`simulate_study`, whose volumes share one grid.
     """
-    still = recipe.model_copy(update={"patient_shift": 0.0, "sequences": (Sequence.T1, Sequence.T2)})
+    still = recipe.model_copy(
+        update={"patient_shift": 0.0, "extra_share": 0.0, "sequences": (Sequence.T1, Sequence.T2)}
+    )
     study = simulate_study(seed, still)
     slices = len(study.volumes[0].pixels)
     first = max(0, (slices - count) // 2)
@@ -112,6 +122,15 @@ def phantom_pictures(seed: int, recipe: PhantomRecipe, count: int = 5) -> tuple[
         )
         for k in range(first, min(slices, first + count))
     )
+
+
+def _shown(phantom: Phantom, series: Series, level: Level) -> float:
+    """Share of a body's largest sagittal section that lies within the pictures."""
+    value = 1 + level.order
+    whole = (phantom.canvas.labels == value).sum(axis=(1, 2)).max()
+    pixel = series.volume.frame.spacing[0]
+    seen = (series.level_labels == value).sum(axis=(1, 2)).max() * pixel**2
+    return float(seen / max(whole, 1))
 
 
 def _coverage(recipe: PhantomRecipe, rng: np.random.Generator) -> Coverage:

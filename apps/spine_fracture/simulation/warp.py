@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from spine_fracture.anatomy import Feature
 from spine_fracture.simulation.canvas import BodyFrame
-from spine_fracture.simulation.findings import Finding
+from spine_fracture.simulation.findings import Finding, Variant
 from spine_fracture.simulation.textures import smooth_noise
 
 FloatField = npt.NDArray[np.float32]
@@ -95,7 +95,7 @@ def _loss(finding: Finding, v: FloatField, rng: np.random.Generator) -> tuple[Fl
     slow = np.zeros_like(v)
     if Feature.WHOLE_BODY_COMPRESSION in features:
         slow += severity * np.interp(v, [-4, -1.2, 1.1, 2.4], [0.3, 1, 1, 0.1])
-    if Feature.ANTERIOR_WEDGE in features:
+    if Feature.ANTERIOR_WEDGE in features or finding.variant is Variant.MILD_WEDGE:
         slow += severity * np.interp(v, [-4, -1, 1], [0.4, 1, 0])
     both = {Feature.WHOLE_BODY_COMPRESSION, Feature.ANTERIOR_WEDGE} <= features
     slow = np.minimum(slow * (0.6 if both else 1.0), 0.66)
