@@ -1,0 +1,47 @@
+"""``spine-fracture next``: what a reader should read next."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def register(cli: typer.Typer) -> None:
+    cli.command("next")(next_)
+
+
+def next_(
+    reader: Annotated[str, typer.Option(help="Who reads, e.g. reader-1; a pseudonym will do.")],
+    n: Annotated[int, typer.Option(help="How many levels.", min=1, max=1000)] = 10,
+    strategy: Annotated[str, typer.Option(help="A strategy under configs/strategies.")] = "uncertainty",
+) -> None:
+    """Print the reader's queue. Not for clinical use."""
+    from spine_fracture.active_learning.queue import next_levels
+    from spine_fracture.active_learning.strategies import load_strategy
+    from spine_fracture.cohort.project import open_project
+
+    config = load_strategy(strategy)
+    with open_project().session() as session:
+        items = next_levels(session, reader, n, config)
+    console = Console()
+    if not items:
+        console.print("Nothing is left to read: ingest more studies, or let the models read those there are.")
+        return
+    table = Table(title=f"Next for {reader} (not for clinical use)")
+    for heading in ("", "level id", "study", "level", "slice", "centre", "mode", "why"):
+        table.add_column(heading, overflow="fold")
+    for number, item in enumerate(items, 1):
+        table.add_row(
+            str(number),
+            str(item.level_id),
+            item.study_uid,
+            item.level,
+            str(item.series[0].slice_index + 1),
+            item.centre,
+            item.mode,
+            item.reason,
+        )
+    console.print(table)
