@@ -64,9 +64,11 @@ class SliceHeader:
     acquisition: Acquisition
 
 
-def read_headers(path: Path) -> tuple[SliceHeader, ...]:
+def read_headers(path: Path, acquisitions: dict[str, Acquisition] | None = None) -> tuple[SliceHeader, ...]:
     """The slices of one file, in file order, pixels not read.
 
+    ``acquisitions`` by series UID is filled in as series are met over several calls: how a series was
+    acquired is then read from its first file only.
     Raises :class:`UnreadablePictureError` for what is not a whole DICOM picture with a geometry,
     :class:`OffDomainError` for a picture that is not MR, or of another part of the body.
     """
@@ -84,7 +86,7 @@ def read_headers(path: Path) -> tuple[SliceHeader, ...]:
         raise
     except Exception as error:  # pydicom has no common error for a damaged file
         raise UnreadablePictureError("Its header is damaged or cut short: export it again.") from error
-    return tuple(_headers(ds, path, offset))
+    return tuple(_headers(ds, path, offset, {} if acquisitions is None else acquisitions))
 
 
 def _require_spine_mr(ds: Dataset) -> None:
@@ -120,15 +122,19 @@ def _pixel_offset(ds: Dataset, stream: BinaryIO) -> int | None:
     return begin
 
 
-def _headers(ds: Dataset, path: Path, offset: int | None) -> Iterator[SliceHeader]:
+def _headers(
+    ds: Dataset, path: Path, offset: int | None, acquisitions: dict[str, Acquisition]
+) -> Iterator[SliceHeader]:
     frames = ds.get("PerFrameFunctionalGroupsSequence")
     shared = (ds.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
     bits = int(ds.BitsAllocated)
     if bits not in (8, 16, 32):
         raise UnreadablePictureError(f"Its pixels have {bits} bits: 8, 16 or 32 can be read.")
     stored_type = np.dtype(f"<{'i' if ds.get('PixelRepresentation', 0) else 'u'}{bits // 8}")
-    slice_bytes = int(ds.Rows) * int(ds.Columns) * bits // 8
-    acquisition = _acquisition(ds, _Groups(ds, shared, frames[0] if frames else Dataset()))
+    rows, columns = int(ds.Rows), int(ds.Columns)
+    series_uid = _required(ds, "SeriesInstanceUID")
+    if series_uid not in acquisitions:
+        acquisitions[series_uid] = _acquisition(ds, _Groups(ds, shared, frames[0] if frames else Dataset()))
     assumed = _text(ds, "PixelSpacingCalibrationDescription") == ASSUMED_CALIBRATION
     for index, frame in enumerate(frames or [Dataset()]):
         groups = _Groups(ds, shared, frame)
@@ -146,12 +152,12 @@ def _headers(ds: Dataset, path: Path, offset: int | None) -> Iterator[SliceHeade
             path=path,
             frame=index,
             sop_uid=_required(ds, "SOPInstanceUID"),
-            series_uid=_required(ds, "SeriesInstanceUID"),
+            series_uid=series_uid,
             study_uid=_required(ds, "StudyInstanceUID"),
             patient_id=_text(ds, "PatientID") or "",
             frame_of_reference_uid=_text(ds, "FrameOfReferenceUID") or "",
-            rows=int(ds.Rows),
-            columns=int(ds.Columns),
+            rows=rows,
+            columns=columns,
             position=position,
             orientation=orientation,
             spacing=(float(spacing[0]), float(spacing[1])),
@@ -161,8 +167,8 @@ def _headers(ds: Dataset, path: Path, offset: int | None) -> Iterator[SliceHeade
             slope=groups.number(values, "RescaleSlope") or 1.0,
             intercept=groups.number(values, "RescaleIntercept") or 0.0,
             inverted=_text(ds, "PhotometricInterpretation") == "MONOCHROME1",
-            pixel_offset=None if offset is None else offset + index * slice_bytes,
-            acquisition=acquisition,
+            pixel_offset=None if offset is None else offset + index * rows * columns * bits // 8,
+            acquisition=acquisitions[series_uid],
         )
 
 
@@ -175,7 +181,9 @@ class _Groups:
     frame: Dataset
 
     def value(self, sequence: str, name: str) -> object | None:
-        for groups in (self.frame, self.shared):
+        for groups in (self.frame, self.shared) if sequence else ():
+            if not groups:
+                continue
             items = groups.get(sequence)
             if items and items[0].get(name) is not None:
                 found: object = items[0].get(name)

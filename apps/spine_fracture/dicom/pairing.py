@@ -30,30 +30,38 @@ def pair(t1: Volume | None, t2: Volume | None) -> PairedStack:
     nothing to pair, the two do not overlap, or their grids differ and millimetres are unknown.
     """
     t1, t2 = _checked(t1, Sequence.T1), _checked(t2, Sequence.T2)
+    reference = t2 or t1
+    if reference is None:
+        raise InputError("There is neither a T1 nor a T2 series: give at least one, sagittal.")
+    slices, rows, columns = reference.frame.shape
+    pixels = np.zeros((slices, 2, rows, columns), dtype=np.float32)
     if t1 is None or t2 is None:
-        alone = t1 or t2
-        if alone is None:
-            raise InputError("There is neither a T1 nor a T2 series: give at least one, sagittal.")
-        channel = scaled(alone.pixels)
-        return _stacked(alone, None, channel if t1 else None, channel if t2 else None, None)
+        _scale(reference.pixels, pixels[:, 0 if t2 is None else 1])
+        return PairedStack(pixels, reference, None, None, registered=False)
+    moving, fixed = pixels[:, 0], pixels[:, 1]
+    _scale(t2.pixels, fixed)
     to_t1 = _grid_to_t1(t1, t2)
-    fixed = scaled(t2.pixels)
-    source = scaled(t1.pixels)
-    moving = source if to_t1 is None else _resampled(source, to_t1, fixed.shape)
-    if not moving.any():
-        raise InputError(
-            "T1 and T2 do not overlap in the patient: check that they are of one study and region."
-        )
+    if to_t1 is None:
+        _scale(t1.pixels, moving)
+    else:
+        _resample(scaled(t1.pixels), to_t1, moving)
+        if not moving.any():
+            raise InputError(
+                "T1 and T2 do not overlap in the patient: check that they are of one study and region."
+            )
     found = measure(moving, fixed)
-    residual = found.residual_px if found.clear else None
-    if residual is None or residual <= RESIDUAL_LIMIT_PX:
-        return _stacked(t2, t1, moving, fixed, residual)
+    if not found.clear:
+        return PairedStack(pixels, t2, t1, None, registered=False)
+    if found.residual_px <= RESIDUAL_LIMIT_PX:
+        return PairedStack(pixels, t2, t1, found.residual_px, registered=False)
     shift = refine(moving, fixed, found.shift_px)
-    moved = _resampled(source, (np.eye(4) if to_t1 is None else to_t1) @ _shift_back(shift), fixed.shape)
-    left = measure(moved, fixed)
+    moved = np.zeros_like(pixels)
+    moved[:, 1] = fixed
+    _resample(scaled(t1.pixels), (np.eye(4) if to_t1 is None else to_t1) @ _shift_back(shift), moved[:, 0])
+    left = measure(moved[:, 0], fixed)
     if not left.clear or left.residual_px > RESIDUAL_LIMIT_PX:
-        return _stacked(t2, t1, moving, fixed, residual)
-    return _stacked(t2, t1, moved, fixed, residual, shift)
+        return PairedStack(pixels, t2, t1, found.residual_px, registered=False)
+    return PairedStack(moved, t2, t1, found.residual_px, registered=True, t1_shift_px=shift)
 
 
 def scaled(pixels: Pixels) -> Pixels:
@@ -61,12 +69,20 @@ def scaled(pixels: Pixels) -> Pixels:
 
     The percentiles are those of every fourth row and column: they differ by less than the noise.
     """
+    result = np.zeros_like(pixels)
+    _scale(pixels, result)
+    return result
+
+
+def _scale(pixels: Pixels, out: Pixels) -> None:
     sample = pixels[:, ::4, ::4] if min(pixels.shape[1:]) >= 64 else pixels
-    low, high = (float(v) for v in np.percentile(sample, _PERCENTILES))
+    low, high = (np.float32(value) for value in np.percentile(sample, _PERCENTILES))
     if high <= low:
-        return np.zeros_like(pixels)
-    result = (pixels - np.float32(low)) * np.float32(1 / (high - low))
-    return np.clip(result, 0, 1, out=result)
+        return
+    for source, target in zip(pixels, out, strict=True):  # a slice at a time stays in the processor's cache
+        np.subtract(source, low, out=target)
+        np.multiply(target, 1 / (high - low), out=target)
+        np.clip(target, 0, 1, out=target)
 
 
 def _checked(volume: Volume | None, sequence: Sequence) -> Volume | None:
@@ -81,22 +97,6 @@ def _checked(volume: Volume | None, sequence: Sequence) -> Volume | None:
     if volume.sequence is not sequence:
         raise InputError(f"A {volume.sequence} series was given as {sequence}: give a {sequence} series.")
     return volume
-
-
-def _stacked(
-    reference: Volume,
-    other: Volume | None,
-    t1: Pixels | None,
-    t2: Pixels | None,
-    residual: float | None,
-    shift: tuple[float, float] | None = None,
-) -> PairedStack:
-    slices, rows, columns = reference.frame.shape
-    pixels = np.zeros((slices, 2, rows, columns), dtype=np.float32)
-    for channel, series in enumerate((t1, t2)):
-        if series is not None:
-            pixels[:, channel] = series
-    return PairedStack(pixels, reference, other, residual, shift is not None, shift or (0.0, 0.0))
 
 
 def _grid_to_t1(t1: Volume, t2: Volume) -> FloatArray | None:
@@ -125,8 +125,8 @@ def _shift_back(shift: tuple[float, float]) -> FloatArray:
     return matrix
 
 
-def _resampled(pixels: Pixels, to_source: FloatArray, shape: tuple[int, ...]) -> Pixels:
-    """Linear interpolation of ``pixels`` on a grid of ``shape``; zero outside the source.
+def _resample(pixels: Pixels, to_source: FloatArray, out: Pixels) -> None:
+    """Linear interpolation of ``pixels`` on the grid of ``out``; zero outside the source.
 
     ``to_source`` (4, 4) takes voxel positions (x, y, z) of the grid to those of the source. The outermost
     slices count for one slice further out, so that stacks a little apart still meet.
@@ -134,16 +134,13 @@ def _resampled(pixels: Pixels, to_source: FloatArray, shape: tuple[int, ...]) ->
     linear, offset = to_source[:3, :3], to_source[:3, 3]
     half = np.full(3, 0.5)
     index_offset = linear @ half + offset - half  # from half-voxel positions to array indices
-    padded = np.pad(pixels, ((1, 1), (0, 0), (0, 0)), mode="edge")
     matrix = linear[::-1, ::-1]
     diagonal = np.allclose(matrix, np.diag(np.diag(matrix)), atol=1e-9)
-    return np.asarray(
-        ndimage.affine_transform(
-            padded,
-            np.diag(matrix) if diagonal else matrix,
-            offset=index_offset[::-1] + np.array([1.0, 0.0, 0.0]),
-            output_shape=shape,
-            output=np.float32,
-            order=1,
-        )
+    ndimage.affine_transform(
+        np.pad(pixels, ((1, 1), (0, 0), (0, 0)), mode="edge"),
+        np.diag(matrix) if diagonal else matrix,
+        offset=index_offset[::-1] + np.array([1.0, 0.0, 0.0]),
+        output_shape=out.shape,
+        output=out,
+        order=1,
     )

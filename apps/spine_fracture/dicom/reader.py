@@ -17,7 +17,7 @@ from spine_fracture.dicom.header import SliceHeader, read_headers
 from spine_fracture.dicom.orientation import display_axes, plane_of, reorder
 from spine_fracture.dicom.recognise import sequence_of
 from spine_fracture.errors import InputError, UnreadablePictureError
-from spine_fracture.imaging import Pixels, Plane, Volume
+from spine_fracture.imaging import Acquisition, Pixels, Plane, Volume
 
 
 def read_series(files: Sequence[Path]) -> Volume:
@@ -27,9 +27,10 @@ def read_series(files: Sequence[Path]) -> Volume:
     and :class:`OffDomainError` when they are not MR of the spine; the text names the first bad file.
     """
     headers: list[SliceHeader] = []
+    acquisitions: dict[str, Acquisition] = {}
     for path in files:
         try:
-            headers.extend(read_headers(path))
+            headers.extend(read_headers(path, acquisitions))
         except InputError as error:
             raise type(error)(f"{path.name}: {error}") from error
     return read_slices(headers)
@@ -66,13 +67,16 @@ def _pixels(headers: Sequence[SliceHeader]) -> Pixels:
     pixels = np.empty((len(headers), headers[0].rows, headers[0].columns), dtype=np.float32)
     for target, header in zip(pixels, headers, strict=True):
         stored = _stored(header) if header.pixel_offset is not None else decoded(header.path)[header.frame]
-        np.multiply(stored, header.slope, out=target, casting="unsafe")
-        target += header.intercept
-    if not np.isfinite(pixels).all() or pixels.min() == pixels.max():
+        target[:] = stored
+        if (header.slope, header.intercept) != (1.0, 0.0):
+            target *= header.slope
+            target += header.intercept
+    low, high = pixels.min(), pixels.max()
+    if not high > low:
         raise UnreadablePictureError(
             "The pictures are blank: every pixel has the same value. Export them again."
         )
-    return pixels.max() + pixels.min() - pixels if headers[0].inverted else pixels
+    return high + low - pixels if headers[0].inverted else pixels
 
 
 def _stored(header: SliceHeader) -> npt.NDArray[Any]:

@@ -70,9 +70,10 @@ def scan(folder: Path) -> Scan:
     refused: list[Refusal] = []
     headers: list[SliceHeader] = []
     instances: set[str] = set()
+    acquisitions: dict[str, Acquisition] = {}
     for path in _walk(folder, refused):
         try:
-            found = read_headers(path)
+            found = read_headers(path, acquisitions)
         except InputError as error:
             refused.append(Refusal(path, str(error)))
             continue
