@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from spine_fracture.commands import cohort, ingest, phantom
+from spine_fracture.commands import cohort, ingest, phantom, queue, train, train_classifier
 from spine_fracture.errors import SpineFractureError
 
 cli = typer.Typer(
@@ -21,6 +21,9 @@ cli = typer.Typer(
 cohort.register(cli)
 ingest.register(cli)
 phantom.register(cli)
+train_classifier.register(train.group)
+cli.add_typer(train.group, name="train")
+queue.register(cli)
 
 
 def app() -> None:

@@ -66,11 +66,18 @@ def cache_metrics(
         f"{prefix}.ece_before": expected_calibration_error(answers.logits, answers.labels),
         f"{prefix}.ece_after": expected_calibration_error(answers.logits, answers.labels, temperature),
     }
+    answered = scores.probabilities.argmax(axis=1)
+    together = confusion(scores.labels, answered, len(MODEL_CLASSES))
+    for truth, row in zip(MODEL_CLASSES, together, strict=True):
+        numbers |= {
+            f"{prefix}.confusion.{truth}.{answer}": float(n)
+            for answer, n in zip(MODEL_CLASSES, row, strict=True)
+        }
     for source in sorted(set(scores.sources.tolist())):
         of_source = scores.sources == source
         name = f"{prefix}.{SOURCES[source]}"
         probabilities, labels = scores.probabilities[of_source], scores.labels[of_source]
-        matrix = confusion(labels, probabilities.argmax(axis=1), len(MODEL_CLASSES))
+        matrix = confusion(labels, answered[of_source], len(MODEL_CLASSES))
         numbers[f"{name}.levels"] = float(len(labels))
         numbers[f"{name}.macro_f1"] = float(macro_f1(matrix))
         abnormal = auc(1 - probabilities[:, 0], labels != 0)

@@ -24,7 +24,7 @@ from spine_fracture.configuration import load_config
 from spine_fracture.dicom.pairing import scaled
 from spine_fracture.evaluation.seen import picture_hash
 from spine_fracture.geometry import PixelBox
-from spine_fracture.imaging import Sequence
+from spine_fracture.imaging import Pixels, Sequence
 from spine_fracture.lumbar_set import LumbarPatient, read_grey, read_lumbar_set
 from spine_fracture.simulation.canvas import LesionCanvas
 from spine_fracture.simulation.findings import Finding, draw_finding, draw_primary
@@ -91,8 +91,21 @@ def export_samples(
     return Counted(len(patients), len(seeds))
 
 
-def real_variants(patient: LumbarPatient, variants: int, seed: int) -> Iterator[LabelledStudy]:
-    """The patient's pair with other simulated findings each time, one slice, T1 moved onto T2."""
+@dataclass(frozen=True, eq=False)
+class RealPair:
+    """A patient's T1, moved by the manifest's shift, and T2: ``pixels`` (1, 2, rows, columns) in [0, 1],
+    ``labels`` (1, rows, columns), 1 + Level.order in the bodies; ``boxes`` of ``levels``, head to foot.
+    """
+
+    name: str
+    pixels: Pixels
+    labels: Labels
+    levels: tuple[Level, ...]
+    boxes: tuple[PixelBox, ...]
+
+
+def real_pair(patient: LumbarPatient) -> RealPair:
+    """Read a patient of the lumbar set; ``name`` is the hash of the pictures as they are on disk."""
     t1, t2 = read_grey(patient.t1), read_grey(patient.t2)
     dx, dy = patient.t1_to_t2
     moved = cv2.warpAffine(t1, np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]]), t2.shape[::-1])
@@ -100,9 +113,19 @@ def real_variants(patient: LumbarPatient, variants: int, seed: int) -> Iterator[
     for vertebra in patient.vertebrae:
         outline = np.rint(vertebra.polygon + patient.t1_to_t2).astype(np.int32)
         cv2.fillPoly(labels[0], [outline], (1 + vertebra.level.order,))
-    pictures = tuple(scaled(picture[None].astype(np.float32)) for picture in (moved, t2))
-    canvas = LesionCanvas((Sequence.T1, Sequence.T2), pictures, labels)
-    name = picture_hash(t1, t2)
+    return RealPair(
+        picture_hash(t1, t2),
+        np.stack([scaled(picture[None].astype(np.float32)) for picture in (moved, t2)], axis=1),
+        labels,
+        tuple(vertebra.level for vertebra in patient.vertebrae),
+        tuple(vertebra.box.shifted(dx, dy) for vertebra in patient.vertebrae),
+    )
+
+
+def real_variants(patient: LumbarPatient, variants: int, seed: int) -> Iterator[LabelledStudy]:
+    """The patient's pair with other simulated findings each time, one slice."""
+    pair = real_pair(patient)
+    canvas = LesionCanvas((Sequence.T1, Sequence.T2), (pair.pixels[:, 0], pair.pixels[:, 1]), pair.labels)
     for variant in range(variants):
         rng = np.random.default_rng((seed, zlib.crc32(patient.key.encode()), variant))
         placed = draw_findings(canvas.levels, rng)
@@ -111,7 +134,7 @@ def real_variants(patient: LumbarPatient, variants: int, seed: int) -> Iterator[
         found = {level: finding.diagnosis for level, finding in placed}
         boxes = boxes_by_level(changed.labels)
         levels = tuple(LabelledLevel(b, found.get(level, Diagnosis.NORMAL)) for level, b in boxes.items())
-        yield LabelledStudy(name, pixels, levels)
+        yield LabelledStudy(pair.name, pixels, levels)
 
 
 def draw_findings(levels: tuple[Level, ...], rng: np.random.Generator) -> tuple[tuple[Level, Finding], ...]:

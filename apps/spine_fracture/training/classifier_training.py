@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from pydantic import JsonValue
 
@@ -76,6 +77,17 @@ def train_classifier(
     )
     checkpoint.unlink(missing_ok=True)
     return manifest
+
+
+def add_metrics(folder: Path, cache: CropCache, prefix: str) -> Manifest:
+    """Measure a bundle on all samples of ``cache`` and keep the numbers in its manifest."""
+    manifest, state = read_bundle(folder)
+    config = _architecture(manifest)
+    network = SixChannelNetwork(config)
+    network.load_state_dict(state)
+    answers = level_answers(network, cache, np.arange(len(cache)), config)
+    numbers = cache_metrics(answers, config, manifest.temperature, prefix)
+    return write_bundle(folder, state, manifest.model_copy(update={"metrics": manifest.metrics | numbers}))
 
 
 def _architecture(manifest: Manifest) -> SixChannelConfig:

@@ -1,0 +1,83 @@
+"""``spine-fracture train classifier``: from real pictures and phantoms to a bundle with its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def register(group: typer.Typer) -> None:
+    group.command("classifier")(train_classifier_command)
+
+
+def train_classifier_command(
+    out: Annotated[Path, typer.Option(help="Folder for the weights, the manifest and the card.")],
+    config: Annotated[
+        str, typer.Option(help="A YAML file or a name under configs/.")
+    ] = "classifiers/shipped",
+    data: Annotated[
+        Path | None, typer.Option(help="Real pairs laid out like the lumbar set; without it phantoms alone.")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Where crops are kept; taken up again when complete. Default: in --out."),
+    ] = None,
+) -> None:
+    """Train a level classifier on simulated findings. Not for clinical use."""
+    from spine_fracture.classification.classifier import LevelClassifier
+    from spine_fracture.cohort.splits import Split
+    from spine_fracture.configuration import load_config
+    from spine_fracture.errors import InputError
+    from spine_fracture.evaluation.statistics import Resampling
+    from spine_fracture.lumbar_set import read_lumbar_set
+    from spine_fracture.training.classifier_cache import CropCache, open_cache
+    from spine_fracture.training.classifier_card import findings_on_reference_boxes, write_card
+    from spine_fracture.training.classifier_config import ClassifierTraining
+    from spine_fracture.training.classifier_loop import Epoch
+    from spine_fracture.training.classifier_samples import export_samples
+    from spine_fracture.training.classifier_training import add_metrics, train_classifier
+
+    recipe = load_config(config, ClassifierTraining)
+    folder = cache or out / "cache"
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+
+        def crops(name: str, splits: tuple[Split, ...]) -> CropCache:
+            try:
+                return open_cache(folder / name)
+            except InputError:
+                tasks = {
+                    what: bars.add_task(f"{what} ({name})", total=None)
+                    for what in ("real pictures", "phantoms")
+                }
+                export_samples(
+                    recipe,
+                    data,
+                    folder / name,
+                    splits,
+                    lambda what, done, of: bars.update(tasks[what], completed=done, total=of),
+                )
+                return open_cache(folder / name)
+
+        learning = crops("learning", (Split.TRAIN, Split.VALIDATION))
+        judging = crops("test", (Split.TEST,))
+        training = bars.add_task("training", total=recipe.schedule.epochs)
+
+        def heard(epoch: Epoch) -> None:
+            judged = "" if epoch.validation_loss is None else f", validation loss {epoch.validation_loss:.4f}"
+            bars.console.print(f"epoch {epoch.number}: loss {epoch.loss:.4f}{judged} ({epoch.seconds:.0f} s)")
+            bars.update(training, completed=epoch.number)
+
+        train_classifier(learning, recipe, out, progress=heard)
+    manifest = add_metrics(out, judging, "test")
+    findings = None
+    if data is not None:
+        model = LevelClassifier.load(out, "torch")
+        findings = findings_on_reference_boxes(model, read_lumbar_set(data), Resampling())
+    write_card(out, manifest, findings)
+    console.print(f"{manifest.version} is in {out}, its figures in MODEL_CARD.md. Not for clinical use.")
