@@ -1,0 +1,243 @@
+"""Taking studies in: what is usable goes into the catalogue, the rest is listed with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from spine_fracture.cohort.audit import record
+from spine_fracture.cohort.models import Centre, Instance, Refused, Role, Series, Study, StudyFolder
+from spine_fracture.cohort.patients import enrol, pseudonym
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.sources import FoundSeries, FoundStudy, choose_pair, find_studies
+from spine_fracture.cohort.studies import known_series, missing_half
+from spine_fracture.dicom.scan import Refusal
+from spine_fracture.errors import ConflictError, InputError
+from spine_fracture.imaging import Plane, Sequence
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """Studies (by UID) with something new, studies known in full, and what cannot be used and why.
+
+    ``incomplete`` are the usable studies that lack half of the pair, with what is missing.
+    """
+
+    added: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    refused: tuple[Refusal, ...]
+    incomplete: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Taken:
+    changed: bool
+    missing: str
+    refused: tuple[Refusal, ...]
+
+
+def ingest(
+    path: Path, centre: str, project: Project, *, progress: Callable[[int, int], None] | None = None
+) -> IngestReport:
+    """Take in every study of ``path`` (a folder, or one file) for ``centre``; doing it twice changes nothing.
+
+    Each study goes in whole, in a transaction of its own. ``progress`` is told (studies done, studies
+    found). Raises :class:`InputError` when the folder cannot be read at all, and
+    :class:`~spine_fracture.errors.StorageError` when the project cannot be written; the studies that
+    went in before stay.
+    """
+    centre = centre.strip()
+    if not 0 < len(centre) <= 100:
+        raise InputError("Give the centre a name of up to 100 letters.")
+    found = find_studies(path, centre)
+    refused = list(found.refused)
+    added: list[str] = []
+    unchanged: list[str] = []
+    incomplete: list[tuple[str, str]] = []
+    for number, study in enumerate(found.studies, start=1):
+        try:
+            with project.transaction() as session:
+                taken = _take(session, study, centre, found.folder, project.home)
+        except (InputError, ConflictError) as error:
+            refused.append(Refusal(study.series[0].files[0][1], str(error)))
+        else:
+            (added if taken.changed else unchanged).append(study.uid)
+            refused.extend(taken.refused)
+            if taken.missing:
+                incomplete.append((study.uid, taken.missing))
+        if progress:
+            progress(number, len(found.studies))
+    with project.transaction() as session:
+        _remember(session, centre, found.folder, refused)
+    return IngestReport(tuple(added), tuple(unchanged), tuple(refused), tuple(incomplete))
+
+
+def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: Path) -> _Taken:
+    key = pseudonym(home, centre, study.patient_id)
+    row = session.scalar(select(Study).where(Study.uid == study.uid))
+    if row is not None and row.patient.key != key:
+        raise ConflictError("Its study is in the catalogue already, under another patient or centre.")
+    stored = {series.uid: series for series in row.series} if row else {}
+    new: list[FoundSeries] = []
+    refused: list[Refusal] = []
+    grown = False
+    for series in study.series:
+        if reason := _known_elsewhere(session, series, study.uid):
+            refused.append(Refusal(series.files[0][1], reason))
+        elif series.uid not in stored:
+            new.append(series)
+        else:
+            _move_if_gone(session, stored[series.uid], series, folder)
+            grown |= _grow(stored[series.uid], series)
+    if row is None and not new:
+        raise InputError("None of its series can be used.")
+    if row is None or new or grown:
+        t1, t2 = choose_pair([*(known_series(row) if row else ()), *new])
+        if row is None:
+            row = Study(uid=study.uid, patient=enrol(session, key, _centre(session, centre)))
+            session.add(row)
+        where = _folder(session, folder)
+        row.series.extend(_series(series, where) for series in new)
+        for listed in row.series:
+            listed.role = {t1: Role.T1, t2: Role.T2}.get(listed.uid)
+        if row.patient.field_strength is None:
+            row.patient.field_strength = next(
+                (s.field_strength for s in row.series if s.field_strength), None
+            )
+        session.flush()
+        details: dict[str, object] = {"series": len(new), "missing": missing_half(row)}
+        record(session, "study.ingested", f"study:{row.id}", details=details)
+    return _Taken(bool(new) or grown, missing_half(row), tuple(refused))
+
+
+def _known_elsewhere(session: Session, series: FoundSeries, study_uid: str) -> str:
+    """Why this series cannot be what it says: its UIDs belong to something else already."""
+    uids = [uid for uid, _ in series.files]
+    owners = session.execute(
+        select(Series.uid, Study.uid)
+        .join(Study)
+        .join(Instance)
+        .where((Series.uid == series.uid) | Instance.sop_uid.in_(uids))
+        .distinct()
+    )
+    for owner, owner_study in owners:
+        if owner_study != study_uid:
+            return "Its pictures are in the catalogue already, under another study or patient."
+        if owner != series.uid:
+            return "Its pictures are in the catalogue already, under another series of the study."
+    return ""
+
+
+def _grow(stored: Series, found: FoundSeries) -> bool:
+    """Slices that were missing when the series came in are added; whether there were any."""
+    before = {instance.sop_uid for instance in stored.instances}
+    folder = Path(stored.folder.path)
+    added = [(uid, path) for uid, path in found.files if uid not in before]
+    if not before <= dict(found.files).keys() or not all(p.is_relative_to(folder) for _, p in added):
+        return False
+    stored.instances.extend(_instance(uid, path, folder) for uid, path in added)
+    stored.slices = max(stored.slices, found.shape[0])
+    return bool(added)
+
+
+def _instance(uid: str, path: Path, folder: Path) -> Instance:
+    return Instance(sop_uid=uid, path=path.relative_to(folder).as_posix())
+
+
+def _move_if_gone(session: Session, stored: Series, found: FoundSeries, folder: Path) -> None:
+    """Files that are no longer where they were are looked for where they are now."""
+    if all((Path(stored.folder.path) / instance.path).is_file() for instance in stored.instances):
+        return
+    paths = dict(found.files)
+    if {instance.sop_uid for instance in stored.instances} <= paths.keys():
+        stored.folder = _folder(session, folder)
+        for instance in stored.instances:
+            instance.path = paths[instance.sop_uid].relative_to(folder).as_posix()
+
+
+def _series(found: FoundSeries, folder: StudyFolder) -> Series:
+    reason = _unused(found)
+    acquisition = found.acquisition
+    return Series(
+        uid=found.uid,
+        folder=folder,
+        kind=found.kind,
+        sequence=found.sequence,
+        plane=found.plane,
+        spacing_origin=found.spacing_origin,
+        slices=found.shape[0],
+        rows=found.shape[1],
+        columns=found.shape[2],
+        repetition_time=acquisition.repetition_time,
+        echo_time=acquisition.echo_time,
+        inversion_time=acquisition.inversion_time,
+        field_strength=acquisition.field_strength,
+        usable=not reason,
+        reason=reason,
+        instances=[_instance(uid, path, Path(folder.path)) for uid, path in found.files],
+    )
+
+
+def _unused(found: FoundSeries) -> str:
+    """Why the models do not read a series that is sound in itself; empty when they may."""
+    if found.plane is not Plane.SAGITTAL:
+        return f"{found.plane} slices: sagittal ones are read"
+    if found.sequence not in (Sequence.T1, Sequence.T2):
+        return f"sequence {found.sequence}: plain T1 and T2 are read"
+    return ""
+
+
+def _centre(session: Session, name: str) -> Centre:
+    found = session.scalar(select(Centre).where(Centre.name == name))
+    if found is None:
+        found = Centre(name=name)
+        session.add(found)
+        session.flush()
+    return found
+
+
+def _folder(session: Session, path: Path) -> StudyFolder:
+    found = session.scalar(select(StudyFolder).where(StudyFolder.path == str(path)))
+    if found is None:
+        found = StudyFolder(path=str(path))
+        session.add(found)
+        session.flush()
+    return found
+
+
+def _remember(session: Session, centre: str, folder: Path, refused: Iterable[Refusal]) -> None:
+    """Keep the list of what this folder could not give, for the overview of the cohort."""
+    wanted = {_digest(r.path, folder): _without_name(r) for r in refused}
+    place = session.scalar(select(StudyFolder).where(StudyFolder.path == str(folder)))
+    if place is None and not wanted:
+        return
+    where, whose = place or _folder(session, folder), _centre(session, centre)
+    rows = session.scalars(
+        select(Refused).where(Refused.folder_id == where.id, Refused.centre_id == whose.id)
+    )
+    for row in rows:
+        if wanted.get(row.path_digest) == row.reason:
+            del wanted[row.path_digest]
+        else:
+            session.delete(row)
+    session.flush()
+    session.add_all(
+        Refused(centre_id=whose.id, folder_id=where.id, path_digest=digest, reason=reason)
+        for digest, reason in wanted.items()
+    )
+
+
+def _digest(path: Path, folder: Path) -> str:
+    resolved = path.resolve()
+    inside = resolved.relative_to(folder) if resolved.is_relative_to(folder) else resolved
+    return hashlib.sha256(inside.as_posix().encode()).hexdigest()
+
+
+def _without_name(refusal: Refusal) -> str:
+    """The reason without the file's name, which may name a patient."""
+    return refusal.reason.replace(refusal.path.name, "the file")[:500]

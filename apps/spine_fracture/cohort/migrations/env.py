@@ -1,0 +1,16 @@
+"""Alembic's entry: runs the migrations on the connection that :mod:`spine_fracture.cohort.database` gives."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from spine_fracture.cohort.models import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    # SQLite cannot alter most of a table: it is copied instead.
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

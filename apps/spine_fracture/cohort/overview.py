@@ -1,0 +1,100 @@
+"""What a data manager asks of a cohort: how much there is in each centre, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
+
+from spine_fracture.cohort.models import (
+    Centre,
+    LevelSource,
+    Patient,
+    Read,
+    Refused,
+    Role,
+    Series,
+    Study,
+    StudyLevel,
+)
+from spine_fracture.cohort.reads import STANDING
+from spine_fracture.cohort.splits import Split
+
+
+@dataclass(frozen=True)
+class CentreOverview:
+    """Counts of one centre. ``patients`` follows Split: training, validation, test."""
+
+    centre: str
+    patients: tuple[int, int, int]
+    studies: int
+    series: int
+    usable_series: int
+    without_t1: int
+    without_t2: int
+    moved_pairs: int
+    levels: int
+    reads: int
+    refused: int
+
+
+def overview(session: Session) -> tuple[CentreOverview, ...]:
+    """One row a centre, by name."""
+    return tuple(_of(session, centre) for centre in session.scalars(select(Centre).order_by(Centre.name)))
+
+
+def reasons(session: Session) -> tuple[tuple[str, str, int], ...]:
+    """(centre, reason, how many) of what was refused or is not read, the most frequent first."""
+    refused = select(Centre.name, Refused.reason).join(Refused)
+    unused = (
+        select(Centre.name, Series.reason)
+        .join(Patient)
+        .join(Study)
+        .join(Series)
+        .where(Series.usable.is_(False))
+    )
+    every = refused.union_all(unused).subquery()
+    name, reason = every.c
+    rows = session.execute(
+        select(name, reason, func.count()).group_by(name, reason).order_by(func.count().desc(), name, reason)
+    )
+    return tuple((row[0], row[1], row[2]) for row in rows)
+
+
+def _of(session: Session, centre: Centre) -> CentreOverview:
+    here = Patient.centre_id == centre.id
+    studies = select(func.count(Study.id)).join(Patient).where(here)
+    series = select(func.count(Series.id)).join(Study).join(Patient).where(here)
+    levels = select(func.count(StudyLevel.id)).join(Study).join(Patient).where(here)
+
+    def count(query: Select[Any]) -> int:
+        return int(session.scalar(query) or 0)
+
+    def without(role: Role) -> ColumnElement[bool]:
+        return ~Study.series.any(Series.role == role)
+
+    return CentreOverview(
+        centre=centre.name,
+        patients=(
+            count(select(func.count(Patient.id)).where(here, Patient.split == Split.TRAIN)),
+            count(select(func.count(Patient.id)).where(here, Patient.split == Split.VALIDATION)),
+            count(select(func.count(Patient.id)).where(here, Patient.split == Split.TEST)),
+        ),
+        studies=count(studies),
+        series=count(series),
+        usable_series=count(series.where(Series.usable.is_(True))),
+        without_t1=count(studies.where(without(Role.T1))),
+        without_t2=count(studies.where(without(Role.T2))),
+        moved_pairs=count(studies.where(Study.registered.is_(True))),
+        levels=count(levels.where(StudyLevel.current.is_(True), StudyLevel.source != LevelSource.REFERENCE)),
+        reads=count(
+            select(func.count(Read.id))
+            .join(StudyLevel)
+            .join(Study)
+            .join(Patient)
+            .where(here, Read.state.in_(STANDING))
+        ),
+        refused=count(select(func.count(Refused.id)).where(Refused.centre_id == centre.id)),
+    )

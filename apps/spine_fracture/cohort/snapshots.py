@@ -1,0 +1,197 @@
+"""Snapshots: the reads of a cohort at one moment, frozen, so that a training can be cited and repeated."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.cohort import models
+from spine_fracture.cohort.audit import CODE_VERSION, record
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.reads import STANDING, evaluates, trains
+from spine_fracture.cohort.splits import Split
+from spine_fracture.cohort.states import ReadState
+from spine_fracture.errors import ConflictError, InsufficientEvidenceError, NotFoundError, StorageError
+from spine_fracture.files import write_atomically
+from spine_fracture.imaging import Sequence
+
+LATEST = "latest"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SnapshotSlice(_Frozen):
+    """The level's box on one slice: ``box`` is (x0, y0, x1, y1) in pixels."""
+
+    series_uid: str
+    sequence: Sequence
+    slice_index: int
+    box: tuple[float, float, float, float]
+
+
+class SnapshotRead(_Frozen):
+    """One read with what it was a read of. ``drawn`` is the reader's own box, None when not touched."""
+
+    read_id: int
+    level_id: int
+    study_uid: str
+    patient: str
+    centre: str
+    split: Split
+    level: Level
+    diagnosis: Diagnosis
+    features: tuple[Feature, ...]
+    confidence: int
+    reader: str
+    mode: models.ReadMode
+    reference: bool
+    slices: tuple[SnapshotSlice, ...]
+    drawn: SnapshotSlice | None
+
+
+class SnapshotContent(_Frozen):
+    """``training`` holds reads of training patients only; ``evaluation`` never does.
+
+    Evaluation reads are blinded or the reference standard. Code that trains or selects must look at
+    ``training`` alone, and code that chooses among models at the validation patients of ``evaluation``.
+    """
+
+    code_version: str
+    training: tuple[SnapshotRead, ...]
+    evaluation: tuple[SnapshotRead, ...]
+
+
+def freeze(project: Project, name: str | None = None) -> models.Snapshot:
+    """Freeze all reads that count now; if nothing changed since the last snapshot, that one is returned.
+
+    The content goes to ``snapshots/<sha256>.json`` and is never changed. Raises
+    :class:`InsufficientEvidenceError` when there is no read to train on, :class:`ConflictError` when
+    the name is taken by another content.
+    """
+    with project.transaction() as session:
+        content = _content(session)
+        if not content.training:
+            raise InsufficientEvidenceError(
+                "There is no read of a training patient yet: read some levels (spine-fracture next)."
+            )
+        data = (content.model_dump_json(indent=1) + "\n").encode()
+        sha256 = hashlib.sha256(data).hexdigest()
+        same = _existing(session, name, sha256)
+        if same is not None:
+            return same
+        # The file first: a row always has its file, and a file without a row is found again by its hash.
+        write_atomically(_path(project, sha256), data)
+        number = (session.scalar(select(func.count()).select_from(models.Snapshot)) or 0) + 1
+        snapshot = models.Snapshot(name=name or f"snapshot-{number:04d}", sha256=sha256)
+        session.add(snapshot)
+        session.flush()
+        details: dict[str, object] = {
+            "sha256": sha256,
+            "training": len(content.training),
+            "evaluation": len(content.evaluation),
+        }
+        record(session, "snapshot.frozen", f"snapshot:{snapshot.id}", details=details)
+        return snapshot
+
+
+def find_snapshot(session: Session, name: str = LATEST) -> models.Snapshot:
+    """The snapshot of this name, or the last one for ``latest``."""
+    query = select(models.Snapshot).order_by(models.Snapshot.id.desc()).limit(1)
+    found = session.scalar(query if name == LATEST else query.where(models.Snapshot.name == name))
+    if found is None:
+        raise NotFoundError(f"There is no snapshot {name}: freeze one with spine-fracture cohort freeze.")
+    return found
+
+
+def read_snapshot(project: Project, name: str = LATEST) -> SnapshotContent:
+    """The content of a snapshot, after its sha256 was checked."""
+    with project.session() as session:
+        snapshot = find_snapshot(session, name)
+    try:
+        data = _path(project, snapshot.sha256).read_bytes()
+    except OSError as error:
+        raise StorageError(
+            f"The file of snapshot {snapshot.name} cannot be read: {error.strerror}. Restore it."
+        ) from error
+    if hashlib.sha256(data).hexdigest() != snapshot.sha256:
+        raise StorageError(f"The file of snapshot {snapshot.name} was changed: restore the original.")
+    try:
+        return SnapshotContent.model_validate_json(data)
+    except ValidationError as error:
+        raise StorageError(
+            f"Snapshot {snapshot.name} was written by another version of this program: freeze a new one."
+        ) from error
+
+
+def _existing(session: Session, name: str | None, sha256: str) -> models.Snapshot | None:
+    if name is None:
+        last = session.scalar(select(models.Snapshot).order_by(models.Snapshot.id.desc()).limit(1))
+        return last if last is not None and last.sha256 == sha256 else None
+    if name == LATEST:
+        raise ConflictError(f"{LATEST} always means the last snapshot: choose another name.")
+    taken = session.scalar(select(models.Snapshot).where(models.Snapshot.name == name))
+    if taken is not None and taken.sha256 != sha256:
+        raise ConflictError(
+            f"The name {name} is taken by another snapshot, which never changes: choose another."
+        )
+    return taken
+
+
+def _content(session: Session) -> SnapshotContent:
+    reads = session.scalars(
+        select(models.Read).where(models.Read.state.in_(STANDING)).order_by(models.Read.id)
+    ).all()
+    return SnapshotContent(
+        code_version=CODE_VERSION,
+        training=tuple(_frozen_read(read) for read in reads if trains(read)),
+        evaluation=tuple(_frozen_read(read) for read in reads if evaluates(read)),
+    )
+
+
+def _frozen_read(read: models.Read) -> SnapshotRead:
+    study = read.level.study
+    return SnapshotRead(
+        read_id=read.id,
+        level_id=read.level_id,
+        study_uid=study.uid,
+        patient=study.patient.key,
+        centre=study.patient.centre.name,
+        split=study.patient.split,
+        level=read.name_given,
+        diagnosis=read.diagnosis,
+        features=tuple(sorted(read.features)),
+        confidence=read.confidence,
+        reader=read.reader,
+        mode=read.mode,
+        reference=read.state is not ReadState.SUBMITTED,
+        slices=tuple(_slice(s) for s in read.level.slices),
+        drawn=_drawn(read),
+    )
+
+
+def _slice(s: models.LevelSlice) -> SnapshotSlice:
+    return SnapshotSlice(
+        series_uid=s.series.uid, sequence=s.series.sequence, slice_index=s.slice_index, box=s.box.as_tuple()
+    )
+
+
+def _drawn(read: models.Read) -> SnapshotSlice | None:
+    if read.series is None or read.slice_index is None or read.box is None:
+        return None
+    return SnapshotSlice(
+        series_uid=read.series.uid,
+        sequence=read.series.sequence,
+        slice_index=read.slice_index,
+        box=read.box.as_tuple(),
+    )
+
+
+def _path(project: Project, sha256: str) -> Path:
+    return project.snapshots_folder / f"{sha256}.json"

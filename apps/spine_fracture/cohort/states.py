@@ -1,0 +1,72 @@
+"""What may happen to a read and to a model version, as tables; anything else is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from spine_fracture.errors import ConflictError
+
+
+class ReadState(StrEnum):
+    """``WITHDRAWN`` was taken back by its reader; ``SUPERSEDED`` gave way to a later one of his."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    ADJUDICATED = "adjudicated"
+    LOCKED = "locked"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+
+
+class ReadEvent(StrEnum):
+    SUBMIT = "submit"
+    WITHDRAW = "withdraw"
+    SUPERSEDE = "supersede"
+    REINSTATE = "reinstate"
+    ADJUDICATE = "adjudicate"
+    LOCK = "lock"
+
+
+READ_TABLE: Mapping[tuple[ReadState, ReadEvent], ReadState] = {
+    (ReadState.DRAFT, ReadEvent.SUBMIT): ReadState.SUBMITTED,
+    (ReadState.SUBMITTED, ReadEvent.WITHDRAW): ReadState.WITHDRAWN,
+    (ReadState.SUBMITTED, ReadEvent.SUPERSEDE): ReadState.SUPERSEDED,
+    # Withdrawing a read puts the one that it had superseded back.
+    (ReadState.SUPERSEDED, ReadEvent.REINSTATE): ReadState.SUBMITTED,
+    (ReadState.SUBMITTED, ReadEvent.ADJUDICATE): ReadState.ADJUDICATED,
+    (ReadState.ADJUDICATED, ReadEvent.LOCK): ReadState.LOCKED,
+}
+
+
+class ModelStatus(StrEnum):
+    CANDIDATE = "candidate"
+    CHAMPION = "champion"
+    RETIRED = "retired"
+
+
+class ModelEvent(StrEnum):
+    PROMOTE = "promote"
+    RETIRE = "retire"
+
+
+MODEL_TABLE: Mapping[tuple[ModelStatus, ModelEvent], ModelStatus] = {
+    (ModelStatus.CANDIDATE, ModelEvent.PROMOTE): ModelStatus.CHAMPION,
+    (ModelStatus.CANDIDATE, ModelEvent.RETIRE): ModelStatus.RETIRED,
+    (ModelStatus.CHAMPION, ModelEvent.RETIRE): ModelStatus.RETIRED,
+    # A rollback puts a retired champion back.
+    (ModelStatus.RETIRED, ModelEvent.PROMOTE): ModelStatus.CHAMPION,
+}
+
+S = TypeVar("S", bound=StrEnum)
+E = TypeVar("E", bound=StrEnum)
+
+
+def after(table: Mapping[tuple[S, E], S], state: S, event: E) -> S:
+    """The state that ``event`` leads to; raises :class:`ConflictError` when the table has no such row."""
+    try:
+        return table[state, event]
+    except KeyError:
+        possible = ", ".join(known for (at, known) in table if at is state) or "nothing more"
+        raise ConflictError(f"What is {state} cannot {event}: possible is {possible}.") from None

@@ -1,0 +1,72 @@
+"""``cohort``: what the catalogue holds, centre by centre, and freezing it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+_SHOWN = 20
+
+
+def register(cli: typer.Typer) -> None:
+    group = typer.Typer(help="What the catalogue holds, and snapshots of it.", invoke_without_command=True)
+    group.callback()(show)
+    group.command("freeze")(freeze)
+    cli.add_typer(group, name="cohort")
+
+
+def show(context: typer.Context) -> None:
+    """Patients, studies, levels and reads of each centre, and what is missing."""
+    if context.invoked_subcommand is not None:
+        return
+    from spine_fracture.cohort.overview import overview, reasons
+    from spine_fracture.cohort.project import open_project
+
+    with open_project().session() as session:
+        rows, why = overview(session), reasons(session)
+    console = Console()
+    if not rows:
+        console.print(
+            "The catalogue is empty: take studies in with spine-fracture ingest PATH --centre NAME."
+        )
+        return
+    table = Table(
+        *("Centre", "Patients\n(training,\nvalidation,\ntest)", "Studies", "Series\n(usable)"),
+        *("Without\nT1, T2", "Pairs\nmoved", "Levels", "Reads", "Refused"),
+        box=SIMPLE,
+    )
+    for row in rows:
+        table.add_row(
+            row.centre,
+            f"{sum(row.patients)} ({', '.join(map(str, row.patients))})",
+            str(row.studies),
+            f"{row.series} ({row.usable_series})",
+            f"{row.without_t1}, {row.without_t2}",
+            *map(str, (row.moved_pairs, row.levels, row.reads, row.refused)),
+        )
+    console.print(table)
+    if why:
+        reasons_table = Table("Centre", "Refused or not read, because", "Count", box=SIMPLE)
+        for centre, reason, count in why[:_SHOWN]:
+            reasons_table.add_row(centre, reason, str(count))
+        console.print(reasons_table)
+    console.print("Not for clinical use.", style="dim")
+
+
+def freeze(name: Annotated[str | None, typer.Option(help="Name of the snapshot.")] = None) -> None:
+    """Freeze the reads as they are now, to train on and to cite."""
+    from spine_fracture.cohort.project import open_project
+    from spine_fracture.cohort.snapshots import freeze as take
+    from spine_fracture.cohort.snapshots import read_snapshot
+
+    project = open_project()
+    snapshot = take(project, name)
+    content = read_snapshot(project, snapshot.name)
+    Console().print(
+        f"[bold]{snapshot.name}[/] sha256 {snapshot.sha256[:12]}: {len(content.training)} reads to train on, "
+        f"{len(content.evaluation)} to evaluate with."
+    )
