@@ -1,0 +1,208 @@
+"""The whole loop once, on phantoms: ingest, read with the models, rank, label, retrain, gate, report.
+
+Every step is the one a hospital runs; only the patients and the reader are simulated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, track
+from rich.table import Table
+from sqlalchemy import func, select
+
+from spine_fracture.active_learning.queue import QueueItem, next_levels, ranked_levels
+from spine_fracture.active_learning.simulated_reader import SimulatedReader
+from spine_fracture.active_learning.strategies import Ranked, load_strategy
+from spine_fracture.cohort.ingest import ingest
+from spine_fracture.cohort.levels import find_level
+from spine_fracture.cohort.models import Patient, Study, StudyLevel
+from spine_fracture.cohort.overview import overview
+from spine_fracture.cohort.project import Project, open_project
+from spine_fracture.cohort.reads import submit_read
+from spine_fracture.cohort.snapshots import freeze
+from spine_fracture.cohort.splits import Split
+from spine_fracture.cohort.studies import load_pair
+from spine_fracture.commands.phantom import phantom
+from spine_fracture.evaluation.drawing import data_uri
+from spine_fracture.evaluation.level_picture import level_picture
+from spine_fracture.evaluation.report import CentreRow, RankedLevel, ReadRow, Report, write_report
+from spine_fracture.pipeline import SHIPPED_WEIGHTS, ReadingPipeline
+from spine_fracture.reading import read_catalogue
+from spine_fracture.registry import Registry
+from spine_fracture.retraining import retrain
+from spine_fracture.simulation.truth import read_truth
+
+RECIPE = "phantoms/small"
+TRAINING = "training/demo"
+READER = "simulated-reader"
+STRATEGY = "uncertainty"
+READS = 20
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Where the report is, and what it says."""
+
+    page: Path
+    data: Path
+    report: Report
+
+
+@dataclass
+class _Clock:
+    """Seconds spent on each step, in order."""
+
+    console: Console
+    steps: list[tuple[str, float]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, words: str) -> Iterator[None]:
+        self.console.print(f"[bold cyan]{len(self.steps) + 1}.[/] {words}")
+        started = time.perf_counter()
+        yield
+        self.steps.append((words, time.perf_counter() - started))
+
+
+def run_demo(home: Path, console: Console) -> DemoResult:
+    """Run the loop in ``home``; what an earlier run made is used again."""
+    clock = _Clock(console)
+    folder = home / "demo"
+    with clock.step("Phantom cohort"):
+        phantom(folder, RECIPE)
+        truths = read_truth(folder / "truth")
+    project = open_project(home)
+    with clock.step("Ingest"):
+        for centre in sorted((folder / "studies").iterdir()):
+            ingest(centre, f"centre {centre.name}", project)
+    registry = Registry(project.settings.registry_folder)
+    with clock.step("Detect and classify with the serving models"):
+        registry.register_shipped(SHIPPED_WEIGHTS)
+        before = registry.champion("classification")
+        detector = registry.champion("detection")
+        with _bar("Studies", console) as progress:
+            read_catalogue(project, ReadingPipeline.load(detector.folder, before.folder), progress)
+    strategy = load_strategy(STRATEGY)
+    with clock.step("Rank the levels"), project.session() as session:
+        ranking = ranked_levels(session, strategy)
+        queue = next_levels(session, READER, READS, strategy)
+    with clock.step(f"A simulated reader labels the first {READS}"):
+        reader = SimulatedReader(READER, truths)
+        reads = _answer(project, reader, queue, console)
+    with clock.step("The locked test patients are read too, blinded"):
+        _answer(project, reader, _judging(project), console)
+    with clock.step("Retrain the classifier and put it through the gate"):
+        freeze(project)
+        outcome = retrain(project, registry, TRAINING)
+    with clock.step("Report"):
+        report = Report(
+            created=datetime.now(),
+            detector=detector.name,
+            champion_before=before.name,
+            champion_after=registry.champion("classification").name,
+            candidate=outcome.candidate.name,
+            training_reads=outcome.training_reads,
+            centres=_centres(project),
+            ranked=tuple(_ranked(project, ranking[:SHOWN])),
+            reads=reads,
+            gate=outcome.decision,
+            seconds=tuple(clock.steps),
+        )
+        page, data = write_report(report, project.settings.results_folder)
+    return DemoResult(page, data, report)
+
+
+def _answer(
+    project: Project, reader: SimulatedReader, queue: Sequence[QueueItem], console: Console
+) -> tuple[ReadRow, ...]:
+    """Read the queue in its order; each read is stored before the next level is looked at."""
+    rows = []
+    for number, item in enumerate(track(queue, "Reads", console=console, transient=True), start=1):
+        submission = reader.read(item)
+        with project.transaction() as session:
+            read = submit_read(session, submission)
+            patient = read.level.study.patient.key
+        rows.append(
+            ReadRow(
+                number,
+                patient,
+                submission.name_given or item.level,
+                submission.mode.value,
+                submission.diagnosis,
+                submission.confidence,
+                submission.seconds,
+            )
+        )
+    return tuple(rows)
+
+
+def _judging(project: Project) -> tuple[QueueItem, ...]:
+    """All levels of validation and test patients that nobody has read, in the blinded stream's order."""
+    only_judging = load_strategy(STRATEGY).model_copy(update={"blinded_one_in": 1})
+    with project.session() as session:
+        unread = session.scalar(
+            select(func.count(StudyLevel.id))
+            .join(Study)
+            .join(Patient)
+            .where(StudyLevel.current, Patient.split != Split.TRAIN, ~StudyLevel.reads.any())
+        )
+        return next_levels(session, READER, unread, only_judging) if unread else ()
+
+
+def _centres(project: Project) -> tuple[CentreRow, ...]:
+    with project.session() as session:
+        return tuple(
+            CentreRow(row.centre, sum(row.patients), row.studies, row.series, row.levels, row.refused)
+            for row in overview(session)
+        )
+
+
+def _ranked(project: Project, ranking: Iterable[Ranked]) -> Iterator[RankedLevel]:
+    """The rows of the report, pictures included; each study is loaded once for its levels."""
+    for place, item in enumerate(ranking, start=1):
+        with project.session() as session:
+            level = find_level(session, item.level.level_id)
+            pair = load_pair(session, level.study.uid)
+            shown = [s for s in level.slices if s.series.uid == pair.reference.series_uid]
+            key = max(shown, key=lambda s: s.score)
+            read = next((r.diagnosis for r in level.reads if r.reader == READER), None)
+            yield RankedLevel(
+                rank=place,
+                patient=item.level.patient,
+                centre=item.level.centre,
+                level=level.name,
+                score=item.score or 0.0,
+                probabilities=item.level.probabilities,
+                uncertainty=item.level.uncertainty,
+                reasons=item.level.reasons,
+                read=read,
+                picture=data_uri(level_picture(pair, key.slice_index, key.box, level.name.value)),
+            )
+
+
+def print_summary(result: DemoResult, console: Console) -> None:
+    """What a person wants to know at the end, in the terminal."""
+    report = result.report
+    table = Table("#", "Patient", "Level", "Uncertainty", "Why", title="The levels that teach most")
+    for level in report.ranked[:8]:
+        why = "; ".join(level.reasons) or "-"
+        table.add_row(str(level.rank), level.patient, level.level, f"{level.score:.2f}", why)
+    console.print(table)
+    console.print(f"Gate: [bold]{report.gate.verdict}[/]. {report.gate.explanation}")
+    console.print(f"Now serving: {report.champion_after}")
+    console.print(f"Report: {result.page}")
+    console.print("Not for clinical use.", style="dim")
+
+
+@contextmanager
+def _bar(words: str, console: Console) -> Iterator[Callable[[int, int], None]]:
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(words, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

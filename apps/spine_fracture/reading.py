@@ -1,0 +1,72 @@
+"""The models read the catalogue: every study that these versions have not read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from spine_fracture.cohort.levels import store_reading
+from spine_fracture.cohort.models import Prediction, Series, Study, StudyLevel
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.studies import find_study, load_pair
+from spine_fracture.errors import InputError
+from spine_fracture.pipeline import ReadingPipeline
+
+
+@dataclass(frozen=True)
+class CatalogueReading:
+    """Study UIDs read now, those read before by the same models, and (UID, reason) of the refused."""
+
+    read: tuple[str, ...]
+    kept: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+def read_catalogue(
+    project: Project, pipeline: ReadingPipeline, progress: Callable[[int, int], None]
+) -> CatalogueReading:
+    """Read each study in a transaction of its own; one that cannot be read gets its reason as a note.
+
+    ``progress`` is told (studies done, studies in all).
+    """
+    read: list[str] = []
+    kept: list[str] = []
+    refused: list[tuple[str, str]] = []
+    with project.session() as session:
+        readable = select(Series.study_id).where(Series.role.is_not(None))
+        studies = session.scalars(select(Study.uid).where(Study.id.in_(readable)).order_by(Study.id)).all()
+        done = set(
+            session.scalars(
+                select(Study.uid)
+                .join(StudyLevel)
+                .join(Prediction)
+                .where(
+                    Prediction.detector_version == pipeline.detector.version,
+                    Prediction.classifier_version == pipeline.classifier.version,
+                )
+            )
+        )
+    for number, uid in enumerate(studies):
+        progress(number, len(studies))
+        if uid in done:
+            kept.append(uid)
+            continue
+        try:
+            _read(project, pipeline, uid)
+            read.append(uid)
+        except InputError as error:
+            refused.append((uid, str(error)))
+            with project.transaction() as session:
+                find_study(session, uid).notes = [str(error)]
+    progress(len(studies), len(studies))
+    return CatalogueReading(tuple(read), tuple(kept), tuple(refused))
+
+
+def _read(project: Project, pipeline: ReadingPipeline, uid: str) -> None:
+    with project.session() as session:
+        pair = load_pair(session, uid)
+    reading = pipeline.read(pair, uid)
+    with project.transaction() as session:
+        store_reading(session, reading)
