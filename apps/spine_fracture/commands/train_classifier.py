@@ -9,16 +9,26 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from spine_fracture.commands.retrain import DEFAULT_CONFIG as RETRAINING
+from spine_fracture.commands.retrain import retrain_from_snapshot
+from spine_fracture.errors import InputError
+
 
 def register(group: typer.Typer) -> None:
     group.command("classifier")(train_classifier_command)
 
 
 def train_classifier_command(
-    out: Annotated[Path, typer.Option(help="Folder for the weights, the manifest and the card.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the weights, the manifest and the card.")
+    ] = None,
     config: Annotated[
-        str, typer.Option(help="A YAML file or a name under configs/.")
-    ] = "classifiers/shipped",
+        str | None,
+        typer.Option(
+            help="A YAML file or a name under configs/. Default: classifiers/shipped, "
+            "or training/classifier with --snapshot."
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Real pairs laid out like the lumbar set; without it phantoms alone.")
     ] = None,
@@ -26,12 +36,25 @@ def train_classifier_command(
         Path | None,
         typer.Option(help="Where crops are kept; taken up again when complete. Default: in --out."),
     ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(help="Train the champion on with these reads: a snapshot's name, or latest."),
+    ] = None,
 ) -> None:
-    """Train a level classifier on simulated findings. Not for clinical use."""
+    """Train a level classifier on simulated findings, or the champion on with the reads of a snapshot.
+
+    Not for clinical use.
+    """
+    if snapshot is not None:
+        if out is not None or data is not None or cache is not None:
+            raise InputError("--snapshot goes with --config alone: the candidate is kept in the registry.")
+        retrain_from_snapshot(snapshot, config or RETRAINING)
+        return
+    if out is None:
+        raise InputError("Say where the model goes with --out, or train on reads with --snapshot latest.")
     from spine_fracture.classification.classifier import LevelClassifier
     from spine_fracture.cohort.splits import Split
     from spine_fracture.configuration import load_config
-    from spine_fracture.errors import InputError
     from spine_fracture.evaluation.statistics import Resampling
     from spine_fracture.lumbar_set import read_lumbar_set
     from spine_fracture.training.classifier_cache import CropCache, open_cache
@@ -41,7 +64,7 @@ def train_classifier_command(
     from spine_fracture.training.classifier_samples import export_samples
     from spine_fracture.training.classifier_training import add_metrics, train_classifier
 
-    recipe = load_config(config, ClassifierTraining)
+    recipe = load_config(config or "classifiers/shipped", ClassifierTraining)
     folder = cache or out / "cache"
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

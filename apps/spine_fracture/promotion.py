@@ -1,0 +1,99 @@
+"""Changing the champion, on the record: the registry decides what serves, the catalogue remembers."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from spine_fracture.cohort import models
+from spine_fracture.cohort.audit import SYSTEM, record
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.states import ModelStatus
+from spine_fracture.errors import InputError
+from spine_fracture.files import write_atomically
+from spine_fracture.pipeline import SHIPPED_WEIGHTS
+from spine_fracture.registry import TASKS, ModelVersion, Registry
+from spine_fracture.training.gate import GateDecision, Verdict
+
+
+def open_registry(project: Project) -> Registry:
+    """The project's registry with the shipped models in it, and the catalogue told of all versions."""
+    registry = Registry(project.settings.registry_folder)
+    added = registry.register_shipped(SHIPPED_WEIGHTS)
+    if added:
+        with project.transaction() as session:
+            for version in added:
+                _record(session, "model.registered", version)
+            mirror(session, registry)
+    return registry
+
+
+def pass_gate(
+    project: Project, registry: Registry, candidate: ModelVersion, decision: GateDecision
+) -> ModelVersion:
+    """Keep the decision, promote the candidate if it says so, and return the champion after it."""
+    write_atomically(
+        project.settings.results_folder / "gate" / f"{candidate.name}.json", decision.to_json().encode()
+    )
+    with project.transaction() as session:
+        _record(session, "model.gate", candidate, details=json.loads(decision.to_json()))
+        mirror(session, registry)
+    if decision.verdict is Verdict.PROMOTE:
+        return _crown(project, registry, candidate, SYSTEM)
+    return registry.champion(candidate.task)
+
+
+def promote_by_hand(project: Project, registry: Registry, name: str, actor: str) -> ModelVersion:
+    """Make a version champion by a person's decision, past the gate."""
+    return _crown(project, registry, registry.named(name), actor, details={"past_the_gate": True})
+
+
+def roll_back(project: Project, registry: Registry, task: str, actor: str) -> ModelVersion:
+    """Put the champion before this one back."""
+    if task not in TASKS:
+        raise InputError(f"There is no task {task!r}: use {' or '.join(TASKS)}.")
+    version = registry.rollback(task)
+    with project.transaction() as session:
+        _record(session, "model.rolled_back", version, actor=actor)
+        mirror(session, registry)
+    return version
+
+
+def mirror(session: Session, registry: Registry) -> None:
+    """Bring the catalogue's model versions up to date with the registry's."""
+    known = {row.version: row for row in session.scalars(select(models.ModelVersion))}
+    for version in registry.versions():
+        row = known.get(version.name)
+        if row is None:
+            row = models.ModelVersion(version=version.name, name=version.manifest.name, task=version.task)
+            row.sha256, row.metrics = version.manifest.sha256, dict(version.manifest.metrics)
+            session.add(row)
+        row.status = ModelStatus(version.state)
+
+
+def _crown(
+    project: Project,
+    registry: Registry,
+    version: ModelVersion,
+    actor: str,
+    details: dict[str, object] | None = None,
+) -> ModelVersion:
+    before = registry.champion(version.task).name
+    champion = registry.promote(version)
+    with project.transaction() as session:
+        said = {"replaced": before, **(details or {})}
+        _record(session, "model.promoted", champion, actor=actor, details=said)
+        mirror(session, registry)
+    return champion
+
+
+def _record(
+    session: Session,
+    action: str,
+    version: ModelVersion,
+    actor: str = SYSTEM,
+    details: dict[str, object] | None = None,
+) -> None:
+    record(session, action, f"model:{version.name}", actor=actor, model_version=version.name, details=details)

@@ -1,0 +1,80 @@
+"""Going on from a champion with what readers said: crops of reads, and phantoms to remember by.
+
+A network trained on a few reads alone forgets what they do not show. Phantoms of all classes are
+replayed beside them (rehearsal: Robins 1995, Connection Science 7:123) and decide when to stop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from spine_fracture.bundle import Manifest, read_manifest
+from spine_fracture.classification.sixchannel import SixChannelConfig
+from spine_fracture.cohort.splits import Split
+from spine_fracture.configuration import Config
+from spine_fracture.errors import InputError
+from spine_fracture.training.classifier_cache import CropCache, joined, open_cache
+from spine_fracture.training.classifier_config import Augmentation, ClassifierTraining, Samples, Schedule
+from spine_fracture.training.classifier_loop import Progress
+from spine_fracture.training.classifier_samples import Tell, export_samples
+from spine_fracture.training.classifier_training import train_classifier
+from spine_fracture.training.gate import GateConfig
+
+
+class RetrainingConfig(Config):
+    """How a champion is trained on, and what the gate asks. The network is always the champion's."""
+
+    name: str
+    samples: Samples
+    schedule: Schedule
+    augmentation: Augmentation = Augmentation()
+    gate: GateConfig = GateConfig()
+
+
+def recipe_for(champion: Path, config: RetrainingConfig) -> ClassifierTraining:
+    """The training recipe with the network of the champion's bundle."""
+    return ClassifierTraining(
+        name=config.name,
+        network=network_of(champion),
+        samples=config.samples,
+        augmentation=config.augmentation,
+        schedule=config.schedule,
+    )
+
+
+def network_of(bundle: Path) -> SixChannelConfig:
+    """How the network of a classifier bundle reads a level."""
+    return SixChannelConfig.model_validate(read_manifest(bundle).architecture)
+
+
+def replay_cache(recipe: ClassifierTraining, folder: Path, tell: Tell | None = None) -> CropCache:
+    """Phantom crops for this recipe, made once and kept under ``folder`` by what they depend on."""
+    depends = f"{recipe.samples.model_dump_json()}{recipe.network.margin}"
+    kept = folder / f"replay-{hashlib.sha256(depends.encode()).hexdigest()[:16]}"
+    try:
+        return open_cache(kept)
+    except InputError:
+        export_samples(recipe, None, kept, (Split.TRAIN, Split.VALIDATION), tell)
+        return open_cache(kept)
+
+
+def fine_tune(
+    reads: CropCache,
+    replay: CropCache,
+    champion: Path,
+    recipe: ClassifierTraining,
+    out: Path,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Train on from the champion's bundle and write the new one to ``out``.
+
+    A run that was cut short goes on from its checkpoint in ``out``.
+    """
+    return train_classifier(joined((replay, reads)), recipe, out, initial=champion, progress=progress)
+
+
+def discard(out: Path) -> None:
+    """Remove the working folder of a training whose result is registered."""
+    shutil.rmtree(out, ignore_errors=True)
