@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from spine_fracture.commands import cohort, ingest, phantom, queue, train, train_classifier
+from spine_fracture.commands import cohort, ingest, models, phantom, queue, serve, train, train_classifier
 from spine_fracture.errors import SpineFractureError
 
 cli = typer.Typer(
@@ -20,10 +20,12 @@ cli = typer.Typer(
 # `ingest.register(cli)`.
 cohort.register(cli)
 ingest.register(cli)
+models.register(cli)
 phantom.register(cli)
 train_classifier.register(train.group)
 cli.add_typer(train.group, name="train")
 queue.register(cli)
+serve.register(cli)
 
 
 def app() -> None:

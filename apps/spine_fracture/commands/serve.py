@@ -1,0 +1,35 @@
+"""``spine-fracture serve``: our application over the project, with a folder or archive taken in first."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def register(cli: typer.Typer) -> None:
+    cli.command()(serve)
+
+
+def serve(
+    studies: Annotated[
+        str | None,
+        typer.Option(help="Folder of DICOM, or http://HOST/dicom-web; without it the catalogue is served."),
+    ] = None,
+    centre: Annotated[str, typer.Option(help="Centre that new studies are taken in for.")] = "local",
+    host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")] = None,
+) -> None:
+    """Serve MONAI Label's clients (3D Slicer, OHIF, Python) until interrupted. Not for clinical use."""
+    import uvicorn
+
+    from spine_fracture.server.asgi import create_app
+    from spine_fracture.server.room import open_room
+    from spine_fracture.settings import settings
+
+    given = settings()
+    address, number = host or given.host, port or given.port
+    Console().print(f"Serving on http://{address}:{number} - not for clinical use. Ctrl-C ends it.")
+    app = create_app(lambda: open_room(given.home, studies, centre))
+    uvicorn.run(app, host=address, port=number, log_level="warning")

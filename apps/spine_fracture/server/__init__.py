@@ -1,0 +1,1 @@
+"""The server: MONAI Label's contract, our own application, and the forms that viewers read."""

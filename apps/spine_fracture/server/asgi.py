@@ -1,0 +1,99 @@
+"""Our application: every route that MONAI Label's clients use, awake while the models work, safe by default.
+
+``spine-fracture serve`` runs it, and so does MONAI Label's own
+``start_server --uvicorn_app spine_fracture.server.asgi:app``. It mounts nothing of ``monailabel.app``: what
+is not listed here (model upload, the DICOM proxy, sessions, logs, reload) is not served.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from spine_fracture.errors import InputError, SpineFractureError
+from spine_fracture.server.guard import BodyLimit, SameOrigin
+from spine_fracture.server.room import DEFAULT_CENTRE, ReadingRoom, open_room
+from spine_fracture.server.routes import activelearning, datastore, infer, info, pages, train, work
+from spine_fracture.server.routes.common import ServerParts
+from spine_fracture.settings import settings
+
+#: Labels and parameters are small; pictures are never uploaded.
+LARGEST_REQUEST = 32 * 2**20
+ROUTERS = (
+    info.router,
+    infer.router,
+    activelearning.router,
+    datastore.router,
+    train.router,
+    work.batch,
+    work.scoring,
+    pages.router,
+)
+_log = logging.getLogger(__name__)
+
+
+def create_app(open_the_room: Callable[[], ReadingRoom]) -> FastAPI:
+    """The application; the room is opened when the server starts and closed when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.parts = await to_thread.run_sync(_opened, open_the_room)
+        yield
+        app.state.parts.room.close()
+
+    app = FastAPI(
+        title="spine_fracture",
+        description="Active learning for vertebral fractures on spine MRI. Not for clinical use.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(SameOrigin)
+    app.add_middleware(BodyLimit, limit=LARGEST_REQUEST)
+    app.add_exception_handler(SpineFractureError, _expected)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+def _opened(open_the_room: Callable[[], ReadingRoom]) -> ServerParts:
+    room = open_the_room()
+    room.start()
+    return ServerParts.of(room)
+
+
+async def _expected(_: Request, error: Exception) -> JSONResponse:
+    status = error.http_status if isinstance(error, SpineFractureError) else 500
+    return JSONResponse({"detail": str(error)}, status)
+
+
+async def _malformed(_: Request, error: Exception) -> JSONResponse:
+    """Names of the fields that are wrong, and nothing of what was sent."""
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    fields = ", ".join(str(e["loc"][-1]) for e in found)
+    return JSONResponse({"detail": f"The request is missing or misuses: {fields}."}, 422)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _log.error("%s %s failed: %s", request.method, request.scope["route"].path, type(error).__name__)
+    return JSONResponse({"detail": "The server failed on this request; its log says where."}, 500)
+
+
+def _from_environment() -> ReadingRoom:
+    """The room over what ``start_server --studies`` was given."""
+    studies = os.environ.get("MONAI_LABEL_STUDIES")
+    if not studies:
+        raise InputError("No studies: run spine-fracture serve --studies DIR, or start_server --studies DIR.")
+    return open_room(settings().home, studies, DEFAULT_CENTRE)
+
+
+app = create_app(_from_environment)

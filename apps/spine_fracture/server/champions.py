@@ -1,0 +1,63 @@
+"""The models that serve: the registry's champions, loaded once, and again when others were promoted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from spine_fracture.imaging import PairedStack
+from spine_fracture.levels import StudyReading
+from spine_fracture.pipeline import SHIPPED_WEIGHTS, ReadingPipeline
+from spine_fracture.registry import Registry
+
+#: A promotion is noticed after so long at the latest.
+_LOOK_EVERY_S = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class ServingPipeline:
+    """A pipeline and the names of its models."""
+
+    pipeline: ReadingPipeline
+    version: str
+
+    def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
+        return self.pipeline.read(pair, study_uid)
+
+
+class Champions:
+    """Gives the pipeline of the two champions. Safe to call from several threads.
+
+    While a newly promoted model is loaded, the one before it goes on answering.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._serving: ServingPipeline | None = None
+        self._looked = 0.0
+        self._loading = threading.Lock()
+
+    def __call__(self) -> ServingPipeline:
+        serving = self._serving
+        if serving is not None and time.monotonic() - self._looked < _LOOK_EVERY_S:
+            return serving
+        if not self._loading.acquire(blocking=serving is None):
+            assert serving is not None
+            return serving
+        try:
+            self._serving = self._current(self._serving)
+            self._looked = time.monotonic()
+            return self._serving
+        finally:
+            self._loading.release()
+
+    def _current(self, serving: ServingPipeline | None) -> ServingPipeline:
+        if serving is None:
+            self._registry.register_shipped(SHIPPED_WEIGHTS)
+        detector = self._registry.champion("detection")
+        classifier = self._registry.champion("classification")
+        version = f"{detector.name}+{classifier.name}"
+        if serving is not None and serving.version == version:
+            return serving
+        return ServingPipeline(ReadingPipeline.load(detector.folder, classifier.folder), version)

@@ -1,0 +1,82 @@
+"""What MONAI Label calls labels: the standing reads of a study, as one JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from spine_fracture.cohort import models
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.reads import STANDING
+from spine_fracture.errors import NotFoundError
+from spine_fracture.server.answers import NOTICE
+
+#: MONAI Label's tag of what a person has finished. Predictions are not labels here.
+FINAL = "final"
+ONLY_FINAL = f"Only the tag {FINAL!r} is kept: what models say is stored as predictions already."
+
+
+class Labels:
+    """The reads of a project by study."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def labelled(self) -> frozenset[str]:
+        """UIDs of the studies with at least one standing read."""
+        with self._project.session() as session:
+            query = (
+                select(models.Study.uid)
+                .join(models.StudyLevel)
+                .join(models.Read)
+                .where(models.Read.state.in_(STANDING))
+                .distinct()
+            )
+            return frozenset(session.scalars(query))
+
+    def count(self) -> int:
+        """How many standing reads there are."""
+        with self._project.session() as session:
+            return len(session.scalars(select(models.Read.id).where(models.Read.state.in_(STANDING))).all())
+
+    def document(self, study_uid: str) -> dict[str, Any]:
+        """All standing reads of a study; raises :class:`NotFoundError` when there is none."""
+        with self._project.session() as session:
+            reads = session.scalars(
+                select(models.Read)
+                .join(models.StudyLevel)
+                .join(models.Study)
+                .where(models.Study.uid == study_uid, models.Read.state.in_(STANDING))
+                .order_by(models.Read.id)
+                .options(selectinload(models.Read.series))
+            ).all()
+        if not reads:
+            raise NotFoundError("Nobody has read this study yet.")
+        return {"notice": NOTICE, "study": study_uid, "reads": _rows(reads)}
+
+
+def _rows(reads: Sequence[models.Read]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": read.id,
+            "level_id": read.level_id,
+            "level": read.name_given,
+            "diagnosis": read.diagnosis,
+            "features": sorted(read.features),
+            "confidence": read.confidence,
+            "mode": read.mode,
+            "reader": read.reader,
+            "created": read.created.isoformat(),
+            "box": _box(read),
+        }
+        for read in reads
+    ]
+
+
+def _box(read: models.Read) -> dict[str, Any] | None:
+    if read.series is None or read.box is None:
+        return None
+    return {"series": read.series.uid, "slice": read.slice_index, "box": read.box.as_tuple()}

@@ -1,0 +1,94 @@
+"""Reading a study with the models, once: what was read before with the same files and models is kept."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from spine_fracture.errors import BusyError, OffDomainError
+from spine_fracture.imaging import PairedStack
+from spine_fracture.levels import StudyReading
+from spine_fracture.server.studies import Catalogue, Study
+
+#: So many requests may wait for the models; more would leave no thread for anything else.
+WAITING_ROOM = 16
+
+
+class Pipeline(Protocol):
+    """What reads a pair: :class:`spine_fracture.pipeline.ReadingPipeline`, or a stand-in in a test."""
+
+    @property
+    def version(self) -> str: ...
+
+    def read(self, pair: PairedStack, study_uid: str) -> StudyReading: ...
+
+
+class Shelf(Protocol):
+    """Where readings are kept between requests and restarts."""
+
+    def find(self, study: Study, version: str) -> StudyReading | None: ...
+
+    def keep(self, study: Study, version: str, reading: StudyReading) -> None: ...
+
+
+class StudyReader:
+    """Reads one study at a time, each only once for the same files and models."""
+
+    def __init__(self, catalogue: Catalogue, pipeline: Callable[[], Pipeline], shelf: Shelf) -> None:
+        self._catalogue = catalogue
+        self._pipeline = pipeline
+        self._shelf = shelf
+        self._places = threading.BoundedSemaphore(WAITING_ROOM)
+        self._network = threading.Lock()
+        self._studies: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._refusals: dict[tuple[str, str, str], str] = {}
+
+    def read(self, study: Study) -> StudyReading:
+        """All levels of ``study``.
+
+        Raises :class:`OffDomainError` when the models cannot be trusted with it, and :class:`BusyError`
+        when too many requests wait already.
+        """
+        pipeline = self._pipeline()
+        kept = self._known(study, pipeline.version)
+        if kept is not None:
+            return kept
+        with self._place(), self._studies[study.uid]:
+            kept = self._known(study, pipeline.version)
+            if kept is not None:
+                return kept
+            try:
+                pair = self._catalogue.pair(study)
+                with self._network:
+                    reading = pipeline.read(pair, study.uid)
+            except OffDomainError as error:
+                self._refusals[_key(study, pipeline.version)] = str(error)
+                raise
+            self._shelf.keep(study, pipeline.version, reading)
+            return reading
+
+    def refused(self, study: Study) -> bool:
+        """Whether these models have refused the study as it is now."""
+        return _key(study, self._pipeline().version) in self._refusals
+
+    def _known(self, study: Study, version: str) -> StudyReading | None:
+        refusal = self._refusals.get(_key(study, version))
+        if refusal is not None:
+            raise OffDomainError(refusal)
+        return self._shelf.find(study, version)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise BusyError("The models are busy with other studies: ask again in a few seconds.")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+def _key(study: Study, version: str) -> tuple[str, str, str]:
+    return study.uid, study.fingerprint, version

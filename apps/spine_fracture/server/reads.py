@@ -1,0 +1,219 @@
+"""Reads as they arrive from clients: our own JSON, or the ROIs of a Slicer scene."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.cohort.models import Read, ReadMode, Study, StudyLevel
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, submit_read
+from spine_fracture.errors import InputError, NotFoundError
+from spine_fracture.geometry import PatientBox, PixelBox, VolumeFrame
+from spine_fracture.server.markups import MarkedLevel
+
+#: An ROI belongs to the level whose centre is nearer than this share of its height; neighbours are 1.2 apart.
+_SAME_PLACE = 0.6
+_UNSTATED_CONFIDENCE = 3
+
+
+class BoxForm(BaseModel):
+    """The box as the reader left it: ``box`` is x0, y0, x1, y1 in pixels of slice ``slice``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    series: str
+    slice: int
+    box: tuple[float, float, float, float]
+
+
+class ReadForm(BaseModel):
+    """Our read JSON. The level is named, or given by ``level_id`` when it came from the queue."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    level: Level | None = None
+    level_id: int | None = None
+    level_version: int | None = None
+    diagnosis: Diagnosis
+    features: frozenset[Feature] = frozenset()
+    confidence: int = _UNSTATED_CONFIDENCE
+    seconds: float = 0.0
+    mode: ReadMode = ReadMode.ASSISTED
+    note: str = ""
+    token: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    box: BoxForm | None = None
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _level(cls, value: object) -> object:
+        return Level.parse(value) if isinstance(value, str) else value
+
+    @field_validator("diagnosis", mode="before")
+    @classmethod
+    def _diagnosis(cls, value: object) -> object:
+        return Diagnosis.parse(value) if isinstance(value, str) else value
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _features(cls, value: object) -> object:
+        return (
+            [Feature.parse(v) if isinstance(v, str) else v for v in value]
+            if isinstance(value, list)
+            else value
+        )
+
+
+class ReadSheet(BaseModel):
+    """Several reads of one study, sent together: all are kept or none."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reads: tuple[ReadForm, ...] = Field(min_length=1)
+
+
+def parse_reads(data: bytes) -> tuple[ReadForm, ...]:
+    """One read, or ``{"reads": [...]}``; raises :class:`InputError` naming the fields that are wrong."""
+    try:
+        return ReadSheet.model_validate_json(data).reads
+    except ValidationError as error:
+        if any(e["loc"] != ("reads",) for e in error.errors()):
+            raise _wrong(error) from None
+    try:
+        return (ReadForm.model_validate_json(data),)
+    except ValidationError as error:
+        raise _wrong(error) from None
+
+
+def _wrong(error: ValidationError) -> InputError:
+    fields = sorted({".".join(str(part) for part in e["loc"]) or "the JSON itself" for e in error.errors()})
+    return InputError(f"This is not a read as the server takes it; wrong or missing: {', '.join(fields)}.")
+
+
+@dataclass(frozen=True)
+class KeptRead:
+    """A read that is safely stored."""
+
+    id: int
+    level_id: int
+    level: Level
+    diagnosis: Diagnosis
+
+
+class ReadDesk:
+    """Stores reads of a study that its levels are known of."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def take(self, study_uid: str, reader: str, forms: Sequence[ReadForm]) -> tuple[KeptRead, ...]:
+        """Store reads from our own clients, all or none."""
+        with self._project.transaction() as session:
+            levels = _levels(session, study_uid)
+            return tuple(_kept(submit_read(session, _submission(form, reader, levels))) for form in forms)
+
+    def take_marked(
+        self, study_uid: str, reader: str, marked: Sequence[MarkedLevel], series_uid: str, frame: VolumeFrame
+    ) -> tuple[KeptRead, ...]:
+        """Store the ROIs of a scene, all or none; boxes become boxes on ``series_uid``, whose frame is given.
+
+        The model's boxes were on the screen, so these reads are assisted.
+        """
+        with self._project.transaction() as session:
+            levels = _levels(session, study_uid)
+            return tuple(
+                _kept(submit_read(session, _from_marked(m, reader, levels, series_uid, frame)))
+                for m in marked
+            )
+
+
+def _levels(session: Session, study_uid: str) -> list[StudyLevel]:
+    rows = session.scalars(
+        select(StudyLevel)
+        .join(Study)
+        .where(Study.uid == study_uid, StudyLevel.current)
+        .order_by(StudyLevel.id)
+    )
+    return list(rows)
+
+
+def _submission(form: ReadForm, reader: str, levels: Sequence[StudyLevel]) -> ReadSubmission:
+    level = _by_id(levels, form.level_id) if form.level_id is not None else _by_name(levels, form.level)
+    drawn = form.box
+    return ReadSubmission(
+        level_id=level.id,
+        reader=reader,
+        mode=form.mode,
+        diagnosis=form.diagnosis,
+        features=form.features,
+        confidence=form.confidence,
+        seconds=form.seconds,
+        token=form.token,
+        note=form.note,
+        name_given=form.level,
+        box=DrawnBox(drawn.series, drawn.slice, PixelBox(*drawn.box)) if drawn else None,
+        level_version=form.level_version,
+    )
+
+
+def _by_id(levels: Sequence[StudyLevel], level_id: int) -> StudyLevel:
+    found = next((level for level in levels if level.id == level_id), None)
+    if found is None:
+        raise NotFoundError(f"This study has no level {level_id}: take one from the queue or from /infer.")
+    return found
+
+
+def _by_name(levels: Sequence[StudyLevel], name: Level | None) -> StudyLevel:
+    if name is None:
+        raise InputError("A read needs level or level_id.")
+    found = next((level for level in levels if level.name is name), None)
+    if found is None:
+        names = ", ".join(level.name for level in levels) or "none"
+        raise NotFoundError(f"{name} was not found in this study; its levels: {names}.")
+    return found
+
+
+def _from_marked(
+    marked: MarkedLevel, reader: str, levels: Sequence[StudyLevel], series_uid: str, frame: VolumeFrame
+) -> ReadSubmission:
+    if marked.diagnosis is None:
+        raise InputError(f"The ROI of {marked.level} has no class: name it like '{marked.level} malignant'.")
+    flat, first, last = frame.box_to_pixel(marked.box)
+    return ReadSubmission(
+        level_id=_by_place(levels, marked).id,
+        reader=reader,
+        mode=ReadMode.ASSISTED,
+        diagnosis=marked.diagnosis,
+        features=frozenset(),
+        confidence=_UNSTATED_CONFIDENCE,
+        seconds=0.0,
+        token=uuid.uuid4().hex,
+        name_given=marked.level,
+        box=DrawnBox(series_uid, (first + last) // 2, flat),
+    )
+
+
+def _by_place(levels: Sequence[StudyLevel], marked: MarkedLevel) -> StudyLevel:
+    """The level where the ROI lies, whatever its name: a reader may have corrected the numbering."""
+    distance = {level.id: _apart(level.box, marked.box) for level in levels}
+    nearest = min(levels, key=lambda level: distance[level.id], default=None)
+    if nearest is None or distance[nearest.id] > _SAME_PLACE:
+        raise NotFoundError(f"No vertebra was found where the ROI of {marked.level} lies: move it onto one.")
+    return nearest
+
+
+def _apart(level: PatientBox, drawn: PatientBox) -> float:
+    """Distance of the centres in the plane of the level's pictures, in heights of the level."""
+    away = level.axes.T @ (drawn.centre - level.centre)
+    return float(np.hypot(away[0], away[1]) / level.size[1])
+
+
+def _kept(read: Read) -> KeptRead:
+    return KeptRead(read.id, read.level_id, read.name_given, read.diagnosis)

@@ -1,0 +1,172 @@
+"""The reading room: everything one running server holds, opened once and shared by all routes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spine_fracture.cohort.project import Project, open_project
+from spine_fracture.errors import SpineFractureError
+from spine_fracture.registry import Registry
+from spine_fracture.server.archive import Archive, Credentials
+from spine_fracture.server.background import Background
+from spine_fracture.server.champions import Champions
+from spine_fracture.server.inference import ModelInference
+from spine_fracture.server.labels import FINAL, Labels
+from spine_fracture.server.markups import from_markups
+from spine_fracture.server.pictures import PictureCache
+from spine_fracture.server.readings import Pipeline, StudyReader
+from spine_fracture.server.reads import KeptRead, ReadDesk, parse_reads
+from spine_fracture.server.samples import next_sample
+from spine_fracture.server.shelf import DatabaseShelf
+from spine_fracture.server.sources import ArchiveSource, CatalogueSource, FolderSource, Source
+from spine_fracture.server.studies import Catalogue, Study
+from spine_fracture.server.training import Trainings
+from spine_fracture.training.jobs import JobStore
+
+_log = logging.getLogger(__name__)
+#: A small folder is taken in before the first request; a large archive goes on behind the first requests.
+PATIENCE_S = 20.0
+DEFAULT_CENTRE = "local"
+_UNNAMED_READER = "unnamed"
+
+
+@dataclass(frozen=True, eq=False)
+class ReadingRoom:
+    """Studies, models, pictures and records of one server. Safe to use from several threads."""
+
+    project: Project
+    source: Source
+    catalogue: Catalogue
+    pipeline: Callable[[], Pipeline]
+    reader: StudyReader
+    models: ModelInference
+    pictures: PictureCache
+    labels: Labels
+    desk: ReadDesk
+    trainings: Trainings
+    batch: Background
+    scoring: Background
+    _closing: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def report_folder(self) -> Path:
+        return self.project.settings.results_folder
+
+    def start(self) -> None:
+        """Take the studies in and read them with the models, behind the requests."""
+        gathered = threading.Event()
+        threading.Thread(target=self._prepare, args=(gathered,), name="preparing", daemon=True).start()
+        gathered.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        self._closing.set()
+
+    def labelled_images(self) -> frozenset[str]:
+        """The image ids of studies with at least one standing read."""
+        return self.catalogue.images_of(self.labels.labelled())
+
+    def next_sample(self, strategy: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The next level for a reader; the models read more studies when no level is left."""
+        reader = _reader(params)
+        sample = next_sample(self.project, strategy, reader)
+        while sample is None and self._read_one_more():
+            sample = next_sample(self.project, strategy, reader)
+        return sample
+
+    def save_label(self, image: str, data: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a Slicer scene or our read JSON as reads of the study with series ``image``."""
+        study = self.catalogue.find(image)
+        self.reader.read(study)  # the levels that reads belong to
+        kept = self._store(study, data, _reader(params))
+        return {
+            "image": study.image,
+            "label": study.image,
+            "tag": FINAL,
+            "reads": [
+                {"id": r.id, "level_id": r.level_id, "level": r.level, "diagnosis": r.diagnosis} for r in kept
+            ],
+        }
+
+    def _store(self, study: Study, data: bytes, reader: str) -> tuple[KeptRead, ...]:
+        if b'"markups"' not in data:
+            return self.desk.take(study.uid, reader, parse_reads(data))
+        marked = from_markups(data)
+        return self.desk.take_marked(
+            study.uid, reader, marked, study.image, self.catalogue.picture(study).frame
+        )
+
+    def _prepare(self, gathered: threading.Event) -> None:
+        try:
+            self.catalogue.refresh()
+        except SpineFractureError as error:
+            _log.error("The studies could not be taken in: %s", error)
+        finally:
+            gathered.set()
+        while not self._closing.is_set() and self._read_one_more():
+            pass
+
+    def _read_one_more(self) -> bool:
+        """Read a study that the models have not seen; False when there is none left."""
+        for image in self.catalogue.unread():
+            try:
+                study = self.catalogue.find(image)
+                if self.reader.refused(study):
+                    continue
+                self.reader.read(study)
+            except SpineFractureError as error:
+                _log.warning("A study could not be read: %s", error)
+            return True
+        return False
+
+
+def open_room(
+    home: Path, studies: str | None, centre: str, pipeline: Callable[[], Pipeline] | None = None
+) -> ReadingRoom:
+    """A room over the project at ``home``.
+
+    ``studies`` is a folder of DICOM or the http(s) address of an archive, taken in as ``centre``; None serves
+    what is in the catalogue. ``pipeline`` stands in for the registry's champions.
+    """
+    project = open_project(home)
+    source = source_of(project, studies, centre)
+    catalogue = Catalogue(project, source)
+    serving = pipeline or Champions(Registry(project.settings.registry_folder))
+    reader = StudyReader(catalogue, serving, DatabaseShelf(project))
+    return ReadingRoom(
+        project=project,
+        source=source,
+        catalogue=catalogue,
+        pipeline=serving,
+        reader=reader,
+        models=ModelInference(catalogue, reader),
+        pictures=PictureCache(project.settings.cache_folder / "images", catalogue),
+        labels=Labels(project),
+        desk=ReadDesk(project),
+        trainings=Trainings(project, JobStore(project.settings.jobs_folder)),
+        batch=Background("batch inference"),
+        scoring=Background("scoring"),
+    )
+
+
+def source_of(project: Project, studies: str | None, centre: str) -> Source:
+    """Where the studies are. The archive's user and password come from MONAI Label's own variables."""
+    if studies is None:
+        return CatalogueSource()
+    if not studies.startswith(("http://", "https://")):
+        return FolderSource(Path(studies).absolute(), centre)
+    user = os.environ.get("MONAI_LABEL_DICOMWEB_USERNAME")
+    password = os.environ.get("MONAI_LABEL_DICOMWEB_PASSWORD")
+    credentials = Credentials(user, password) if user and password else None
+    cache = project.settings.cache_folder / "archive"
+    return ArchiveSource(Archive(studies.rstrip("/"), cache, credentials), centre)
+
+
+def _reader(params: Mapping[str, Any]) -> str:
+    """Who asks: our clients say ``reader``, MONAI Label's say ``client_id``."""
+    return str(params.get("reader") or params.get("client_id") or _UNNAMED_READER)

@@ -1,0 +1,75 @@
+"""``/datastore``: images as NIfTI, reads as labels."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, UploadFile
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from spine_fracture.errors import InputError, NotFoundError
+from spine_fracture.server.labels import FINAL, ONLY_FINAL
+from spine_fracture.server.routes.common import Parts, Room, parse_params
+
+router = APIRouter(prefix="/datastore", tags=["Datastore"])
+
+
+class Listing(StrEnum):
+    """Counts, the labelled images, or everything."""
+
+    STATS = "stats"
+    TRAIN = "train"
+    ALL = "all"
+
+
+@router.get("/", response_model=None)
+def listing(parts: Parts, output: Listing = Listing.STATS) -> dict[str, Any] | list[dict[str, Any]]:
+    if output is Listing.ALL:
+        return parts.datastore.json()
+    if output is Listing.TRAIN:
+        return parts.datastore.datalist()
+    return parts.datastore.status()
+
+
+@router.api_route("/image", methods=["GET", "HEAD"])
+def image(room: Room, image: str) -> FileResponse:
+    """The study's image as NIfTI."""
+    study = room.catalogue.find(image)
+    return FileResponse(
+        room.pictures.nifti(study), media_type="application/octet-stream", filename=f"{study.image}.nii.gz"
+    )
+
+
+@router.get("/image/info")
+def image_info(parts: Parts, image: str) -> dict[str, Any]:
+    return parts.datastore.get_image_info(image)
+
+
+@router.put("/label")
+def save_label(
+    room: Room,
+    image: str,
+    label: Annotated[UploadFile, File()],
+    params: Annotated[str, Form()] = "{}",
+    tag: str = FINAL,
+) -> dict[str, Any]:
+    """A Slicer scene or our read JSON; it becomes reads, and is acknowledged when they are on the disk."""
+    if tag not in ("", FINAL):
+        raise InputError(ONLY_FINAL)
+    return room.save_label(image, label.file.read(), parse_params(params))
+
+
+@router.api_route("/label", methods=["GET", "HEAD"])
+def label(room: Room, label: str, tag: str) -> Response:
+    """All standing reads of a study as JSON."""
+    if tag != FINAL:
+        raise NotFoundError(f"There is no label with the tag {tag!r}: the only tag is {FINAL!r}.")
+    study = room.catalogue.find(label)
+    disposition = {"Content-Disposition": f'attachment; filename="{study.image}.json"'}
+    return JSONResponse(room.labels.document(study.uid), headers=disposition)
+
+
+@router.get("/label/info")
+def label_info(room: Room, label: str, tag: str) -> dict[str, Any]:
+    return room.labels.document(room.catalogue.find(label).uid)

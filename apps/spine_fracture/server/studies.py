@@ -1,0 +1,140 @@
+"""The catalogue as the server sees it: the only image ids and files that a request can reach."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from spine_fracture.cohort import models
+from spine_fracture.cohort.models import Role
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.studies import files_of, load_pair, read_volume
+from spine_fracture.errors import NotFoundError, OffDomainError
+from spine_fracture.imaging import PairedStack, Volume
+from spine_fracture.server.sources import Source
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study that can be read.
+
+    ``image`` is the UID of the series that stands for it with MONAI Label's clients: T2 if there is one,
+    else T1. ``series`` are those that are read.
+    """
+
+    uid: str
+    image: str
+    series: frozenset[str]
+    files: tuple[Path, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when a file that is read is added, removed or rewritten."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            stat = path.stat()
+            digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        return digest.hexdigest()[:32]
+
+
+class Catalogue:
+    """Studies by the UID of the study or of any of its series. Safe to use from several threads."""
+
+    def __init__(self, project: Project, source: Source) -> None:
+        self._project = project
+        self._source = source
+        self._gathering = threading.Lock()
+
+    def refresh(self) -> None:
+        """Take in what the source has now."""
+        with self._gathering:
+            self._source.gather(self._project)
+
+    def images(self) -> tuple[str, ...]:
+        """The image id of every study that can be read, in order of the study's UID."""
+        with self._project.session() as session:
+            rows = session.scalars(_studies().options(selectinload(models.Study.series)))
+            return tuple(image for row in rows if (image := _image(row)) is not None)
+
+    def images_of(self, study_uids: frozenset[str]) -> frozenset[str]:
+        """The image ids of these studies."""
+        with self._project.session() as session:
+            rows = session.scalars(
+                _studies().where(models.Study.uid.in_(study_uids)).options(selectinload(models.Study.series))
+            )
+            return frozenset(image for row in rows if (image := _image(row)) is not None)
+
+    def unread(self) -> tuple[str, ...]:
+        """The UIDs of the studies that could be read and in which no level was found so far."""
+        readable = models.Study.series.any(models.Series.role.is_not(None))
+        predicted = models.Study.levels.any(models.StudyLevel.predictions.any())
+        with self._project.session() as session:
+            return tuple(row.uid for row in session.scalars(_studies().where(readable, ~predicted)))
+
+    def find(self, uid: str) -> Study:
+        """The study with this study or series UID.
+
+        Raises :class:`NotFoundError` for an unknown one and :class:`OffDomainError` for a study without
+        sagittal T1 or T2.
+        """
+        found = self._find(uid)
+        if found is None and _looks_like_uid(uid):
+            with self._gathering:
+                self._source.look_for(self._project, uid)
+            found = self._find(uid)
+        if found is None:
+            raise NotFoundError("There is no such image: take an id from /datastore/?output=all.")
+        return found
+
+    def pair(self, study: Study) -> PairedStack:
+        """T1 and T2 on one grid."""
+        with self._project.session() as session:
+            return load_pair(session, study.uid)
+
+    def picture(self, study: Study) -> Volume:
+        """The series that stands for the study."""
+        with self._project.session() as session:
+            return read_volume(session.scalars(select(models.Series).filter_by(uid=study.image)).one())
+
+    def _find(self, uid: str) -> Study | None:
+        with self._project.session() as session:
+            row = _by_uid(session, uid)
+            return None if row is None else _of(row)
+
+
+def _studies() -> Select[models.Study]:
+    return select(models.Study).order_by(models.Study.uid)
+
+
+def _by_uid(session: Session, uid: str) -> models.Study | None:
+    with_series = select(models.Series.study_id).where(models.Series.uid == uid)
+    here = or_(models.Study.uid == uid, models.Study.id.in_(with_series))
+    return session.scalars(_studies().where(here)).first()
+
+
+def _image(row: models.Study) -> str | None:
+    by_role = {series.role: series.uid for series in row.series}
+    return by_role.get(Role.T2) or by_role.get(Role.T1)
+
+
+def _of(row: models.Study) -> Study:
+    image = _image(row)
+    if image is None:
+        reasons = sorted({series.reason for series in row.series if series.reason})
+        raise OffDomainError("This study cannot be read: " + ("; ".join(reasons) or "no sagittal T1 or T2."))
+    read = [series for series in row.series if series.role is not None]
+    return Study(
+        uid=row.uid,
+        image=image,
+        series=frozenset(series.uid for series in read),
+        files=tuple(path for series in read for path in files_of(series)),
+    )
+
+
+def _looks_like_uid(text: str) -> bool:
+    return 0 < len(text) <= 64 and all(part.isdigit() for part in text.split("."))

@@ -1,0 +1,28 @@
+"""One server over a folder of small studies, shared by the whole session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from server.running import RunningServer, running
+from server.studies import QuickPipeline, write_study
+
+#: Training patients, but for the third, which is a test patient (see cohort.splits).
+PATIENTS = ("phantom-000001", "phantom-000002", "phantom-000003")
+
+
+@pytest.fixture(scope="session")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("studies")
+    for patient in PATIENTS:
+        write_study(folder, patient)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, studies: Path) -> Iterator[RunningServer]:
+    home = tmp_path_factory.mktemp("home")
+    with running(home, str(studies), QuickPipeline()) as found:
+        yield found
