@@ -60,7 +60,7 @@ def augmented_view(
 
 
 def _by_sequence(crops: Crops) -> torch.Tensor:
-    return torch.from_numpy(crops).float().div_(255).reshape(-1, 3, *crops.shape[2:])
+    return torch.from_numpy(crops.astype(np.float32)).div_(255).reshape(-1, 3, *crops.shape[2:])
 
 
 def _rows(references: References) -> torch.Tensor:
@@ -116,7 +116,7 @@ def _bias_field(strength: torch.Tensor, direction: torch.Tensor, size: int) -> t
 
 def _sharpened(signal: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
     """Blurred where ``amount`` is below zero, its fine detail raised where above."""
-    smooth = functional.avg_pool2d(signal, 3, stride=1, padding=1, count_include_pad=False)
+    smooth = functional.avg_pool2d(signal, 5, stride=1, padding=2, count_include_pad=False)
     return signal + _wide(amount) * (signal - smooth)
 
 

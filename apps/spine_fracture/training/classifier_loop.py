@@ -26,7 +26,7 @@ from spine_fracture.training.classifier_sampler import BalancedSampler, Index
 
 _WARM_UP = 0.05  # the share of all steps over which the learning rate rises
 _CHECKPOINT_SECONDS = 120.0
-_VALIDATION_DRAWS = 1200
+_VALIDATION_DRAWS = 1200  # at most; few held-out samples are drawn a few times each
 _FORWARD_BATCH = 256
 
 
@@ -114,7 +114,8 @@ class _Run:
         self._judging: Index | None = None
         if len(held_out):
             sampler = BalancedSampler(cache, held_out, schedule)
-            self._judging = sampler.draw(_VALIDATION_DRAWS, np.random.default_rng(schedule.seed))
+            count = min(_VALIDATION_DRAWS, 8 * len(held_out))
+            self._judging = sampler.draw(count, np.random.default_rng(schedule.seed))
         self.history: list[Epoch] = []
         self.best_state = copy.deepcopy(self._network.state_dict())
         self.best_epoch = 0
