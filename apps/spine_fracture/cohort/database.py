@@ -13,9 +13,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from spine_fracture.errors import BusyError, StorageError
+from spine_fracture.errors import BusyError, ConflictError, StorageError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MS = 30_000
@@ -78,6 +78,10 @@ def storage_errors() -> Iterator[None]:
     """What the database refuses, in words that name the remedy."""
     try:
         yield
+    except IntegrityError as error:
+        raise ConflictError(
+            "Somebody else wrote the same thing at the same moment; nothing was changed: try again."
+        ) from error
     except OperationalError as error:
         if "locked" in str(error.orig):
             raise BusyError("The project's database is busy with another write: try again.") from error

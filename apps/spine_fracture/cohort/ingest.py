@@ -36,6 +36,7 @@ class IngestReport:
 
 @dataclass(frozen=True)
 class _Taken:
+    known: bool
     changed: bool
     missing: str
     refused: tuple[Refusal, ...]
@@ -66,7 +67,10 @@ def ingest(
         except (InputError, ConflictError) as error:
             refused.append(Refusal(study.series[0].files[0][1], str(error)))
         else:
-            (added if taken.changed else unchanged).append(study.uid)
+            if taken.changed:
+                added.append(study.uid)
+            elif taken.known:
+                unchanged.append(study.uid)
             refused.extend(taken.refused)
             if taken.missing:
                 incomplete.append((study.uid, taken.missing))
@@ -82,37 +86,37 @@ def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: 
     row = session.scalar(select(Study).where(Study.uid == study.uid))
     if row is not None and row.patient.key != key:
         raise ConflictError("Its study is in the catalogue already, under another patient or centre.")
+    reasons = {series.uid: _known_elsewhere(session, series, study.uid) for series in study.series}
+    refused = tuple(Refusal(s.files[0][1], reasons[s.uid]) for s in study.series if reasons[s.uid])
+    sound = [series for series in study.series if not reasons[series.uid]]
     stored = {series.uid: series for series in row.series} if row else {}
-    new: list[FoundSeries] = []
-    refused: list[Refusal] = []
-    grown = False
-    for series in study.series:
-        if reason := _known_elsewhere(session, series, study.uid):
-            refused.append(Refusal(series.files[0][1], reason))
-        elif series.uid not in stored:
-            new.append(series)
-        else:
+    new = [series for series in sound if series.uid not in stored]
+    grown = 0
+    for series in sound:
+        if series.uid in stored:
             _move_if_gone(session, stored[series.uid], series, folder)
-            grown |= _grow(stored[series.uid], series)
-    if row is None and not new:
-        raise InputError("None of its series can be used.")
-    if row is None or new or grown:
-        t1, t2 = choose_pair([*(known_series(row) if row else ()), *new])
-        if row is None:
-            row = Study(uid=study.uid, patient=enrol(session, key, _centre(session, centre)))
-            session.add(row)
-        where = _folder(session, folder)
-        row.series.extend(_series(series, where) for series in new)
-        for listed in row.series:
-            listed.role = {t1: Role.T1, t2: Role.T2}.get(listed.uid)
-        if row.patient.field_strength is None:
-            row.patient.field_strength = next(
-                (s.field_strength for s in row.series if s.field_strength), None
-            )
-        session.flush()
-        details: dict[str, object] = {"series": len(new), "missing": missing_half(row)}
-        record(session, "study.ingested", f"study:{row.id}", details=details)
-    return _Taken(bool(new) or grown, missing_half(row), tuple(refused))
+            grown += _grow(stored[series.uid], series)
+    if not new and not grown:
+        return _Taken(row is not None, False, missing_half(row) if row else "", refused)
+    chosen = choose_pair([*(known_series(row) if row else ()), *new])
+    if row is None:
+        row = Study(uid=study.uid, patient=enrol(session, key, _centre(session, centre)))
+        session.add(row)
+    row.series.extend(_series(series, _folder(session, folder)) for series in new)
+    _settle(session, row, *chosen)
+    details: dict[str, object] = {"series": len(new), "missing": missing_half(row)}
+    record(session, "study.ingested", f"study:{row.id}", details=details)
+    return _Taken(True, True, missing_half(row), refused)
+
+
+def _settle(session: Session, study: Study, t1_uid: str | None, t2_uid: str | None) -> None:
+    """What depends on all series of the study together: the pair, and the patient's field strength."""
+    for series in study.series:
+        series.role = {t1_uid: Role.T1, t2_uid: Role.T2}.get(series.uid)
+    if study.patient.field_strength is None:
+        strengths = (series.field_strength for series in study.series)
+        study.patient.field_strength = next((s for s in strengths if s), None)
+    session.flush()
 
 
 def _known_elsewhere(session: Session, series: FoundSeries, study_uid: str) -> str:

@@ -128,12 +128,17 @@ def _plain_studies(
     """NIfTI and pictures: files that share a name before ``_T1`` or ``_T2`` are one patient's study."""
     patients: dict[str, list[FoundSeries]] = defaultdict(list)
     refused: list[Refusal] = []
+    seen: set[str] = set()
     for path in paths:
         try:
             patient, series = _plain_series(path)
         except InputError as error:
             refused.append(Refusal(path, str(error)))
+            continue
+        if series.uid in seen:
+            refused.append(Refusal(path, "It is a copy of another file: the same volume is there already."))
         else:
+            seen.add(series.uid)
             patients[(path.relative_to(folder).parent / patient).as_posix()].append(series)
     studies = tuple(
         FoundStudy(uid_from("study", centre, name), name, tuple(series)) for name, series in patients.items()
