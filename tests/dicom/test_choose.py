@@ -60,12 +60,19 @@ def test_one_sequence_is_enough_and_said(tmp_path: Path) -> None:
     assert choice.notes == ("no sagittal T1: read from T2 alone",)
 
 
-def test_other_regions_and_other_frames_of_reference_are_not_paired(tmp_path: Path) -> None:
-    choice = chosen(tmp_path / "1", at(Sequence.T1, CERVICAL, "a"), at(Sequence.T2, LUMBAR, "b"))
+def test_other_regions_are_not_paired(tmp_path: Path) -> None:
+    choice = chosen(tmp_path, at(Sequence.T1, CERVICAL, "a"), at(Sequence.T2, LUMBAR, "b"))
     assert choice.t1 is None and choice.t2 is not None
     assert "different regions" in choice.notes[0]
-    moved = replace(at(Sequence.T1, LUMBAR, "a"), frame_of_reference_uid="1.2.3")
-    assert chosen(tmp_path / "2", moved, at(Sequence.T2, LUMBAR, "b")).t1 is None
+
+
+def test_one_frame_of_reference_goes_before_finer_pixels(tmp_path: Path) -> None:
+    elsewhere = replace(at(Sequence.T1, FINE, "fine"), frame_of_reference_uid="1.2.3")
+    t2 = at(Sequence.T2, LUMBAR, "b")
+    alone = chosen(tmp_path, elsewhere, t2)
+    assert alone.t1 is not None and alone.t1.frame_of_reference_uid == "1.2.3"
+    both = chosen(tmp_path, at(Sequence.T1, LUMBAR, "a"))
+    assert both.t1 is not None and both.t1.frame_of_reference_uid == t2.frame_of_reference_uid
 
 
 def test_contrast_and_fat_suppression_never_stand_in(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_t1_of_another_grid_is_resampled_in_the_patient(
     _, t2 = both()
     origin = (25.0 + away[0], -60.0 + away[1], 90.0 + away[2])
     where = frame((6, 140, 130), spacing=(*spacing, 4.0), origin=origin)
-    t1 = Volume("1.2.3", ramp(where), where, Sequence.T1, Plane.SAGITTAL, SpacingOrigin.MEASURED)
+    t1 = replace(t2, pixels=ramp(where), frame=where, sequence=Sequence.T1, slice_uids=())
     stack = pair(t1, t2)
     # The T1 is a ramp in millimetres, so its samples say where in the patient they were taken.
     inside = stack.pixels[1:4, 0, 20:-30, 20:-30]
@@ -125,8 +125,11 @@ def test_a_small_disagreement_is_measured_and_left() -> None:
 
 def test_pictures_with_nothing_in_common_have_no_residual() -> None:
     _, t2 = both()
-    stack = pair(volume(SHAPE, sequence=Sequence.T1, where=frame(SHAPE), name="somebody else"), t2)
-    assert stack.residual_px is None and not stack.registered
+    foreign = volume(SHAPE, sequence=Sequence.T1, where=frame(SHAPE), name="somebody else")
+    stack = pair(foreign, t2)
+    assert stack.residual_px is None and not stack.registered and stack.has_t1
+    lost = pair(replace(foreign, frame_of_reference_uid="1.2.3"), t2)
+    assert not lost.has_t1 and not lost.pixels[:, 0].any() and lost.pixels[:, 1].any()
 
 
 def test_a_single_slice_meets_its_nearest_neighbour() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from dataclasses import replace
@@ -14,12 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_series import AXIAL, change, enhanced, frame, set_all, volume, written
 from pydicom import dcmread
-from pydicom.uid import RLELossless
+from pydicom.dataset import FileDataset
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 from scipy.spatial.transform import Rotation
 
 from spine_fracture.dicom.orientation import plane_of
 from spine_fracture.dicom.reader import read_series
-from spine_fracture.errors import OffDomainError, UnreadablePictureError
+from spine_fracture.errors import InputError, OffDomainError, UnreadablePictureError
 from spine_fracture.geometry import VolumeFrame
 from spine_fracture.imaging import Plane, Sequence
 
@@ -93,7 +101,7 @@ def test_one_slice_is_a_volume(tmp_path: Path) -> None:
 def test_signed_values_stay_negative(tmp_path: Path) -> None:
     files = written(tmp_path)
 
-    def sign(ds: object) -> None:
+    def sign(ds: FileDataset) -> None:
         ds.PixelData = (ds.pixel_array.astype(np.int16) - 500).tobytes()
         ds.PixelRepresentation = 1
 
@@ -121,6 +129,23 @@ def test_enhanced_mr_is_read_frame_by_frame(tmp_path: Path, order: list[int]) ->
     assert read.sequence is Sequence.T2
     assert read.acquisition.repetition_time == 3500
     assert read.acquisition.scanning_sequence == ("SE",)
+
+
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
+)
+def test_other_uncompressed_syntaxes_are_read(tmp_path: Path, syntax: UID) -> None:
+    files = written(tmp_path)
+
+    def convert(ds: FileDataset) -> None:
+        if not syntax.is_little_endian:
+            ds.PixelData = ds.pixel_array.astype(">u2").tobytes()
+        ds.is_little_endian, ds.is_implicit_VR = syntax.is_little_endian, syntax.is_implicit_VR
+        ds.file_meta.TransferSyntaxUID = syntax
+
+    for path in files:
+        change(path, convert)
+    np.testing.assert_array_equal(read_series(files).pixels, volume().pixels)
 
 
 SYNTAXES = {
@@ -210,6 +235,32 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, case: str) -> No
     assert files[2].name in str(caught.value)
 
 
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("small"), volume((1, 8, 8)))[0]
+
+
+def test_a_file_cut_anywhere_is_an_error_of_ours(tmp_path: Path) -> None:
+    whole = written(tmp_path)[0].read_bytes()
+    target = tmp_path / "cut.dcm"
+    for length in [*range(0, 1500, 13), *range(1500, len(whole), 200), len(whole) - 1]:
+        target.write_bytes(whole[:length])
+        with pytest.raises(InputError):
+            read_series([target])
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_file_with_changed_bytes_is_read_or_refused(small_file: Path, data: st.DataObject) -> None:
+    path = small_file.with_name("changed.dcm")
+    content = bytearray(small_file.read_bytes())
+    for at in data.draw(st.lists(st.integers(132, len(content) - 1), min_size=1, max_size=4)):
+        content[at] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with contextlib.suppress(InputError):
+        assert np.isfinite(read_series([path]).pixels).all()
+
+
 def test_damaged_compression_is_an_error_and_not_noise(tmp_path: Path) -> None:
     files = written(tmp_path, volume((1, 200, 200)))
     compress(files[0], "JPEG-LS")
@@ -271,7 +322,7 @@ def test_a_missing_slice_is_noticed(tmp_path: Path) -> None:
 def test_rounded_positions_pass_as_even(tmp_path: Path) -> None:
     files = written(tmp_path)
 
-    def nudge(ds: object) -> None:
+    def nudge(ds: FileDataset) -> None:
         ds.ImagePositionPatient = [
             float(v) + 0.05 * (-1) ** int(ds.InstanceNumber) for v in ds.ImagePositionPatient
         ]

@@ -25,6 +25,7 @@ class Choice:
 def choose(study: StudyFiles) -> Choice:
     """The sagittal T1 and T2 that share most of the patient; finer pixels decide between equals.
 
+    Two of one frame of reference go before two of different ones.
     Fat-suppressed T2 and T1 with contrast never stand in for plain ones. Raises
     :class:`OffDomainError` when there is no sagittal T1 or T2 at all.
     """
@@ -56,21 +57,24 @@ def choose(study: StudyFiles) -> Choice:
 def _best_pair(
     t1s: list[SeriesFiles], t2s: list[SeriesFiles]
 ) -> tuple[SeriesFiles | None, SeriesFiles | None]:
-    pairs = [(_shared_volume(t1, t2), t1, t2) for t1 in t1s for t2 in t2s]
-    overlapping = [entry for entry in pairs if entry[0] > 0]
+    overlapping = [(t1, t2) for t1 in t1s for t2 in t2s if _shared_volume(t1, t2) > 0]
     if overlapping:
-        _, t1, t2 = max(overlapping, key=lambda e: (round(e[0]), -_pixel_area(e[1]) - _pixel_area(e[2])))
-        return t1, t2
+        return max(overlapping, key=lambda pair: _merit(*pair))
     if t2s:
         return None, max(t2s, key=_size)
     return max(t1s, key=_size), None
 
 
+def _merit(t1: SeriesFiles, t2: SeriesFiles) -> tuple[bool, int, float]:
+    return (
+        t1.frame_of_reference_uid == t2.frame_of_reference_uid,
+        round(_shared_volume(t1, t2)),
+        -_pixel_area(t1) - _pixel_area(t2),
+    )
+
+
 def _shared_volume(t1: SeriesFiles, t2: SeriesFiles) -> float:
-    """Volume in ml of the part of T2 that lies in T1; none when their frames of reference differ."""
-    uids = (t1.frame_of_reference_uid, t2.frame_of_reference_uid)
-    if all(uids) and uids[0] != uids[1]:
-        return 0.0
+    """Volume in ml of the part of T2 that lies in T1."""
     points = t2.frame.to_patient(_SAMPLES * t2.frame.shape[::-1])
     inside = t1.frame.to_voxel(points) / t1.frame.shape[::-1]
     share = float(np.mean(((inside >= 0) & (inside <= 1)).all(axis=1)))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from struct import unpack
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 import numpy as np
 from pydicom import dcmread
@@ -78,6 +78,7 @@ def read_headers(path: Path, acquisitions: dict[str, Acquisition] | None = None)
             ds = dcmread(stream, stop_before_pixels=True)
             _require_spine_mr(ds)
             offset = _pixel_offset(ds, stream)
+            return tuple(_headers(ds, path, offset, {} if acquisitions is None else acquisitions))
     except InvalidDicomError:
         raise UnreadablePictureError("It is not a DICOM file: give MR pictures in DICOM.") from None
     except OSError as error:
@@ -86,7 +87,6 @@ def read_headers(path: Path, acquisitions: dict[str, Acquisition] | None = None)
         raise
     except Exception as error:  # pydicom has no common error for a damaged file
         raise UnreadablePictureError("Its header is damaged or cut short: export it again.") from error
-    return tuple(_headers(ds, path, offset, {} if acquisitions is None else acquisitions))
 
 
 def _require_spine_mr(ds: Dataset) -> None:
@@ -141,7 +141,7 @@ def _headers(
         position = groups.numbers("PlanePositionSequence", "ImagePositionPatient", 3)
         orientation = groups.numbers("PlaneOrientationSequence", "ImageOrientationPatient", 6)
         spacing = groups.numbers("PixelMeasuresSequence", "PixelSpacing", 2)
-        if position is None or orientation is None or spacing is None or min(spacing) <= 0:
+        if position is None or not _is_square(orientation) or spacing is None or min(spacing) <= 0:
             raise UnreadablePictureError(
                 "It has no usable position, orientation or pixel spacing: export the original images."
             )
@@ -170,6 +170,14 @@ def _headers(
             pixel_offset=None if offset is None else offset + index * rows * columns * bits // 8,
             acquisition=acquisitions[series_uid],
         )
+
+
+def _is_square(orientation: FloatArray | None) -> TypeGuard[FloatArray]:
+    """Whether the six direction cosines are two unit vectors at right angles."""
+    if orientation is None:
+        return False
+    axes = orientation.reshape(2, 3)
+    return bool(np.allclose(axes @ axes.T, np.eye(2), atol=0.01))
 
 
 @dataclass(frozen=True)

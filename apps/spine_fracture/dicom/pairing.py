@@ -24,7 +24,7 @@ def pair(t1: Volume | None, t2: Volume | None) -> PairedStack:
     Equal grids are taken as they are; otherwise T1 is resampled through patient space. Then the
     misalignment that is left is measured on the pictures, and T1 is moved when it exceeds
     :data:`RESIDUAL_LIMIT_PX`. ``residual_px`` is None for one sequence, or when the pictures have too
-    little in common for a measurement.
+    little in common for a measurement; then T1 is left out if the files give it another frame of reference.
 
     Raises :class:`OffDomainError` for planes other than sagittal, :class:`InputError` when there is
     nothing to pair, the two do not overlap, or their grids differ and millimetres are unknown.
@@ -51,17 +51,22 @@ def pair(t1: Volume | None, t2: Volume | None) -> PairedStack:
             )
     found = measure(moving, fixed)
     if not found.clear:
+        uids = {v.frame_of_reference_uid for v in (t1, t2)} - {""}
+        if len(uids) > 1:
+            moving[:] = 0  # neither the scanner nor the pictures say where T1 belongs
+            return PairedStack(pixels, t2, None, None, registered=False)
         return PairedStack(pixels, t2, t1, None, registered=False)
     if found.residual_px <= RESIDUAL_LIMIT_PX:
         return PairedStack(pixels, t2, t1, found.residual_px, registered=False)
-    shift = refine(moving, fixed, found.shift_px)
-    moved = np.zeros_like(pixels)
-    moved[:, 1] = fixed
-    _resample(scaled(t1.pixels), (np.eye(4) if to_t1 is None else to_t1) @ _shift_back(shift), moved[:, 0])
-    left = measure(moved[:, 0], fixed)
-    if not left.clear or left.residual_px > RESIDUAL_LIMIT_PX:
-        return PairedStack(pixels, t2, t1, found.residual_px, registered=False)
-    return PairedStack(moved, t2, t1, found.residual_px, registered=True, t1_shift_px=shift)
+    moved = pixels.copy()
+    for shift in (refine(moving, fixed, found.shift_px), found.shift_px):
+        _resample(
+            scaled(t1.pixels), (np.eye(4) if to_t1 is None else to_t1) @ _shift_back(shift), moved[:, 0]
+        )
+        left = measure(moved[:, 0], fixed)
+        if left.clear and left.residual_px <= RESIDUAL_LIMIT_PX:
+            return PairedStack(moved, t2, t1, found.residual_px, registered=True, t1_shift_px=shift)
+    return PairedStack(pixels, t2, t1, found.residual_px, registered=False)
 
 
 def scaled(pixels: Pixels) -> Pixels:

@@ -69,10 +69,13 @@ def _pixels(headers: Sequence[SliceHeader]) -> Pixels:
         stored = _stored(header) if header.pixel_offset is not None else decoded(header.path)[header.frame]
         target[:] = stored
         if (header.slope, header.intercept) != (1.0, 0.0):
-            target *= header.slope
-            target += header.intercept
+            with np.errstate(over="ignore"):
+                target *= header.slope
+                target += header.intercept
     low, high = pixels.min(), pixels.max()
-    if not high > low:
+    if not np.isfinite([low, high]).all():
+        raise UnreadablePictureError("The rescaled pixel values are not finite: export the pictures again.")
+    if low == high:
         raise UnreadablePictureError(
             "The pictures are blank: every pixel has the same value. Export them again."
         )

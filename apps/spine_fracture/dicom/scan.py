@@ -86,7 +86,7 @@ def scan(folder: Path) -> Scan:
 
 
 def _walk(folder: Path, refused: list[Refusal]) -> list[Path]:
-    """Every file below ``folder``, links followed, each real folder once."""
+    """Every file below ``folder``, links followed, each real folder once; no hidden files, no DICOMDIR."""
     try:
         os.scandir(folder).close()
     except OSError as error:
@@ -102,7 +102,7 @@ def _walk(folder: Path, refused: list[Refusal]) -> list[Path]:
             folders.clear()
             continue
         visited.add(real)
-        files.extend(Path(parent) / name for name in names)
+        files.extend(Path(parent) / name for name in names if name[0] != "." and name != "DICOMDIR")
     refused.extend(
         Refusal(Path(error.filename), f"The folder cannot be opened ({error.strerror}): check the rights.")
         for error in closed
