@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from spine_fracture.bundle import write_atomically
 from spine_fracture.dicom.orientation import display_axes, plane_of, reorder
 from spine_fracture.dicom.write import uid_from
 from spine_fracture.errors import InputError, UnreadablePictureError
+from spine_fracture.files import write_atomically
 from spine_fracture.geometry import VolumeFrame
 from spine_fracture.imaging import Pixels, Plane, Sequence, SpacingOrigin, Volume
 

@@ -21,8 +21,8 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 from pydicom.valuerep import format_number_as_ds
 
-from spine_fracture.bundle import write_atomically
 from spine_fracture.errors import InputError
+from spine_fracture.files import write_atomically
 from spine_fracture.geometry import VolumeFrame
 from spine_fracture.imaging import Acquisition, Sequence, SpacingOrigin, Volume
 
