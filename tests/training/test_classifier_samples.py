@@ -103,7 +103,7 @@ def test_patients_with_a_note_and_of_other_splits_are_left_out(lumbar: Path, tmp
 
 
 def test_the_same_seed_gives_the_same_samples(lumbar: Path) -> None:
-    first, again, other = (next(iter(real_variants(patient(lumbar), 1, seed))) for seed in (1, 1, 2))
+    first, again, other = (next(iter(real_variants(patient(lumbar), 1, 0.3, seed))) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.pixels, again.pixels)
     assert [level.diagnosis for level in first.levels] == [level.diagnosis for level in again.levels]
     assert not np.array_equal(first.pixels, other.pixels)
@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_samples(lumbar: Path) -> None:
 def test_normal_levels_pass_the_same_resampling(lumbar: Path) -> None:
     """Even far from any finding no pixel row is a plain copy of the picture."""
     pair = real_pair(patient(lumbar))
-    for study in real_variants(patient(lumbar), 3, 0):
+    for study in real_variants(patient(lumbar), 3, 0.0, 0):
         assert study.pixels.min() >= 0
         assert study.pixels.max() <= 1
         for level in study.levels:

@@ -186,6 +186,10 @@ def test_a_source_that_lacks_a_class_is_refused(cache: CropCache) -> None:
     lacking = teaching[(cache.column("source")[teaching] == 0) | (cache.column("label")[teaching] != 2)]
     with pytest.raises(InsufficientEvidenceError, match="phantom"):
         BalancedSampler(cache, lacking, TINY.schedule)
+    drawn = BalancedSampler(cache, lacking, TINY.schedule, every_class=False).draw(
+        50, np.random.default_rng(0)
+    )
+    assert set(drawn) <= set(lacking)
 
 
 def test_it_learns_eight_pictures_by_heart(cache: CropCache, trained: Path) -> None:

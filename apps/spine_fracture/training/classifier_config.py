@@ -34,11 +34,13 @@ class Augmentation(Config):
 
 class Samples(Config):
     """What is simulated. ``variants`` of each real training picture, ``judging_variants`` of each that
-    validates or tests; phantoms of ``recipe`` per split, and at most ``slices`` of each of their levels.
+    validates or tests, ``harmless`` the share of their normal levels with a degenerative change;
+    phantoms of ``recipe`` per split, and at most ``slices`` of each of their levels.
     """
 
     variants: int = 16
     judging_variants: int = 6
+    harmless: float = 0.2
     recipe: str = "phantoms/training"
     training_phantoms: int = 80
     validation_phantoms: int = 12

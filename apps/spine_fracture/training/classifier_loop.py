@@ -113,7 +113,7 @@ class _Run:
         held_out = cache.where(held_out=True)
         self._judging: Index | None = None
         if len(held_out):
-            sampler = BalancedSampler(cache, held_out, schedule)
+            sampler = BalancedSampler(cache, held_out, schedule, every_class=False)
             count = min(_VALIDATION_DRAWS, 8 * len(held_out))
             self._judging = sampler.draw(count, np.random.default_rng(schedule.seed))
         self.history: list[Epoch] = []

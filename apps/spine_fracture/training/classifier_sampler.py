@@ -17,24 +17,27 @@ class BalancedSampler:
     """Draws a source by its share, a class by its prevalence, then a sample of that source and class.
 
     Simulated sources must hold every class with a prevalence, or the picture's source would tell
-    something of its class; reads are drawn from the classes that there are.
+    something of its class; reads are drawn from the classes that there are. Without
+    ``every_class`` the same goes for all sources: for samples that only choose.
     """
 
-    def __init__(self, cache: CropCache, index: Index, schedule: Schedule) -> None:
+    def __init__(
+        self, cache: CropCache, index: Index, schedule: Schedule, *, every_class: bool = True
+    ) -> None:
         sources, labels = cache.column("source")[index], cache.column("label")[index]
         self._buckets: list[Index] = []
         weights: list[float] = []
-        present = set(sources.tolist())
+        present = {source for source in set(sources.tolist()) if schedule.shares[source] > 0}
         total = sum(schedule.shares[source] for source in present)
         for source in sorted(present):
             found = [index[(sources == source) & (labels == c)] for c in range(len(MODEL_CLASSES))]
             asked = [p if len(bucket) else 0.0 for p, bucket in zip(schedule.prevalence, found, strict=True)]
-            if SOURCES[source] != "read" and sum(asked) < sum(schedule.prevalence) - 1e-9:
+            if every_class and SOURCES[source] != "read" and sum(asked) < sum(schedule.prevalence) - 1e-9:
                 raise InsufficientEvidenceError(
                     f"Not every class occurs among the samples of {SOURCES[source]}: simulate more patients."
                 )
             for share, bucket in zip(asked, found, strict=True):
-                if share and schedule.shares[source]:
+                if share:
                     self._buckets.append(bucket)
                     weights.append(schedule.shares[source] / total * share / sum(asked))
         if not self._buckets:

@@ -27,7 +27,7 @@ from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels, Sequence
 from spine_fracture.lumbar_set import LumbarPatient, read_grey, read_lumbar_set
 from spine_fracture.simulation.canvas import LesionCanvas
-from spine_fracture.simulation.findings import Finding, draw_finding, draw_primary
+from spine_fracture.simulation.findings import Finding, draw_finding, draw_primary, draw_variant
 from spine_fracture.simulation.lesions import insert_findings
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import PhantomStudy, simulate_study
@@ -78,7 +78,7 @@ def export_samples(
         for number, patient in enumerate(patients):
             split = split_of(patient.key)
             variants = samples.variants if split is Split.TRAIN else samples.judging_variants
-            for study in real_variants(patient, variants, config.schedule.seed):
+            for study in real_variants(patient, variants, samples.harmless, config.schedule.seed):
                 writer.add(study, "simulated_in_real", held_out=split is Split.VALIDATION)
             if tell:
                 tell("real pictures", number + 1, len(patients))
@@ -122,18 +122,25 @@ def real_pair(patient: LumbarPatient) -> RealPair:
     )
 
 
-def real_variants(patient: LumbarPatient, variants: int, seed: int) -> Iterator[LabelledStudy]:
-    """The patient's pair with other simulated findings each time, one slice."""
+def real_variants(
+    patient: LumbarPatient, variants: int, harmless: float, seed: int
+) -> Iterator[LabelledStudy]:
+    """The patient's pair with other simulated findings each time, one slice.
+
+    ``harmless`` is the share of the other levels that get a degenerative change; they stay normal.
+    """
     pair = real_pair(patient)
     canvas = LesionCanvas((Sequence.T1, Sequence.T2), (pair.pixels[:, 0], pair.pixels[:, 1]), pair.labels)
     for variant in range(variants):
         rng = np.random.default_rng((seed, zlib.crc32(patient.key.encode()), variant))
-        placed = draw_findings(canvas.levels, rng)
-        changed = insert_findings(canvas, placed, rng).canvas
+        found = draw_findings(canvas.levels, rng)
+        spared = [level for level in canvas.levels if level not in dict(found)]
+        changes = [(level, draw_variant(rng)) for level in spared if rng.random() < harmless]
+        changed = insert_findings(canvas, [*found, *changes], rng).canvas
         pixels = np.stack([picture.clip(0, 1) for picture in changed.pictures], axis=1)
-        found = {level: finding.diagnosis for level, finding in placed}
+        classes = {level: finding.diagnosis for level, finding in found}
         boxes = boxes_by_level(changed.labels)
-        levels = tuple(LabelledLevel(b, found.get(level, Diagnosis.NORMAL)) for level, b in boxes.items())
+        levels = tuple(LabelledLevel(b, classes.get(level, Diagnosis.NORMAL)) for level, b in boxes.items())
         yield LabelledStudy(pair.name, pixels, levels)
 
 
