@@ -97,6 +97,13 @@ def test_a_series_of_two_echoes_is_refused_whole(tmp_path: Path) -> None:
     assert "same position" in found.refused[0].reason
 
 
+def test_a_study_of_two_patients_is_refused_whole(tmp_path: Path) -> None:
+    set_all(written(tmp_path)[:1], PatientID="somebody else")
+    found = scan(tmp_path)
+    assert found.studies == ()
+    assert "several patients" in found.refused[0].reason and "somebody" not in found.refused[0].reason
+
+
 def test_folders_that_cannot_be_scanned_say_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="empty"):
         scan(tmp_path)

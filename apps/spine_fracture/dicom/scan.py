@@ -118,6 +118,11 @@ def _grouped(headers: Iterable[SliceHeader], refused: list[Refusal]) -> Scan:
         studies[header.study_uid][header.series_uid].append(header)
     found = []
     for study_uid, by_series in sorted(studies.items()):
+        slices = [header for members in by_series.values() for header in members]
+        if len({header.patient_id for header in slices}) > 1:
+            reason = f"Study of {len(slices)} slices: its files name several patients. Correct them first."
+            refused.append(Refusal(slices[0].path, reason))
+            continue
         usable = []
         for members in by_series.values():
             try:
@@ -125,8 +130,7 @@ def _grouped(headers: Iterable[SliceHeader], refused: list[Refusal]) -> Scan:
             except InputError as error:
                 refused.append(Refusal(members[0].path, f"Series of {len(members)} slices: {error}"))
         if usable:
-            patient_id = next(iter(by_series.values()))[0].patient_id
-            found.append(StudyFiles(study_uid, patient_id, tuple(usable)))
+            found.append(StudyFiles(study_uid, slices[0].patient_id, tuple(usable)))
     return Scan(tuple(found), tuple(refused))
 
 
