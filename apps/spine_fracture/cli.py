@@ -7,7 +7,18 @@ import sys
 import typer
 from rich.console import Console
 
-from spine_fracture.commands import cohort, ingest, models, phantom, queue, serve, train, train_classifier
+from spine_fracture.commands import (
+    cohort,
+    demo,
+    evaluate,
+    ingest,
+    models,
+    phantom,
+    queue,
+    serve,
+    train,
+    train_classifier,
+)
 from spine_fracture.errors import SpineFractureError
 
 cli = typer.Typer(
@@ -16,9 +27,9 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-# Each module of `commands` is registered here: `from spine_fracture.commands import ingest` and
-# `ingest.register(cli)`.
 cohort.register(cli)
+demo.register(cli)
+evaluate.register(cli)
 ingest.register(cli)
 models.register(cli)
 phantom.register(cli)

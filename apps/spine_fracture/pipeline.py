@@ -9,7 +9,7 @@ import numpy as np
 
 from spine_fracture.active_learning.uncertainty import score_level
 from spine_fracture.classification.classifier import LevelClassifier, LevelOpinion
-from spine_fracture.detection.detector import VertebraDetector
+from spine_fracture.detection.detector import Runtime, VertebraDetector
 from spine_fracture.detection.fusion import Track, fuse_slices
 from spine_fracture.detection.naming import NamedTrack, name_tracks
 from spine_fracture.detection.orientation import check_upright
@@ -31,14 +31,14 @@ class ReadingPipeline:
     classifier: LevelClassifier
 
     @classmethod
-    def load(cls, detector: Path, classifier: Path) -> ReadingPipeline:
+    def load(cls, detector: Path, classifier: Path, runtime: Runtime = "openvino") -> ReadingPipeline:
         """From two model folders (bundles)."""
-        return cls(VertebraDetector.load(detector), LevelClassifier.load(classifier))
+        return cls(VertebraDetector.load(detector, runtime), LevelClassifier.load(classifier, runtime))
 
     @classmethod
-    def shipped(cls) -> ReadingPipeline:
+    def shipped(cls, runtime: Runtime = "openvino") -> ReadingPipeline:
         """The models that come in the package."""
-        return cls.load(SHIPPED_WEIGHTS / "detector", SHIPPED_WEIGHTS / "classifier")
+        return cls.load(SHIPPED_WEIGHTS / "detector", SHIPPED_WEIGHTS / "classifier", runtime)
 
     def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
         """All levels of the study; raises :class:`OffDomainError` when none could be trusted."""

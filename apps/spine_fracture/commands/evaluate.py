@@ -43,7 +43,8 @@ def evaluate_real(
 
     patients = read_lumbar_set(data)
     pipeline = ReadingPipeline.shipped()
-    runs = [_run(pipeline, patient) for patient in track(patients, "Reading pictures")]
+    known = _training_pictures()
+    runs = [_run(pipeline, patient, known) for patient in track(patients, "Reading pictures")]
     figures = assess([run.result for run in runs])
     seconds = sum(run.seconds for run in runs) / max(sum(run.read for run in runs), 1)
     answer: Json = {
@@ -69,7 +70,7 @@ class _Run:
     refused: tuple[RefusedPicture, ...]
 
 
-def _run(pipeline: ReadingPipeline, patient: LumbarPatient) -> _Run:
+def _run(pipeline: ReadingPipeline, patient: LumbarPatient, known: frozenset[str]) -> _Run:
     """Read and predict first; only then are the references looked at."""
     from spine_fracture.dicom.pairing import pair
     from spine_fracture.errors import SpineFractureError
@@ -86,7 +87,7 @@ def _run(pipeline: ReadingPipeline, patient: LumbarPatient) -> _Run:
     seconds = time.perf_counter() - started
     result = PatientResult(
         patient=patient,
-        seen=_seen(pipeline, patient),
+        seen=_seen(patient, known),
         pictures=tuple(_pictures(patient, volumes, reading)),
         probabilities={level.name: level.probabilities for level in reading.levels} if reading else {},
     )
@@ -109,12 +110,20 @@ def _volumes(patient: LumbarPatient) -> tuple[dict[str, Volume], list[RefusedPic
     return volumes, refused
 
 
-def _seen(pipeline: ReadingPipeline, patient: LumbarPatient) -> bool:
+def _training_pictures() -> frozenset[str]:
+    """Hashes of all pictures that a shipped model was trained or chosen on."""
+    from spine_fracture.bundle import read_manifest
+    from spine_fracture.pipeline import SHIPPED_WEIGHTS
+
+    manifests = [read_manifest(SHIPPED_WEIGHTS / name) for name in ("detector", "classifier")]
+    return frozenset(patient for manifest in manifests for patient in manifest.training_patients)
+
+
+def _seen(patient: LumbarPatient, known: frozenset[str]) -> bool:
     from spine_fracture.errors import SpineFractureError
     from spine_fracture.evaluation.seen import is_seen
     from spine_fracture.lumbar_set import read_grey
 
-    known = {*pipeline.detector.manifest.training_patients, *pipeline.classifier.manifest.training_patients}
     try:
         return is_seen(read_grey(patient.t1), read_grey(patient.t2), known)
     except SpineFractureError:

@@ -1,0 +1,234 @@
+"""From the DICOM files of a T1 and T2 study to the answer in JSON, stage by stage.
+
+In one run: the stages, the bare PyTorch fp32 eager forward of both networks on the very same
+batches, the ratio of the whole to it, and the same work through an ordinary MONAI Label
+BasicInferTask, slice by slice. 20 aligned phantom studies of 2 x 15 slices, made by seed.
+
+    python benchmarks/serve.py --json serve.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+import torch
+from machine import show
+from monai.transforms import (
+    ConcatItemsd,
+    EnsureChannelFirstd,
+    EnsureTyped,
+    LoadImaged,
+    Resized,
+    ScaleIntensityRangePercentilesd,
+    ToNumpyd,
+)
+from monailabel.interfaces.tasks.infer_v2 import InferType
+from monailabel.tasks.infer.basic_infer import BasicInferTask
+from rich.progress import track
+
+from spine_fracture.dicom.choose import choose
+from spine_fracture.dicom.pairing import pair
+from spine_fracture.dicom.reader import read_slices
+from spine_fracture.dicom.scan import SeriesFiles, scan
+from spine_fracture.dicom.write import PatientTags, uid_from, write_series
+from spine_fracture.pipeline import ReadingPipeline
+from spine_fracture.server.answers import StudyAnswer
+from spine_fracture.simulation.recipe import CoverageShares, PhantomRecipe
+from spine_fracture.simulation.study import simulate_study
+
+STUDIES = 20
+FIRST_SEED = 900_000
+RECIPE = PhantomRecipe(
+    name="benchmark",
+    patients=STUDIES,
+    patient_shift=0.0,
+    extra_share=0.0,
+    coverage=CoverageShares(lumbar=1.0, thoracolumbar=0.0),
+)
+
+
+@dataclass
+class Stages:
+    """Seconds of one study by stage, and the batches its networks were given."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    batches: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"detector": [], "classifier": []})
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+    def watched(self, network: str, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """``forward``, its time counted as network and its batches kept."""
+
+        def call(batch: Any) -> Any:
+            with self.stage("network"):
+                answer = forward(batch)
+            self.batches[network].append(batch)
+            return answer
+
+        return call
+
+
+def write_studies(folder: Path) -> list[Path]:
+    folders = []
+    for seed in track(range(FIRST_SEED, FIRST_SEED + STUDIES), "Making phantoms"):
+        study = simulate_study(seed, RECIPE)
+        tags = PatientTags(study.patient_key, uid_from("benchmark", study.patient_key))
+        for number, volume in enumerate(study.volumes, start=1):
+            write_series(volume, tags, folder / study.patient_key / volume.sequence, series_number=number)
+        folders.append(folder / study.patient_key)
+    return folders
+
+
+def serve(folder: Path, pipeline: ReadingPipeline) -> Stages:
+    """Everything that a request costs when nothing is cached."""
+    stages = Stages()
+    detector, classifier = pipeline.detector, pipeline.classifier
+    kept = detector._forward, classifier._forward
+    detector._forward = stages.watched("detector", kept[0])
+    classifier._forward = stages.watched("classifier", kept[1])
+    try:
+        with stages.stage("reading"):
+            choice = choose(scan(folder).studies[0])
+            t1, t2 = (read_slices(s.headers) if s else None for s in (choice.t1, choice.t2))
+        with stages.stage("preparing"):
+            stack = pair(t1, t2)
+        if stack.registered:
+            raise SystemExit(f"{folder.name} was registered: the benchmark needs aligned studies.")
+        with stages.stage("pipeline"):
+            reading = pipeline.read(stack, folder.name)
+        with stages.stage("writing"):
+            StudyAnswer.of(reading, folder.name, {}).model_dump_json()
+    finally:
+        detector._forward, classifier._forward = kept
+    stages.seconds["joining"] = stages.seconds.pop("pipeline") - stages.seconds["network"]
+    return stages
+
+
+def bare_forward(pipeline: ReadingPipeline, torch_pipeline: ReadingPipeline, stages: Stages) -> float:
+    """Seconds of eager PyTorch fp32 on the batches of one study."""
+    started = time.perf_counter()
+    for batch in stages.batches["detector"]:
+        torch_pipeline.detector._forward(batch)
+    for batch in stages.batches["classifier"]:
+        torch_pipeline.classifier._forward(batch)
+    return time.perf_counter() - started
+
+
+class SliceBySlice(BasicInferTask):
+    """A network behind MONAI Label's usual task: one slice a call, MONAI's readers and transforms."""
+
+    def __init__(self, network: torch.nn.Module, size: int) -> None:
+        super().__init__(
+            path=None,
+            network=network,
+            type=InferType.DETECTION,
+            labels=[],
+            dimension=2,
+            description="",
+            load_strict=False,
+        )
+        self._size = size
+
+    def pre_transforms(self, data: Any = None) -> list[Any]:
+        keys = ("t1", "t2")
+        return [
+            LoadImaged(keys, reader="PydicomReader"),
+            EnsureChannelFirstd(keys),
+            ScaleIntensityRangePercentilesd(keys, 0.5, 99.5, 0.0, 1.0, clip=True),
+            Resized(keys, (self._size, self._size, 1)),
+            ConcatItemsd(keys, "image"),
+            EnsureTyped("image"),
+        ]
+
+    def run_inferer(self, data: Any, convert_to_batch: bool = True, device: str = "cpu") -> Any:
+        with torch.inference_mode():
+            data["pred"] = self.network(data["image"][None, ..., 0].as_tensor())
+        return data
+
+    def inferer(self, data: Any = None) -> None:
+        return None
+
+    def post_transforms(self, data: Any = None) -> list[Any]:
+        return [ToNumpyd("pred")]
+
+    def writer(self, data: Any, extension: Any = None, dtype: Any = None) -> tuple[None, dict[str, Any]]:
+        return None, {}
+
+
+def slice_by_slice(folder: Path, pipeline: ReadingPipeline, stages: Stages) -> float:
+    """The detector a slice at a time and the classifier a crop at a time, as a plain app would."""
+    study = scan(folder).studies[0]
+    choice = choose(study)
+    task = SliceBySlice(pipeline.detector.network, pipeline.detector.size)
+    crops = [crop for batch in stages.batches["classifier"] for crop in batch]
+    started = time.perf_counter()
+    for t1, t2 in zip(_paths(choice.t1), _paths(choice.t2), strict=True):
+        task({"image": str(t2), "t1": str(t1), "t2": str(t2), "device": "cpu", "result_write_to_file": False})
+    for crop in crops:
+        pipeline.classifier._forward(crop[None])
+    return time.perf_counter() - started
+
+
+def _paths(series: SeriesFiles | None) -> list[Path]:
+    return sorted({header.path for header in series.headers}) if series else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    shipped = ReadingPipeline.shipped()
+    reference = ReadingPipeline.shipped(runtime="torch")
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = write_studies(Path(temporary))
+        bare_forward(shipped, reference, serve(folders[0], shipped))  # warm
+        slice_by_slice(folders[0], reference, serve(folders[0], shipped))
+        runs, bare, plain = [], [], []
+        for folder in track(folders, "Serving"):
+            stages = serve(folder, shipped)
+            runs.append(stages.seconds)
+            bare.append(bare_forward(shipped, reference, stages))
+            plain.append(slice_by_slice(folder, reference, stages))
+    names = ("reading", "preparing", "network", "joining", "writing")
+    stage_ms = {name: 1000 * mean(run[name] for run in runs) for name in names}
+    whole, forward, ordinary = sum(stage_ms.values()), 1000 * mean(bare), 1000 * mean(plain)
+    rows = [(name, f"{value:.0f}", f"{value / forward:.2f}") for name, value in stage_ms.items()]
+    rows += [
+        ("whole", f"{whole:.0f}", f"{whole / forward:.2f}"),
+        ("bare fp32 eager forward", f"{forward:.0f}", "1.00"),
+        ("BasicInferTask, slice by slice", f"{ordinary:.0f}", f"{ordinary / forward:.2f}"),
+    ]
+    results: dict[str, object] = {
+        "studies": STUDIES,
+        "stage_ms": stage_ms,
+        "whole_ms": whole,
+        "forward_ms": forward,
+        "basic_infer_task_ms": ordinary,
+        "ratio_whole_over_forward": whole / forward,
+    }
+    show(
+        "One T1+T2 study of 2 x 15 slices, ms (mean of 20)",
+        ("stage", "ms", "of forward"),
+        rows,
+        results,
+        chosen.json,
+    )
+
+
+if __name__ == "__main__":
+    main()
