@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from spine_fracture.errors import BusyError, ConflictError, StorageError
 
@@ -89,9 +89,13 @@ def storage_errors() -> Iterator[None]:
             f"The project's database refused: {_plain(error.orig)}. Nothing was changed. Free some space, or "
             "check the rights of the project folder and that the database server runs."
         ) from error
-    except DBAPIError as error:
+    except DatabaseError as error:
         if error.connection_invalidated:
             raise StorageError("The connection to the project's database was lost: try again.") from error
+        if type(error) is DatabaseError:
+            raise StorageError(
+                f"The project's database cannot be read: {_plain(error.orig)}. Restore it from a backup."
+            ) from error
         raise
 
 

@@ -1,0 +1,103 @@
+"""The database: made by migrations, durable, shared by processes, and intact when the disk is full."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from made_cohort import answer, ingested, reading
+from sqlalchemy import event, func, select, text
+
+from spine_fracture.cohort.levels import store_reading
+from spine_fracture.cohort.models import Base, Centre, Patient, Read
+from spine_fracture.cohort.patients import set_primary_tumour
+from spine_fracture.cohort.project import Project, open_project
+from spine_fracture.cohort.reads import submit_read
+from spine_fracture.errors import ConflictError, NotFoundError, StorageError
+
+
+def test_the_migrations_make_the_tables_that_the_code_means(project: Project) -> None:
+    with project.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_sqlite_keeps_what_it_acknowledged(project: Project) -> None:
+    with project.engine.connect() as connection:
+        found = {
+            pragma: connection.execute(text(f"PRAGMA {pragma}")).scalar()
+            for pragma in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+def test_a_project_may_be_opened_many_times_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        projects = list(pool.map(open_project, [tmp_path / "home"] * 6))
+    with projects[0].transaction() as session:
+        session.add(Centre(name="A"))
+    with projects[5].session() as session:
+        assert session.scalars(select(Centre.name)).all() == ["A"]
+
+
+def test_a_transaction_that_fails_leaves_nothing(project: Project) -> None:
+    with pytest.raises(RuntimeError), project.transaction() as session:
+        session.add(Centre(name="A"))
+        session.flush()
+        raise RuntimeError
+    with pytest.raises(ConflictError), project.transaction() as session:
+        session.add_all([Centre(name="B"), Centre(name="B")])
+    with project.session() as session:
+        assert session.scalar(select(func.count(Centre.id))) == 0
+
+
+def test_a_full_disk_loses_nothing(project: Project, pictures: Path) -> None:
+    study = ingested(project, "p1", pictures)
+    with project.transaction() as session:
+        level_id = store_reading(session, reading(session, study))[0].id
+        submit_read(session, answer(level_id, "before"))
+    # SQLite itself says that no page can be had any more.
+    project.engine.dispose()
+    event.listen(
+        project.engine,
+        "connect",
+        lambda connection, _: connection.execute("PRAGMA max_page_count = 1"),
+    )
+    acknowledged = ["before"]
+    with pytest.raises(StorageError, match="full"):
+        for number in range(50):
+            late = answer(level_id, f"after-{number}", reader=f"r{number}", note="x" * 2000)
+            with project.transaction() as session:
+                submit_read(session, late)
+            acknowledged.append(late.token)
+    again = open_project(project.home)
+    with again.session() as session:
+        assert list(session.scalars(select(Read.token).order_by(Read.id))) == acknowledged
+        assert session.scalar(text("PRAGMA integrity_check")) == "ok"
+    with again.transaction() as session:
+        submit_read(session, answer(level_id, "when there is room again", reader="r99"))
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="SPINE_FRACTURE_HOME"):
+        open_project(tmp_path / "file" / "home")
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "spine.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageError, match="not a database"):
+        open_project(tmp_path)
+
+
+def test_what_is_known_of_the_primary_tumour(project: Project, pictures: Path) -> None:
+    ingested(project, "phantom-000001", pictures)
+    with project.transaction() as session:
+        set_primary_tumour(session, "phantom-000001", "breast")
+    with project.session() as session:
+        assert session.scalars(select(Patient.primary_tumour)).one() == "breast"
+        with pytest.raises(NotFoundError):
+            set_primary_tumour(session, "phantom-999999", "lung")
