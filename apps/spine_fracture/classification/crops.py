@@ -60,12 +60,13 @@ def level_crops(pixels: Pixels, boxes: Sequence[BoxOnSlice], size: int, margin: 
         for index, box in boxes
         for step in (-1, 0, 1)
     ]
-    # One bilinear sample a pixel, more where the square is larger than the crop, so that nothing aliases.
+    # One bilinear sample a pixel, more where squares are a good deal larger than the crop and would alias.
+    largest = max(max(box.width, box.height) for _, box in boxes) * margin
     cut = roi_align(
         torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32)),
         torch.tensor(regions, dtype=torch.float32),
         output_size=size,
-        sampling_ratio=-1,
+        sampling_ratio=max(1, round(largest / size)),
         aligned=True,
     )
     by_sequence = cut.reshape(len(boxes), 3, 2, size, size).transpose(1, 2)
