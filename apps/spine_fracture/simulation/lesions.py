@@ -83,8 +83,8 @@ def _deform(
 ) -> None:
     if not finding.deforms:
         return
-    frame = body_frame(warp.apply_labels(canvas.labels), level, canvas.mm)
-    collapse(warp, frame, finding, rng)
+    labels = warp.apply_labels(canvas.labels)
+    collapse(warp, labels, body_frame(labels, level, canvas.mm), finding, rng)
 
 
 def _alter(canvas: LesionCanvas, level: Level, finding: Finding, rng: np.random.Generator) -> Inserted:

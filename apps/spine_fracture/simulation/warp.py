@@ -16,20 +16,21 @@ import numpy.typing as npt
 
 from spine_fracture.anatomy import Feature
 from spine_fracture.simulation.canvas import BodyFrame
+from spine_fracture.simulation.column import Fade, fades
 from spine_fracture.simulation.findings import Finding, Variant
 from spine_fracture.simulation.textures import smooth_noise
 
 FloatField = npt.NDArray[np.float32]
 S = TypeVar("S", bound=np.generic)
+NULL_GRAIN = 14.0  # px over which the local part changes
 NULL_SHIFT = 0.5  # px, largest shift of the whole picture
-NULL_WOBBLE = 0.15  # px, deviation of the local part
-REACH = 3.3  # body heights above and below over which a collapse fades out
+NULL_WOBBLE = 0.4  # px, deviation of the local part: every body is met at all sub-pixel positions
 
 
 @dataclass(eq=False)
 class Warp:
-    """Where each output voxel comes from: input ``rows`` and ``columns`` (slices, rows, columns), in
-    array indices. Built up in place by :func:`collapse`, then applied once.
+    """How far away each output voxel comes from: ``rows`` and ``columns`` (slices, rows, columns) in px
+    to add to its position. Built up in place by :func:`collapse`, then applied once.
     """
 
     rows: FloatField
@@ -50,43 +51,53 @@ class Warp:
 
     def _remap(self, volume: npt.NDArray[S], interpolation: int) -> npt.NDArray[S]:
         out = np.empty(self.shape, dtype=volume.dtype)
+        lines, columns = np.mgrid[0 : self.shape[1], 0 : self.shape[2]].astype(np.float32)
         for k in range(self.shape[0]):
-            out[k] = cv2.remap(
-                volume[k], self.columns[k], self.rows[k], interpolation, borderMode=cv2.BORDER_REPLICATE
-            )
+            at = (columns + self.columns[k], lines + self.rows[k])
+            out[k] = cv2.remap(volume[k], *at, interpolation, borderMode=cv2.BORDER_REPLICATE)
         return out
 
 
 def null_warp(shape: tuple[int, int, int], rng: np.random.Generator) -> Warp:
     """A random sub-pixel shift and wobble of zero mean: nothing a reader could see."""
     slices, rows, columns = shape
-    grid = np.mgrid[0:rows, 0:columns].astype(np.float32)
-    for axis in grid:
-        wobble = smooth_noise((1, rows, columns), (1, 24, 24), rng)[0]
-        axis += NULL_WOBBLE * (wobble - wobble.mean()) + np.float32(rng.uniform(-NULL_SHIFT, NULL_SHIFT))
-    repeated = (np.repeat(axis[None], slices, axis=0) for axis in grid)
-    return Warp(*repeated)
+    fields = []
+    for wobble in smooth_noise((2, rows, columns), (1, NULL_GRAIN, NULL_GRAIN), rng):
+        moved = NULL_WOBBLE * (wobble - wobble.mean()) + np.float32(rng.uniform(-NULL_SHIFT, NULL_SHIFT))
+        fields.append(np.repeat(moved[None].astype(np.float32), slices, axis=0))
+    return Warp(*fields)
 
 
-def collapse(warp: Warp, frame: BodyFrame, finding: Finding, rng: np.random.Generator) -> None:
-    """Add one finding's loss of height and bulging border to the map, in place."""
+def collapse(
+    warp: Warp, labels: npt.NDArray[np.uint8], frame: BodyFrame, finding: Finding, rng: np.random.Generator
+) -> None:
+    """Add one finding's loss of height and bulging border to the map, in place.
+
+    ``labels`` are the bodies as the map shows them so far, ``frame`` is the body's place in them.
+    """
     shape = warp.shape
-    reach = (REACH + 1) * frame.height
-    rows = slice(max(0, int(frame.centre[0] - reach)), min(shape[0 + 1], int(frame.centre[0] + reach) + 1))
-    u, v, w = frame.coordinates(shape, rows)
+    above, below = fades(labels, frame)
+    u, v, w = frame.coordinates(shape, slice(0, shape[1]))
     upper = float(rng.uniform(0.55, 0.85))
     slow, concave = _loss(finding, v, rng)
     bulge = _bulge(finding, frame, u, v, rng)
-    lines, columns = (np.mgrid[rows, 0 : shape[2]]).astype(np.float32)
+    lines, columns = np.mgrid[0 : shape[1], 0 : shape[2]].astype(np.float32)
+    rows = np.flatnonzero(((u > -2 * above.end - 3) & (u < 2 * below.end + 3)).any(axis=1))
+    part = slice(int(rows[0]), int(rows[-1]) + 1)
     for k in np.flatnonzero(np.abs(w) < 1.9):
         taper = np.float32(np.clip((1.9 - abs(w[k])) / 0.85, 0, 1))
         dip = np.float32(max(0.0, 1 - (0.85 * w[k]) ** 2) * taper)
-        down = _down(u, slow * taper, concave * dip, upper, frame.height)
-        along = [lines + down * frame.down[0] + bulge * taper * frame.back[0] - rows.start,
-                 columns + down * frame.down[1] + bulge * taper * frame.back[1]]  # fmt: skip
-        at = (along[1].astype(np.float32), along[0].astype(np.float32))
-        for axis in (warp.rows, warp.columns):
-            axis[k, rows] = cv2.remap(axis[k, rows], *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        shift = _shift(u[part], slow[part] * taper, concave[part] * dip, upper, (above, below))
+        step = [
+            (frame.height * a * shift + b * bulge[part] * taper).astype(np.float32)
+            for a, b in zip(frame.down, frame.back, strict=True)
+        ]
+        at = (columns[part] + step[1], lines[part] + step[0])
+        earlier = [
+            cv2.remap(axis[k], *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for axis in (warp.rows, warp.columns)
+        ]
+        warp.rows[k, part], warp.columns[k, part] = step[0] + earlier[0], step[1] + earlier[1]
 
 
 def _loss(finding: Finding, v: FloatField, rng: np.random.Generator) -> tuple[FloatField, FloatField]:
@@ -106,27 +117,19 @@ def _loss(finding: Finding, v: FloatField, rng: np.random.Generator) -> tuple[Fl
     return slow.astype(np.float32), concave.astype(np.float32)
 
 
-def _down(u: FloatField, slow: FloatField, concave: FloatField, upper: float, height: float) -> FloatField:
-    """Displacement along ``down`` in px that shrinks the body and hands the gap to its neighbours."""
+def _shift(
+    u: FloatField, slow: FloatField, concave: FloatField, upper: float, handed: tuple[Fade, Fade]
+) -> FloatField:
+    """Displacement along ``down``, in body heights, that shrinks the body and hands the gap on."""
     share = 0.5 + 0.6 * (upper - 0.5)
     top_slow, top_fast = upper * slow, share * concave
     low_slow, low_fast = (1 - upper) * slow, (1 - share) * concave
     a = u / 2  # in body heights, -0.5 .. 0.5 in the body
     top, low = -0.5 + top_slow + top_fast, 0.5 - low_slow - low_fast
     inside = -0.5 + (a - top) / np.maximum(low - top, 0.1) - a
-    above, below = np.maximum(top - a, 0), np.maximum(a - low, 0)
-    over = -(top_slow * _fade_slow(above) + top_fast * _fade_fast(above))
-    under = low_slow * _fade_slow(below) + low_fast * _fade_fast(below)
-    shift = np.where(a < top, over, np.where(a > low, under, inside))
-    return np.asarray(shift * height, dtype=np.float32)
-
-
-def _fade_slow(distance: FloatField) -> FloatField:
-    return np.interp(distance, [0, 0.35, REACH], [1, 0.74, 0]).astype(np.float32)
-
-
-def _fade_fast(distance: FloatField) -> FloatField:
-    return np.interp(distance, [0, 0.42, 1.2], [1, 0.12, 0]).astype(np.float32)
+    over = -handed[0].spread(top - a, top_slow, top_fast)
+    under = handed[1].spread(a - low, low_slow, low_fast)
+    return np.asarray(np.where(a < top, over, np.where(a > low, under, inside)), dtype=np.float32)
 
 
 def _bulge(
