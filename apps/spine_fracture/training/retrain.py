@@ -49,15 +49,20 @@ def network_of(bundle: Path) -> SixChannelConfig:
     return SixChannelConfig.model_validate(read_manifest(bundle).architecture)
 
 
-def replay_cache(recipe: ClassifierTraining, folder: Path, tell: Tell | None = None) -> CropCache:
-    """Phantom crops for this recipe, made once and kept under ``folder`` by what they depend on."""
+def replay_folder(recipe: ClassifierTraining, cache: Path) -> Path:
+    """Where the phantom crops of this recipe are kept: named by all they depend on."""
     depends = f"{recipe.samples.model_dump_json()}{recipe.network.margin}"
-    kept = folder / f"replay-{hashlib.sha256(depends.encode()).hexdigest()[:16]}"
+    return cache / f"replay-{hashlib.sha256(depends.encode()).hexdigest()[:16]}"
+
+
+def replay_cache(recipe: ClassifierTraining, cache: Path, tell: Tell | None = None) -> CropCache:
+    """Phantom crops for this recipe, made when they are not there yet."""
+    folder = replay_folder(recipe, cache)
     try:
-        return open_cache(kept)
+        return open_cache(folder)
     except InputError:
-        export_samples(recipe, None, kept, (Split.TRAIN, Split.VALIDATION), tell)
-        return open_cache(kept)
+        export_samples(recipe, None, folder, (Split.TRAIN, Split.VALIDATION), tell)
+        return open_cache(folder)
 
 
 def fine_tune(

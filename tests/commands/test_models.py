@@ -1,0 +1,73 @@
+"""The models commands change the champion on the record; a mistake is one line, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from spine_fracture import promotion
+from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.cli import cli
+from spine_fracture.cohort.models import AuditEvent, ModelVersion
+from spine_fracture.cohort.project import open_project
+from spine_fracture.errors import ConflictError, InputError, NotFoundError
+from spine_fracture.promotion import open_registry
+from spine_fracture.settings import settings
+
+
+def bundle(folder: Path, value: float) -> Path:
+    manifest = Manifest(
+        name="classifier",
+        task="classification",
+        family="test",
+        architecture={},
+        classes=("a",),
+        config={},
+        seed=0,
+    )
+    write_bundle(folder, {"w": torch.full((4,), value)}, manifest)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project of its own, with a small stand-in for the package's weights."""
+    monkeypatch.setenv("SPINE_FRACTURE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    bundle(tmp_path / "weights" / "classifier", 1.0)
+    monkeypatch.setattr(promotion, "SHIPPED_WEIGHTS", tmp_path / "weights")
+    settings.cache_clear()
+    yield tmp_path / "home"
+    settings.cache_clear()
+
+
+def test_list_promote_and_roll_back(home: Path, tmp_path: Path) -> None:
+    run = CliRunner()
+    listed = run.invoke(cli, ["models", "list"])
+    assert listed.exit_code == 0 and "champion" in listed.output and "shipped" in listed.output
+    registry = open_registry(open_project())
+    candidate = registry.register_candidate(bundle(tmp_path / "new", 2.0))
+    promoted = run.invoke(cli, ["models", "promote", candidate.name])
+    assert promoted.exit_code == 0 and f"{candidate.name} now serves" in promoted.output
+    assert registry.champion("classification").name == candidate.name
+    back = run.invoke(cli, ["models", "rollback"])
+    assert back.exit_code == 0 and "serves classification again" in back.output
+    with open_project().session() as session:
+        actions = [(event.action, event.actor) for event in session.scalars(select(AuditEvent))]
+        states = {row.version: row.status.value for row in session.scalars(select(ModelVersion))}
+    assert [action for action, _ in actions] == ["model.registered", "model.promoted", "model.rolled_back"]
+    assert actions[1][1] != "system"
+    assert states[registry.champion("classification").name] == "champion"
+    assert states[candidate.name] == "candidate"
+    wrong = (
+        (["promote", "absent-0"], NotFoundError),
+        (["rollback", "--task", "x-rays"], InputError),
+        (["rollback"], ConflictError),
+    )
+    for words, error in wrong:
+        assert isinstance(run.invoke(cli, ["models", *words]).exception, error)
