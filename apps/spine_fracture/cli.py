@@ -18,6 +18,7 @@ from spine_fracture.commands import (
     serve,
     train,
     train_classifier,
+    train_detector,
 )
 from spine_fracture.errors import SpineFractureError
 
@@ -34,6 +35,7 @@ ingest.register(cli)
 models.register(cli)
 phantom.register(cli)
 train_classifier.register(train.group)
+train_detector.register(train.group)
 cli.add_typer(train.group, name="train")
 queue.register(cli)
 serve.register(cli)

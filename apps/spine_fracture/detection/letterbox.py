@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +18,11 @@ _MULTIPLE = 32
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Pictures of ``rows`` x ``columns`` sized so that the longer side is ``size``, black beyond."""
+    """Pictures of ``rows`` x ``columns`` sized to the area of a square of side ``size``, black beyond.
+
+    Area and not length is kept, so that a tall whole-spine picture is not read smaller, body for
+    body, than a square lumbar one must be.
+    """
 
     rows: int
     columns: int
@@ -30,7 +35,7 @@ class Letterbox:
     @property
     def filled(self) -> tuple[int, int]:
         """Rows and columns of the canvas that the picture fills."""
-        scale = self.size / max(self.rows, self.columns)
+        scale = self.size / math.sqrt(self.rows * self.columns)
         return max(round(self.rows * scale), 1), max(round(self.columns * scale), 1)
 
     @property

@@ -45,14 +45,16 @@ _PITCH, _LOOSE, _TIGHT = 1.08, 0.22, 0.18
 _MISSED = math.log(0.02)
 _RARE = {Level.T13: math.log(0.01), Level.L6: math.log(0.02)}
 #: T12 to L2 and L4 to S1 without the body between: 11 thoracic or 4 lumbar vertebrae.
-_ABSENT = math.log(0.005)
+_ABSENT = math.log(0.01)
 #: Degrees from the vertical that a step of the chain may lean, as a spread.
 _LEAN = 45.0
-#: A spine without sacrum in view is guessed to end at L5; each other end costs this.
-_OTHER_END = math.log(0.3)
+#: Where the spines in pictures begin and end: at C2 and at S1 often, without a sacrum at L5 rather
+#: than at any one of the others.
+_FIRST, _OTHER_FIRST = {Level.C2: math.log(0.5)}, math.log(0.05)
+_LAST, _OTHER_LAST = {Level.S1: 0.0, Level.L5: math.log(0.3)}, math.log(0.03)
 #: The detector's scores estimate overlap: this much is said of a body that is certainly there.
-_CERTAIN = 0.88
-_FLOOR = 0.005
+_CERTAIN = 0.75
+_FLOOR = 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,12 +164,12 @@ def _moves(steps: FloatArray, upper: int, lower: int) -> FloatArray:
 
 def _start() -> FloatArray:
     """Log weight of a chain starting at each level: a supernumerary one is as rare there as elsewhere."""
-    return np.array([_RARE.get(level, 0.0) for level in _LEVELS])
+    return np.array([_FIRST.get(level, _OTHER_FIRST) + _RARE.get(level, 0.0) for level in _LEVELS])
 
 
 def _end() -> FloatArray:
-    """Log weight of a chain ending at each level: S1 and L5 are where pictures of spines end."""
-    return np.array([0.0 if level in (Level.S1, Level.L5) else _OTHER_END for level in _LEVELS])
+    """Log weight of a chain ending at each level."""
+    return np.array([_LAST.get(level, _OTHER_LAST) for level in _LEVELS])
 
 
 def _followers(steps: FloatArray, at: int) -> list[int]:

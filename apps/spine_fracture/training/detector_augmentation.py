@@ -15,7 +15,7 @@ import numpy as np
 from spine_fracture.geometry import FloatArray
 from spine_fracture.imaging import Pixels
 from spine_fracture.training.detector_config import FieldOfView, Geometry, Signal
-from spine_fracture.training.detector_pictures import Grey, TeachingPicture, horizon_above
+from spine_fracture.training.detector_pictures import DOUBTFUL, Grey, TeachingPicture, horizon_above
 
 #: A body with less of its box in view teaches nothing.
 _LEAST_VISIBLE = 0.5
@@ -89,14 +89,14 @@ def _moved(points: FloatArray, matrix: FloatArray) -> FloatArray:
 def _boxes(
     picture: TeachingPicture, matrix: FloatArray, side: int
 ) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.int64]], FloatArray]:
-    """Boxes in view with their kinds, and those of which too little is in view."""
+    """Boxes in view with their kinds, and those that are doubtful or hardly in view."""
     moved = [_moved(outline, matrix) for outline in picture.outlines]
     whole = np.array([[*m.min(axis=0), *m.max(axis=0)] for m in moved]).reshape(-1, 4)
     seen = np.clip(whole, 0, side)
     area = np.prod(whole[:, 2:] - whole[:, :2], axis=1)
     visible = np.prod(seen[:, 2:] - seen[:, :2], axis=1) / np.maximum(area, 1e-6)
-    kept = visible >= _LEAST_VISIBLE
     kinds = np.array(picture.kinds, np.int64)
+    kept = (visible >= _LEAST_VISIBLE) & (kinds != DOUBTFUL)
     return seen[kept], kinds[kept], seen[~kept & (visible > 0)]
 
 

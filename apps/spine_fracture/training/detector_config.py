@@ -67,16 +67,22 @@ class Schedule(Config):
 
 
 class Sources(Config):
-    """What is shown. ``phantoms`` and ``held_out`` count seeds; shares weigh what a batch is drawn from.
+    """What is shown, and how often.
 
-    ``lesions`` simulated variants of each real training picture.
+    ``phantoms`` of ``recipe`` with ``slices`` each teach, ``held_out`` others are only scored.
+    ``lesions`` pictures with simulated findings are made of each real training pair. The shares
+    say what a batch is drawn from; real pairs as they are make up the rest. ``workers`` processes
+    make the phantoms.
     """
 
+    recipe: str = "phantoms/training"
     phantoms: int = 0
+    slices: int = 5
     held_out: int = 0
     lesions: int = 0
-    phantom_share: float = 0.3
+    phantom_share: float = 0.35
     lesion_share: float = 0.2
+    workers: int = 2
 
 
 class DetectorConfig(Config):

@@ -23,6 +23,7 @@ from spine_fracture.lumbar_set import LumbarPatient, read_grey
 from spine_fracture.training.cache import ArrayCache, CacheWriter
 
 Grey = npt.NDArray[np.uint8]
+DOUBTFUL = -1
 #: Neighbouring bodies further apart than this many times their neighbours: one was not outlined.
 _SKIPPED = 1.45
 
@@ -32,8 +33,9 @@ class TeachingPicture:
     """One pair and what is known of it, in pixels of its canvas.
 
     ``pixels`` (2, side, side) uint8, T1 and T2; ``outlines`` one (n, 2) polygon a body, head to
-    foot, with ``kinds`` indices into :data:`KINDS`. ``horizon`` (2, 2): two points of the line
-    beyond which nothing was labelled, or None when all bodies were.
+    foot, with ``kinds`` indices into :data:`KINDS`, or :data:`DOUBTFUL` for one that teaches
+    neither that a body is there nor that none is. ``horizon`` (2, 2): two points of the line beyond
+    which nothing was labelled, or None when all bodies were.
     """
 
     pixels: Grey

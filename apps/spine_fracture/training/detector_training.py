@@ -1,0 +1,101 @@
+"""A whole detector training: pictures, loop, bundle, scores, card. Resumable in its working folder."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.cohort.splits import Split, split_of
+from spine_fracture.configuration import load_config
+from spine_fracture.detection.detector import VertebraDetector
+from spine_fracture.detection.network import KINDS
+from spine_fracture.evaluation.seen import picture_hash
+from spine_fracture.files import write_atomically
+from spine_fracture.lumbar_set import LumbarPatient, read_grey, read_lumbar_set
+from spine_fracture.simulation.recipe import PhantomRecipe
+from spine_fracture.simulation.study import simulate_study
+from spine_fracture.training.detector_card import Trained, card, metrics_of
+from spine_fracture.training.detector_config import DetectorConfig
+from spine_fracture.training.detector_loop import Progress, train_detector
+from spine_fracture.training.detector_pictures import PictureCache, write_pictures
+from spine_fracture.training.detector_report import Given, PhantomReport, report_phantoms, report_real
+from spine_fracture.training.detector_sources import phantom_seeds, teaching_pictures, training_patients
+
+
+def train_and_report(
+    config: DetectorConfig,
+    data: Path | None,
+    out: Path,
+    work: Path,
+    command: str,
+    made: Callable[[str, int, int], None],
+    stepped: Callable[[Progress], None],
+) -> Manifest:
+    """Train from scratch on ``data`` (laid out like the lumbar set, or None) and phantoms.
+
+    ``work`` keeps the picture cache and the checkpoint: a second call in it goes on where the
+    first one stopped. Writes weights, manifest and ``MODEL_CARD.md`` to ``out``; ``command`` is
+    what the card says makes them again.
+    """
+    started = time.monotonic()
+    cache = work / "pictures"
+    if not (cache / "cache.json").is_file():
+        write_pictures(cache, teaching_pictures(config, data, made))
+    pictures = PictureCache(cache)
+    network = train_detector(pictures, config, work, stepped)
+    minutes = (time.monotonic() - started) / 60
+
+    patients = read_lumbar_set(data) if data else ()
+    validation = [p for p in patients if split_of(p.key) is Split.VALIDATION]
+    seen = (*(training_patients(data) if data else ()), *validation)
+    manifest = Manifest(
+        name=config.name,
+        task="detection",
+        family="yolo",
+        architecture={"layout": config.layout, "size": config.size},
+        classes=KINDS,
+        config=config.model_dump(mode="json"),
+        seed=config.seed,
+        training_patients=tuple(sorted(_hash(patient) for patient in seen)),
+    )
+    # What is scored is what is shipped: the half-precision weights, in the serving runtime.
+    write_bundle(out, network.state_dict(), manifest)
+    detector = VertebraDetector.load(out)
+    real = {
+        str(split): tuple(report_real(detector, chosen, given) for given in Given)
+        for split in (Split.VALIDATION, Split.TEST)
+        if (chosen := [p for p in patients if split_of(p.key) is split])
+    }
+    phantoms = _phantoms(detector, config)
+    scored = manifest.model_copy(update={"metrics": metrics_of(real, phantoms)})
+    manifest = write_bundle(out, network.state_dict(), scored)
+    digests = {patient.key: _hash(patient) for patient in patients}
+    trained = Trained(
+        manifest=manifest,
+        config=config,
+        command=command,
+        pictures=Counter(pictures.sources),
+        patients=Counter(str(split_of(p.key)) for p in patients),
+        real=real,
+        phantoms=phantoms,
+        failing=tuple((digests[k], r.given) for r in real.get(Split.TEST, ()) for k in r.failing),
+        minutes=minutes,
+    )
+    write_atomically(out / "MODEL_CARD.md", card(trained).encode())
+    return manifest
+
+
+def _phantoms(detector: VertebraDetector, config: DetectorConfig) -> PhantomReport | None:
+    seeds = phantom_seeds(config, Split.TEST, config.sources.held_out)
+    if not seeds:
+        return None
+    recipe = load_config(config.sources.recipe, PhantomRecipe)
+    still = recipe.model_copy(update={"patient_shift": 0.0, "extra_share": 0.0})
+    return report_phantoms(detector, (simulate_study(seed, still) for seed in seeds))
+
+
+def _hash(patient: LumbarPatient) -> str:
+    return picture_hash(read_grey(patient.t1), read_grey(patient.t2))
