@@ -16,7 +16,7 @@ from spine_fracture.cohort.models import Base, Centre, Patient, Read
 from spine_fracture.cohort.patients import set_primary_tumour
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.reads import submit_read
-from spine_fracture.errors import ConflictError, NotFoundError, StorageError
+from spine_fracture.errors import ConflictError, InputError, NotFoundError, StorageError
 
 
 def test_the_migrations_make_the_tables_that_the_code_means(project: Project) -> None:
@@ -91,6 +91,14 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "spine.db").write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match="not a database"):
         open_project(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuchdatabase://user:secret@host/name"])
+def test_a_database_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("SPINE_FRACTURE_DATABASE_URL", url)
+    with pytest.raises(InputError, match="extra postgres") as caught:
+        open_project(tmp_path)
+    assert "secret" not in str(caught.value)
 
 
 def test_what_is_known_of_the_primary_tumour(project: Project, pictures: Path) -> None:

@@ -13,9 +13,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
 
-from spine_fracture.errors import BusyError, ConflictError, StorageError
+from spine_fracture.errors import BusyError, ConflictError, InputError, StorageError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MS = 30_000
@@ -25,7 +25,14 @@ _MIGRATION_LOCK = 7_340_291_115
 
 def connect(url: str) -> Engine:
     """An engine for ``url``; a SQLite file keeps what was acknowledged even when the power fails."""
-    engine = create_engine(url)
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, ModuleNotFoundError) as error:
+        # The URL may hold a password: it is not repeated.
+        raise InputError(
+            "SPINE_FRACTURE_DATABASE_URL cannot be used: give sqlite:///FILE, or "
+            "postgresql+psycopg://USER@HOST/NAME and install the extra postgres."
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
