@@ -92,6 +92,7 @@ def test_a_candidate_does_not_serve_until_promoted_and_rollback_puts_the_last_on
     assert registry.champion(TASK).name == third.name
     assert registry.rollback(TASK).name == candidate.name
     assert registry.rollback(TASK).name == first.name
+    assert registry.version(TASK, third.number).state is ModelState.RETIRED
     with pytest.raises(ConflictError, match="nothing to roll back"):
         registry.rollback(TASK)
 

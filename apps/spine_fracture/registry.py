@@ -216,10 +216,13 @@ class Registry:
         return self._folder / "models" / task / sha256
 
     def _crown(self, entry: Entry, champion: Entry | None) -> None:
-        """The note on the new champion first, then the one write that counts."""
+        """The note on the new champion first, then the one write that counts; it is no candidate any more."""
         if champion is not None:
             self._client.set_model_version_tag(entry.name, entry.version, _REPLACED, champion.version)
         self._client.set_registered_model_alias(entry.name, _CHAMPION, entry.version)
+        candidate = self._alias(entry.name, _CANDIDATE)
+        if candidate is not None and candidate.version == entry.version:
+            self._client.delete_registered_model_alias(entry.name, _CANDIDATE)
 
     def _alias(self, task: str, alias: str) -> Entry | None:
         from mlflow.exceptions import MlflowException

@@ -63,7 +63,7 @@ def test_list_promote_and_roll_back(home: Path, tmp_path: Path) -> None:
     assert [action for action, _ in actions] == ["model.registered", "model.promoted", "model.rolled_back"]
     assert actions[1][1] != "system"
     assert states[registry.champion("classification").name] == "champion"
-    assert states[candidate.name] == "candidate"
+    assert states[candidate.name] == "retired"
     wrong = (
         (["promote", "absent-0"], NotFoundError),
         (["rollback", "--task", "x-rays"], InputError),
