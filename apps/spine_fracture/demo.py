@@ -6,14 +6,14 @@ Every step is the one a hospital runs; only the patients and the reader are simu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, track
+from rich.progress import Progress, TaskID, track
 from rich.table import Table
 from sqlalchemy import func, select
 
@@ -38,13 +38,20 @@ from spine_fracture.reading import read_catalogue
 from spine_fracture.registry import Registry
 from spine_fracture.retraining import retrain
 from spine_fracture.simulation.truth import read_truth
+from spine_fracture.training.classifier_samples import Tell
 
-RECIPE = "phantoms/small"
-TRAINING = "training/demo"
 READER = "simulated-reader"
 STRATEGY = "uncertainty"
 READS = 20
-SHOWN = 12
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """Configurations of the cohort and of the training, by name or path, and how many levels are shown."""
+
+    recipe: str = "phantoms/small"
+    training: str = "training/demo"
+    shown: int = 12
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,12 @@ class _Clock:
         self.steps.append((words, time.perf_counter() - started))
 
 
-def run_demo(home: Path, console: Console) -> DemoResult:
+def run_demo(home: Path, console: Console, plan: DemoPlan) -> DemoResult:
     """Run the loop in ``home``; what an earlier run made is used again."""
     clock = _Clock(console)
     folder = home / "demo"
     with clock.step("Phantom cohort"):
-        phantom(folder, RECIPE)
+        phantom(folder, plan.recipe)
         truths = read_truth(folder / "truth")
     project = open_project(home)
     with clock.step("Ingest"):
@@ -87,8 +94,9 @@ def run_demo(home: Path, console: Console) -> DemoResult:
         registry.register_shipped(SHIPPED_WEIGHTS)
         before = registry.champion("classification")
         detector = registry.champion("detection")
-        with _bar("Studies", console) as progress:
-            read_catalogue(project, ReadingPipeline.load(detector.folder, before.folder), progress)
+        pipeline = ReadingPipeline.load(detector.folder, before.folder)
+        with _bars(console) as tell:
+            read_catalogue(project, pipeline, lambda done, total: tell("Studies", done, total))
     strategy = load_strategy(STRATEGY)
     with clock.step("Rank the levels"), project.session() as session:
         ranking = ranked_levels(session, strategy)
@@ -100,7 +108,8 @@ def run_demo(home: Path, console: Console) -> DemoResult:
         _answer(project, reader, _judging(project), console)
     with clock.step("Retrain the classifier and put it through the gate"):
         freeze(project)
-        outcome = retrain(project, registry, TRAINING)
+        with _bars(console) as tell:
+            outcome = retrain(project, registry, plan.training, tell=tell)
     with clock.step("Report"):
         report = Report(
             created=datetime.now(),
@@ -110,7 +119,7 @@ def run_demo(home: Path, console: Console) -> DemoResult:
             candidate=outcome.candidate.name,
             training_reads=outcome.training_reads,
             centres=_centres(project),
-            ranked=tuple(_ranked(project, ranking[:SHOWN])),
+            ranked=tuple(_ranked(project, ranking[: plan.shown])),
             reads=reads,
             gate=outcome.decision,
             seconds=tuple(clock.steps),
@@ -202,7 +211,14 @@ def print_summary(result: DemoResult, console: Console) -> None:
 
 
 @contextmanager
-def _bar(words: str, console: Console) -> Iterator[Callable[[int, int], None]]:
+def _bars(console: Console) -> Iterator[Tell]:
+    """One bar for each thing that is told of."""
     with Progress(console=console, transient=True) as progress:
-        task = progress.add_task(words, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        tasks: dict[str, TaskID] = {}
+
+        def tell(words: str, done: int, total: int) -> None:
+            if words not in tasks:
+                tasks[words] = progress.add_task(words)
+            progress.update(tasks[words], completed=done, total=total)
+
+        yield tell

@@ -14,12 +14,12 @@ def register(cli: typer.Typer) -> None:
 
 def demo(once: Annotated[bool, typer.Option("--once", help="End after the report.")] = False) -> None:
     """Phantoms in, levels ranked, read, retrained, gated and reported; then serve until interrupted."""
-    from spine_fracture.demo import print_summary, run_demo
+    from spine_fracture.demo import DemoPlan, print_summary, run_demo
     from spine_fracture.settings import settings
 
     console = Console()
     home = settings().home
-    print_summary(run_demo(home, console), console)
+    print_summary(run_demo(home, console, DemoPlan()), console)
     if not once:
         from spine_fracture.commands.serve import serve
 
