@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from pictures import LEVELS, textured_canvas
 from scipy.ndimage import gaussian_filter
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from textured_pictures import LEVELS, textured_canvas
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level
 from spine_fracture.simulation.canvas import LesionCanvas

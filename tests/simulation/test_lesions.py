@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictures import LEVELS, textured_canvas
 from scipy.ndimage import gaussian_filter
+from textured_pictures import LEVELS, textured_canvas
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level
 from spine_fracture.errors import InputError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import LEVELS, textured_canvas
 from scipy.ndimage import label as components
+from textured_pictures import LEVELS, textured_canvas
 
 from spine_fracture.anatomy import COLLAPSE_FEATURES, Diagnosis, Feature, Level
 from spine_fracture.simulation.canvas import body_frame

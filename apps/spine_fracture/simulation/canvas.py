@@ -22,7 +22,8 @@ class LesionCanvas:
     """Pictures (slices, rows, columns) float32 by sequence on one grid, in any linear unit.
 
     ``labels`` uint8: 0, or 1 + Level.order in that level's body. ``mm`` (slice, row) spacing, or None
-    for a picture of unknown spacing, which is then taken from the size of its vertebrae.
+    for a picture of unknown spacing, which is then taken from the size of its vertebrae. A pair whose
+    T1 and T2 disagree is to be shifted into agreement first.
     ``tissue``: the phantom's tissues, None for a real picture.
     """
 

@@ -14,10 +14,10 @@ from spine_fracture.geometry import VolumeFrame
 from spine_fracture.imaging import Acquisition, Pixels, Plane, Sequence, SpacingOrigin, Volume
 from spine_fracture.simulation.centres import Centre, Coverage
 from spine_fracture.simulation.phantom import Phantom, weighting_at
+from spine_fracture.simulation.plane import Labels
 from spine_fracture.simulation.textures import smooth_noise
 from spine_fracture.simulation.tissues import RELAXATION, Tissue, Weighting, spin_echo
 
-Labels = npt.NDArray[np.uint8]
 SUBSLICES = 4
 STORED_FAT = 1100.0  # value of fat in the stored picture
 

@@ -13,8 +13,9 @@ from spine_fracture.imaging import Pixels, Sequence, Volume
 from spine_fracture.simulation.centres import Coverage
 from spine_fracture.simulation.findings import Primary
 from spine_fracture.simulation.phantom import LevelTruth, Phantom, make_phantom
+from spine_fracture.simulation.plane import Labels
 from spine_fracture.simulation.recipe import PhantomRecipe
-from spine_fracture.simulation.sampling import Labels, Series, plan_study, sample_series
+from spine_fracture.simulation.sampling import Series, plan_study, sample_series
 
 SHOWN = 0.6  # share of a body's section that must be in the pictures for the level to count
 
