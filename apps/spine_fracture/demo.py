@@ -22,7 +22,7 @@ from spine_fracture.active_learning.simulated_reader import SimulatedReader
 from spine_fracture.active_learning.strategies import Ranked, load_strategy
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.levels import find_level
-from spine_fracture.cohort.models import Patient, Study, StudyLevel
+from spine_fracture.cohort.models import LevelSource, Patient, Study, StudyLevel
 from spine_fracture.cohort.overview import overview
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.reads import submit_read
@@ -160,7 +160,12 @@ def _judging(project: Project) -> tuple[QueueItem, ...]:
             select(func.count(StudyLevel.id))
             .join(Study)
             .join(Patient)
-            .where(StudyLevel.current, Patient.split != Split.TRAIN, ~StudyLevel.reads.any())
+            .where(
+                StudyLevel.current,
+                StudyLevel.source == LevelSource.DETECTED,
+                Patient.split != Split.TRAIN,
+                ~StudyLevel.reads.any(),
+            )
         )
         return next_levels(session, READER, unread, only_judging) if unread else ()
 
