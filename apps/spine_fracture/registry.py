@@ -8,7 +8,6 @@ first use, since that takes seconds, and its telemetry is off.
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import tempfile
@@ -162,8 +161,7 @@ class Registry:
     def _client(self) -> MlflowClient:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("DO_NOT_TRACK", "true")
-        for noisy in ("mlflow", "alembic"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         from mlflow import MlflowClient
 
         self._folder.mkdir(parents=True, exist_ok=True)
