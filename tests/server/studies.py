@@ -12,6 +12,7 @@ from spine_fracture.dicom.write import PatientTags, uid_from, write_series
 from spine_fracture.geometry import PixelBox, VolumeFrame
 from spine_fracture.imaging import Acquisition, PairedStack, Plane, Sequence, SpacingOrigin, Volume
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading, Uncertainty
+from spine_fracture.server.readings import ModelPair
 
 SHAPE = (5, 96, 64)
 LEVELS = (Level.L1, Level.L2, Level.L3, Level.L4, Level.L5)
@@ -91,7 +92,7 @@ def write_study(
 class QuickPipeline:
     """Stands where the networks stand: names the bright blocks, at once, and counts its calls."""
 
-    version: str = "quick-1+quick-1"
+    models: ModelPair = field(default_factory=lambda: ModelPair("quick-1", "quick-1"))
     calls: list[str] = field(default_factory=list)
 
     def read(self, pair: PairedStack, study_uid: str) -> StudyReading:

@@ -1,28 +1,140 @@
-"""MONAI Label's own Python client drives the loop."""
+"""MONAI Label's own Python client drives the whole loop on a folder; a real Orthanc is in tests/orthanc."""
 
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from monailabel.client.client import MONAILabelClient
+import httpx
+import pytest
+from monailabel.client.client import MONAILabelClient, MONAILabelClientException
+from server.conftest import PATIENTS
 from server.running import RunningServer
-from server.studies import LEVELS
+from server.studies import LEVELS, image_id
+
+from spine_fracture.server.inference import ModelName
+
+# The client leaves its sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-def test_the_whole_loop(server: RunningServer, tmp_path: Path) -> None:
-    client = MONAILabelClient(server.url, tmpdir=str(tmp_path), client_id="reader-1")
+@pytest.fixture
+def client(server: RunningServer, tmp_path: Path) -> MONAILabelClient:
+    return MONAILabelClient(server.url, tmpdir=str(tmp_path), client_id="reader-1")
+
+
+def test_info_lists_everything(client: MONAILabelClient) -> None:
     info = client.info()
-    assert set(info["models"]) == {
-        "vertebra_detection",
-        "fracture_classification",
-        "spine_segmentation_twin",
+    assert {name: model["type"] for name, model in info["models"].items()} == {
+        "vertebra_detection": "detection",
+        "fracture_classification": "classification",
+        "spine_segmentation_twin": "segmentation",
     }
+    assert {"uncertainty", "random_stratified"} <= set(info["strategies"])
+    assert set(info["trainers"]) == {"fracture_classification"}
+    assert set(info["scoring"]) == {"reader_agreement"}
+    assert "L3 malignant" in info["models"]["spine_segmentation_twin"]["labels"]
+    assert info["datastore"]["total"] == len(PATIENTS)
+    assert "Not for clinical use" in info["description"]
+    assert not client.auth_enabled()
+
+
+def test_the_whole_loop(client: MONAILabelClient, server: RunningServer) -> None:
     sample = client.next_sample("uncertainty", {})
-    print(json.dumps(sample, indent=1))
-    file, answer = client.infer("vertebra_detection", sample["id"], {})
-    assert [level["level"] for level in answer["levels"]] == list(LEVELS)
-    print(json.dumps(answer["levels"][0], indent=1), file)
-    kept = client.save_label(sample["id"], file)
-    print(kept)
-    print(client.datastore())
+    assert sample["level"] in LEVELS
+    assert len(sample["box"]) == 4
+    assert len(sample["center"]) == 3
+    assert sample["reason"]
+    file, answer = client.infer(ModelName.DETECTION, sample["id"], {})
+    assert sample["level"] in [level["level"] for level in answer["levels"]]
+    before = client.info()["datastore"]["label_tags"]["final"]
+    saved = client.save_label(sample["id"], file)
+    assert len(saved["reads"]) == len(LEVELS)
+    assert client.info()["datastore"]["label_tags"]["final"] == before + len(LEVELS)
+    assert client.datastore()["objects"][sample["id"]]["labels"]
+    label = json.loads(Path(client.download_label(saved["label"], "final")).read_text())
+    assert {read["reader"] for read in label["reads"]} == {"reader-1"}
+    assert client.next_sample("uncertainty", {})["level_id"] not in [r["level_id"] for r in saved["reads"]]
+
+    job = client.train_start("fracture_classification", {})
+    assert job["status"] in ("SUBMITTED", "RUNNING")
+    assert client.train_status()["id"] == job["id"]
+    with pytest.raises(MONAILabelClientException, match="runs already"):
+        client.train_start("fracture_classification", {})
+    assert client.train_status(check_if_running=True)
+    assert client.train_stop()["status"] == "STOPPED"
+    assert not client.train_status(check_if_running=True)
+
+
+def test_our_own_read_has_features_and_confidence(client: MONAILabelClient, tmp_path: Path) -> None:
+    image = image_id(PATIENTS[1])
+    sheet = {
+        "reads": [
+            {
+                "level": "L2",
+                "diagnosis": "benign_fracture",
+                "features": ["anterior_wedge", "band_oedema"],
+                "confidence": 4,
+                "seconds": 21.5,
+                "mode": "blinded",
+                "token": "press-1",
+                "box": {"series": image, "slice": 2, "box": [21, 23, 43, 37]},
+            }
+        ]
+    }
+    kept = client.save_label(image, _file(tmp_path, sheet), params={"reader": "reader-2"})
+    assert client.save_label(image, _file(tmp_path, sheet), params={"reader": "reader-2"}) == kept
+    (read,) = json.loads(Path(client.download_label(image, "final")).read_text())["reads"]
+    assert read["features"] == ["anterior_wedge", "band_oedema"]
+    assert (read["confidence"], read["mode"], read["reader"]) == (4, "blinded", "reader-2")
+    assert read["box"] == {"series": image, "slice": 2, "box": [21, 23, 43, 37]}
+
+
+def test_a_corrected_scene_keeps_the_new_box_name_and_class(client: MONAILabelClient, tmp_path: Path) -> None:
+    image = image_id(PATIENTS[2])
+    file, _ = client.infer(ModelName.DETECTION, image, {})
+    scene = json.loads(Path(file).read_text())
+    scene["markups"] = [scene["markups"][1], {"type": "ROI", "name": "SAM2 ROI", "controlPoints": []}]
+    scene["markups"][0]["name"] = "L3 hemangioma"
+    scene["markups"][0]["size"][1] *= 1.2
+    saved = client.save_label(image, _file(tmp_path, scene))
+    assert [(r["level"], r["diagnosis"]) for r in saved["reads"]] == [("L3", "hemangioma")]
+    (read,) = json.loads(Path(client.download_label(image, "final")).read_text())["reads"]
+    assert read["box"]["slice"] == 2
+    assert read["box"]["box"] == pytest.approx([20, 22 - 1.4, 44, 36 + 1.4], abs=0.01)
+    scene["markups"][0]["center"][2] += 400
+    with pytest.raises(MONAILabelClientException, match="No vertebra was found where"):
+        client.save_label(image, _file(tmp_path, scene))
+
+
+def test_two_readers_saving_at_once_both_keep_their_reads(server: RunningServer, tmp_path: Path) -> None:
+    image = image_id(PATIENTS[1])
+    before = server.room.labels.count()
+
+    def save(number: int) -> None:
+        own = MONAILabelClient(server.url, tmpdir=str(tmp_path), client_id=f"many-{number}")
+        own.save_label(image, _file(tmp_path, {"level": "L5", "diagnosis": "normal"}, f"{number}.json"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(save, range(16)))
+    assert server.room.labels.count() == before + 16
+
+
+def test_batch_inference_and_scoring(client: MONAILabelClient, server: RunningServer) -> None:
+    run = httpx.post(f"{server.url}/batch/infer/vertebra_detection", params={"run_sync": True}).json()
+    assert run["status"] == "DONE"
+    assert len(run["details"]) == len(PATIENTS)
+    assert httpx.get(f"{server.url}/batch/infer").json()["id"] == run["id"]
+    scored = httpx.post(f"{server.url}/scoring/reader_agreement", params={"run_sync": True}).json()
+    assert scored["status"] == "DONE"
+    assert "macro_f1" in scored["details"][0]
+    assert httpx.get(f"{server.url}/scoring/").json()["id"] == scored["id"]
+    assert httpx.get(f"{server.url}/scoring/?check_if_running=true").status_code == 404
+
+
+def _file(folder: Path, content: dict[str, Any], name: str = "label.json") -> str:
+    path = folder / name
+    path.write_text(json.dumps(content))
+    return str(path)

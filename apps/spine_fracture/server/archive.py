@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from dicomweb_client import DICOMwebClient
@@ -121,9 +122,8 @@ class Archive:
         except requests.RequestException as error:
             status = error.response.status_code if error.response is not None else None
             said = f"answered with HTTP {status}" if status else "did not answer"
-            raise RemoteError(
-                f"The archive at {self.url} {said}: check that it runs and its address."
-            ) from error
+            host = urlsplit(self.url).hostname
+            raise RemoteError(f"The archive at {host} {said}: check its address and that it runs.") from error
 
 
 def _remote(found: dict[str, dict[str, list[Any]]]) -> RemoteSeries:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
+from spine_fracture.cohort.project import Project
 from spine_fracture.imaging import PairedStack
 from spine_fracture.levels import StudyReading
-from spine_fracture.pipeline import SHIPPED_WEIGHTS, ReadingPipeline
+from spine_fracture.pipeline import ReadingPipeline
+from spine_fracture.promotion import open_registry
 from spine_fracture.registry import Registry
+from spine_fracture.server.readings import ModelPair
 
 #: A promotion is noticed after so long at the latest.
 _LOOK_EVERY_S = 2.0
@@ -20,7 +24,7 @@ class ServingPipeline:
     """A pipeline and the names of its models."""
 
     pipeline: ReadingPipeline
-    version: str
+    models: ModelPair
 
     def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
         return self.pipeline.read(pair, study_uid)
@@ -32,8 +36,8 @@ class Champions:
     While a newly promoted model is loaded, the one before it goes on answering.
     """
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, project: Project) -> None:
+        self._project = project
         self._serving: ServingPipeline | None = None
         self._looked = 0.0
         self._loading = threading.Lock()
@@ -53,11 +57,13 @@ class Champions:
             self._loading.release()
 
     def _current(self, serving: ServingPipeline | None) -> ServingPipeline:
-        if serving is None:
-            self._registry.register_shipped(SHIPPED_WEIGHTS)
-        detector = self._registry.champion("detection")
-        classifier = self._registry.champion("classification")
-        version = f"{detector.name}+{classifier.name}"
-        if serving is not None and serving.version == version:
+        registry = self._registry
+        detector, classifier = registry.champion("detection"), registry.champion("classification")
+        models = ModelPair(detector.name, classifier.name)
+        if serving is not None and serving.models == models:
             return serving
-        return ServingPipeline(ReadingPipeline.load(detector.folder, classifier.folder), version)
+        return ServingPipeline(ReadingPipeline.load(detector.folder, classifier.folder), models)
+
+    @cached_property
+    def _registry(self) -> Registry:
+        return open_registry(self._project)

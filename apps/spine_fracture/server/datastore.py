@@ -88,10 +88,9 @@ class SpineDatastore(Datastore):  # type: ignore[misc]
         return str(saved["label"])
 
     def status(self) -> dict[str, Any]:
-        images, labelled = self.list_images(), self._room.labelled_images()
         return {
-            "total": len(images),
-            "completed": sum(image in labelled for image in images),
+            "total": self._room.catalogue.count(),
+            "completed": len(self._room.labels.labelled()),
             "label_tags": {FINAL: self._room.labels.count()},
             "train": [],
         }

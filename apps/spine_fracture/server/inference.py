@@ -1,4 +1,4 @@
-"""The models that clients see, and what each answers: JSON always, and for two of them a file."""
+"""The models that clients see, and what each answers: JSON, and a file that viewers show."""
 
 from __future__ import annotations
 
@@ -110,10 +110,10 @@ class ResultFile:
 
 @dataclass(frozen=True)
 class Inference:
-    """What one model says of one study. ``file`` is None for a model that only answers JSON."""
+    """What one model says of one study."""
 
     answer: StudyAnswer
-    file: ResultFile | None
+    file: ResultFile
 
 
 class ModelInference:
@@ -130,12 +130,10 @@ class ModelInference:
 
     def _file(
         self, model: ModelName, study: Study, reading: StudyReading, options: InferOptions
-    ) -> ResultFile | None:
-        if model is ModelName.DETECTION:
-            return ResultFile("levels.mrk.json", "application/json", to_markups(reading))
+    ) -> ResultFile:
         if model is ModelName.TWIN:
             return _label_map(self._catalogue.picture(study), reading, options)
-        return None
+        return ResultFile("levels.mrk.json", "application/json", to_markups(reading))
 
 
 def _only(reading: StudyReading, level: Level | None) -> StudyReading:

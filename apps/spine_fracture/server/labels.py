@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from spine_fracture.cohort import models
@@ -39,8 +39,9 @@ class Labels:
 
     def count(self) -> int:
         """How many standing reads there are."""
+        standing = select(func.count()).select_from(models.Read).where(models.Read.state.in_(STANDING))
         with self._project.session() as session:
-            return len(session.scalars(select(models.Read.id).where(models.Read.state.in_(STANDING))).all())
+            return session.scalar(standing) or 0
 
     def document(self, study_uid: str) -> dict[str, Any]:
         """All standing reads of a study; raises :class:`NotFoundError` when there is none."""

@@ -6,9 +6,10 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
-from spine_fracture.errors import BusyError, OffDomainError
+from spine_fracture.errors import BusyError, InputError
 from spine_fracture.imaging import PairedStack
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.studies import Catalogue, Study
@@ -17,11 +18,19 @@ from spine_fracture.server.studies import Catalogue, Study
 WAITING_ROOM = 16
 
 
+@dataclass(frozen=True)
+class ModelPair:
+    """The versions of the two models that read a study."""
+
+    detector: str
+    classifier: str
+
+
 class Pipeline(Protocol):
-    """What reads a pair: :class:`spine_fracture.pipeline.ReadingPipeline`, or a stand-in in a test."""
+    """What reads a pair: the champions, or a stand-in in a test."""
 
     @property
-    def version(self) -> str: ...
+    def models(self) -> ModelPair: ...
 
     def read(self, pair: PairedStack, study_uid: str) -> StudyReading: ...
 
@@ -29,9 +38,9 @@ class Pipeline(Protocol):
 class Shelf(Protocol):
     """Where readings are kept between requests and restarts."""
 
-    def find(self, study: Study, version: str) -> StudyReading | None: ...
+    def find(self, study: Study, models: ModelPair) -> StudyReading | None: ...
 
-    def keep(self, study: Study, version: str, reading: StudyReading) -> None: ...
+    def keep(self, study: Study, models: ModelPair, reading: StudyReading) -> None: ...
 
 
 class StudyReader:
@@ -44,41 +53,41 @@ class StudyReader:
         self._places = threading.BoundedSemaphore(WAITING_ROOM)
         self._network = threading.Lock()
         self._studies: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._refusals: dict[tuple[str, str, str], str] = {}
+        self._refusals: dict[tuple[str, str, ModelPair], InputError] = {}
 
     def read(self, study: Study) -> StudyReading:
         """All levels of ``study``.
 
-        Raises :class:`OffDomainError` when the models cannot be trusted with it, and :class:`BusyError`
-        when too many requests wait already.
+        Raises an :class:`InputError` when it cannot be read, or the models cannot be trusted with it, and
+        :class:`BusyError` when too many requests wait already.
         """
         pipeline = self._pipeline()
-        kept = self._known(study, pipeline.version)
+        kept = self._known(study, pipeline.models)
         if kept is not None:
             return kept
         with self._place(), self._studies[study.uid]:
-            kept = self._known(study, pipeline.version)
+            kept = self._known(study, pipeline.models)
             if kept is not None:
                 return kept
             try:
                 pair = self._catalogue.pair(study)
                 with self._network:
                     reading = pipeline.read(pair, study.uid)
-            except OffDomainError as error:
-                self._refusals[_key(study, pipeline.version)] = str(error)
+            except InputError as error:
+                self._refusals[_key(study, pipeline.models)] = error
                 raise
-            self._shelf.keep(study, pipeline.version, reading)
+            self._shelf.keep(study, pipeline.models, reading)
             return reading
 
     def refused(self, study: Study) -> bool:
-        """Whether these models have refused the study as it is now."""
-        return _key(study, self._pipeline().version) in self._refusals
+        """Whether the study, as it is now, could not be read by these models."""
+        return _key(study, self._pipeline().models) in self._refusals
 
-    def _known(self, study: Study, version: str) -> StudyReading | None:
-        refusal = self._refusals.get(_key(study, version))
+    def _known(self, study: Study, models: ModelPair) -> StudyReading | None:
+        refusal = self._refusals.get(_key(study, models))
         if refusal is not None:
-            raise OffDomainError(refusal)
-        return self._shelf.find(study, version)
+            raise type(refusal)(str(refusal))
+        return self._shelf.find(study, models)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -90,5 +99,5 @@ class StudyReader:
             self._places.release()
 
 
-def _key(study: Study, version: str) -> tuple[str, str, str]:
-    return study.uid, study.fingerprint, version
+def _key(study: Study, models: ModelPair) -> tuple[str, str, ModelPair]:
+    return study.uid, study.fingerprint, models

@@ -84,7 +84,7 @@ def parse_reads(data: bytes) -> tuple[ReadForm, ...]:
     try:
         return ReadSheet.model_validate_json(data).reads
     except ValidationError as error:
-        if any(e["loc"] != ("reads",) for e in error.errors()):
+        if any((e["type"], e["loc"]) != ("missing", ("reads",)) for e in error.errors()):
             raise _wrong(error) from None
     try:
         return (ReadForm.model_validate_json(data),)

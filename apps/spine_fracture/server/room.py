@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -11,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spine_fracture.cohort.project import Project, open_project
-from spine_fracture.errors import SpineFractureError
-from spine_fracture.registry import Registry
+from spine_fracture.errors import InputError, SpineFractureError
 from spine_fracture.server.archive import Archive, Credentials
 from spine_fracture.server.background import Background
 from spine_fracture.server.champions import Champions
@@ -32,6 +32,8 @@ from spine_fracture.training.jobs import JobStore
 _log = logging.getLogger(__name__)
 #: A small folder is taken in before the first request; a large archive goes on behind the first requests.
 PATIENCE_S = 20.0
+#: New studies and new champions are noticed after so long at the latest.
+LOOK_EVERY_S = 5.0
 DEFAULT_CENTRE = "local"
 _UNNAMED_READER = "unnamed"
 
@@ -60,9 +62,9 @@ class ReadingRoom:
 
     def start(self) -> None:
         """Take the studies in and read them with the models, behind the requests."""
-        gathered = threading.Event()
-        threading.Thread(target=self._prepare, args=(gathered,), name="preparing", daemon=True).start()
-        gathered.wait(PATIENCE_S)
+        ready = threading.Event()
+        threading.Thread(target=self._prepare, args=(ready,), name="reading ahead", daemon=True).start()
+        ready.wait(PATIENCE_S)
 
     def close(self) -> None:
         self._closing.set()
@@ -74,8 +76,10 @@ class ReadingRoom:
     def next_sample(self, strategy: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
         """The next level for a reader; the models read more studies when no level is left."""
         reader = _reader(params)
-        sample = next_sample(self.project, strategy, reader)
-        while sample is None and self._read_one_more():
+        sample, more = next_sample(self.project, strategy, reader), True
+        while sample is None and more:
+            # Asked again even when nothing was read: the reading ahead may just have stored a study.
+            more = self._read_one_more()
             sample = next_sample(self.project, strategy, reader)
         return sample
 
@@ -101,27 +105,31 @@ class ReadingRoom:
             study.uid, reader, marked, study.image, self.catalogue.picture(study).frame
         )
 
-    def _prepare(self, gathered: threading.Event) -> None:
+    def _prepare(self, ready: threading.Event) -> None:
         try:
             self.catalogue.refresh()
+            self.pipeline()
         except SpineFractureError as error:
-            _log.error("The studies could not be taken in: %s", error)
+            _log.error("The server starts without its studies or models: %s", error)
         finally:
-            gathered.set()
-        while not self._closing.is_set() and self._read_one_more():
-            pass
+            ready.set()
+        while not self._closing.is_set():
+            if not self._read_one_more():
+                self._closing.wait(LOOK_EVERY_S)
 
     def _read_one_more(self) -> bool:
-        """Read a study that the models have not seen; False when there is none left."""
-        for image in self.catalogue.unread():
-            try:
-                study = self.catalogue.find(image)
+        """Read a study that the serving models have not seen; False when there is none that they can read."""
+        try:
+            serving = self.pipeline().models
+            for uid in self.catalogue.unread(serving.detector, serving.classifier):
+                study = self.catalogue.find(uid)
                 if self.reader.refused(study):
                     continue
-                self.reader.read(study)
-            except SpineFractureError as error:
-                _log.warning("A study could not be read: %s", error)
-            return True
+                with contextlib.suppress(InputError):  # the reader keeps the reason for those who ask
+                    self.reader.read(study)
+                    return True
+        except SpineFractureError as error:
+            _log.warning("Reading ahead has paused: %s", error)
         return False
 
 
@@ -136,7 +144,7 @@ def open_room(
     project = open_project(home)
     source = source_of(project, studies, centre)
     catalogue = Catalogue(project, source)
-    serving = pipeline or Champions(Registry(project.settings.registry_folder))
+    serving = pipeline or Champions(project)
     reader = StudyReader(catalogue, serving, DatabaseShelf(project))
     return ReadingRoom(
         project=project,

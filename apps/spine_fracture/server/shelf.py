@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from spine_fracture.cohort import models
+from spine_fracture.cohort import models as rows
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.project import Project
 from spine_fracture.files import write_atomically
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading
+from spine_fracture.server.readings import ModelPair
 from spine_fracture.server.studies import Study
 
 
@@ -23,63 +25,70 @@ class DatabaseShelf:
         self._project = project
         self._marks = project.settings.cache_folder / "readings"
 
-    def find(self, study: Study, version: str) -> StudyReading | None:
-        """What these models (``detector+classifier``) said of the study as it is now, if they did."""
-        reading = self._stored(study, version)
-        if reading is None:
+    def find(self, study: Study, models: ModelPair) -> StudyReading | None:
+        """What these models said of the study as it is now, if they did."""
+        stored = self._stored(study, models)
+        if stored is None:
             return None
+        reading, moment = stored
         mark = self._mark(study)
-        return reading if mark.is_file() and mark.read_text() == _sign(study, version) else None
+        if mark.is_file():
+            return reading if mark.read_text() == _sign(study, models) else None
+        # Stored by a command, not by this server: it holds while no file is newer.
+        return None if study.changed_since(moment) else reading
 
-    def keep(self, study: Study, version: str, reading: StudyReading) -> None:
+    def keep(self, study: Study, models: ModelPair, reading: StudyReading) -> None:
         with self._project.transaction() as session:
             store_reading(session, reading)
-        write_atomically(self._mark(study), _sign(study, version).encode())
+        write_atomically(self._mark(study), _sign(study, models).encode())
 
     def _mark(self, study: Study) -> Path:
         return self._marks / hashlib.sha256(study.uid.encode()).hexdigest()[:32]
 
-    def _stored(self, study: Study, version: str) -> StudyReading | None:
+    def _stored(self, study: Study, models: ModelPair) -> tuple[StudyReading, datetime] | None:
         with self._project.session() as session:
             row = session.scalars(
-                select(models.Study)
-                .where(models.Study.uid == study.uid)
+                select(rows.Study)
+                .where(rows.Study.uid == study.uid)
                 .options(
-                    selectinload(models.Study.levels).options(
-                        selectinload(models.StudyLevel.predictions),
-                        selectinload(models.StudyLevel.slices).selectinload(models.LevelSlice.series),
+                    selectinload(rows.Study.levels).options(
+                        selectinload(rows.StudyLevel.predictions),
+                        selectinload(rows.StudyLevel.slices).selectinload(rows.LevelSlice.series),
                     )
                 )
             ).one()
-        detected = [
-            level for level in row.levels if level.current and level.source is models.LevelSource.DETECTED
-        ]
-        pairs = [(level, p) for level in detected if (p := _prediction(level, version)) is not None]
+        detected = [lv for lv in row.levels if lv.current and lv.source is rows.LevelSource.DETECTED]
+        pairs = [(level, p) for level in detected if (p := _prediction(level, models)) is not None]
         if not pairs or len(pairs) < len(detected):
             return None
         pairs.sort(key=lambda pair: pair[0].name.order)
-        return StudyReading(
+        reading = StudyReading(
             study_uid=row.uid,
             levels=tuple(_level(*pair) for pair in pairs),
             numbering_sure=bool(row.numbering_sure),
             notes=tuple(row.notes),
             residual_px=row.residual_px,
             registered=bool(row.registered),
-            detector_version=pairs[0][1].detector_version,
-            classifier_version=pairs[0][1].classifier_version,
+            detector_version=models.detector,
+            classifier_version=models.classifier,
         )
+        return reading, max(prediction.created for _, prediction in pairs)
 
 
-def _sign(study: Study, version: str) -> str:
-    return f"{study.fingerprint} {version}"
+def _sign(study: Study, models: ModelPair) -> str:
+    return f"{study.fingerprint} {models.detector} {models.classifier}"
 
 
-def _prediction(level: models.StudyLevel, version: str) -> models.Prediction | None:
-    fitting = [p for p in level.predictions if f"{p.detector_version}+{p.classifier_version}" == version]
+def _prediction(level: rows.StudyLevel, models: ModelPair) -> rows.Prediction | None:
+    fitting = [
+        p
+        for p in level.predictions
+        if (p.detector_version, p.classifier_version) == (models.detector, models.classifier)
+    ]
     return fitting[-1] if fitting else None
 
 
-def _level(level: models.StudyLevel, prediction: models.Prediction) -> LevelReading:
+def _level(level: rows.StudyLevel, prediction: rows.Prediction) -> LevelReading:
     return LevelReading(
         name=level.name,
         box=level.box,

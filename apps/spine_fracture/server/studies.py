@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from spine_fracture.cohort import models
@@ -37,9 +38,17 @@ class Study:
         """Changes when a file that is read is added, removed or rewritten."""
         digest = hashlib.sha256()
         for path in self.files:
-            stat = path.stat()
-            digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+            # A file that is gone is a change too; reading it will say so.
+            stat = path.stat() if path.is_file() else None
+            digest.update(f"{path} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
         return digest.hexdigest()[:32]
+
+    def changed_since(self, moment: datetime) -> bool:
+        """Whether a file that is read is newer than ``moment``, or gone."""
+        return any(not f.is_file() or f.stat().st_mtime > moment.timestamp() for f in self.files)
+
+
+_READABLE = models.Study.series.any(models.Series.role.is_not(None))
 
 
 class Catalogue:
@@ -69,12 +78,20 @@ class Catalogue:
             )
             return frozenset(image for row in rows if (image := _image(row)) is not None)
 
-    def unread(self) -> tuple[str, ...]:
-        """The UIDs of the studies that could be read and in which no level was found so far."""
-        readable = models.Study.series.any(models.Series.role.is_not(None))
-        predicted = models.Study.levels.any(models.StudyLevel.predictions.any())
+    def count(self) -> int:
+        """How many studies can be read."""
         with self._project.session() as session:
-            return tuple(row.uid for row in session.scalars(_studies().where(readable, ~predicted)))
+            return session.scalar(select(func.count()).select_from(models.Study).where(_READABLE)) or 0
+
+    def unread(self, detector: str, classifier: str) -> tuple[str, ...]:
+        """The UIDs of the studies in which these model versions have predicted nothing so far."""
+        theirs = models.StudyLevel.predictions.any(
+            (models.Prediction.detector_version == detector)
+            & (models.Prediction.classifier_version == classifier)
+        )
+        unseen = select(models.Study.uid).where(_READABLE, ~models.Study.levels.any(theirs))
+        with self._project.session() as session:
+            return tuple(session.scalars(unseen.order_by(models.Study.uid)))
 
     def find(self, uid: str) -> Study:
         """The study with this study or series UID.

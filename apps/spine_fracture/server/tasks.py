@@ -60,13 +60,11 @@ class SpineInferTask(InferTask):  # type: ignore[misc]
     def is_valid(self) -> bool:
         return True
 
-    def __call__(self, request: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    def __call__(self, request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """A temporary file, which MONAI Label removes after sending it, and the JSON answer."""
         study = self._room.catalogue.find(str(request["image"]))
         result = self._room.models.infer(self._model, study, InferOptions.of(request))
         params = result.answer.model_dump(mode="json")
-        if result.file is None:
-            return None, params
         with tempfile.NamedTemporaryFile(suffix=f"-{result.file.name}", delete=False) as stream:
             stream.write(result.file.content)
         return stream.name, params

@@ -42,15 +42,13 @@ def infer(
         raise InputError("Pictures are not uploaded here: name an image of the studies folder or archive.")
     options = InferOptions.of(parse_params(params))
     result = room.models.infer(name, room.catalogue.find(image), options)
-    return _response(name, result, output)
+    return _response(result, output)
 
 
-def _response(model: ModelName, result: Inference, output: Output) -> Response:
+def _response(result: Inference, output: Output) -> Response:
     answer = result.answer.model_dump(mode="json")
-    if output is Output.JSON or (output is Output.ALL and result.file is None):
+    if output is Output.JSON:
         return JSONResponse(answer)
-    if result.file is None:
-        raise InputError(f"{model} answers JSON only: ask for output=json.")
     if output is Output.IMAGE:
         return _attachment(result.file)
     params = RequestField("params", json.dumps(answer))

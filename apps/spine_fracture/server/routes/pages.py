@@ -42,7 +42,7 @@ def landing(room: Room) -> HTMLResponse:
     return HTMLResponse(
         _PAGE.format(
             notice=escape(NOTICE),
-            studies=len(room.catalogue.images()),
+            studies=room.catalogue.count(),
             source=escape(room.source.name),
             report=_REPORT if (room.report_folder / "report.html").is_file() else "",
         )

@@ -1,0 +1,138 @@
+"""Reading once, refusing once, and noticing what changed."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from server.studies import QuickPipeline, image_id, study_uid, write_study
+
+from spine_fracture.cohort.levels import store_reading
+from spine_fracture.errors import BusyError, InputError, OffDomainError
+from spine_fracture.imaging import PairedStack, Sequence
+from spine_fracture.levels import StudyReading
+from spine_fracture.server.readings import WAITING_ROOM, ModelPair, Pipeline
+from spine_fracture.server.room import ReadingRoom, open_room
+
+KEY = "phantom-000001"
+
+
+@dataclass(eq=False)
+class RefusingPipeline(QuickPipeline):
+    def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
+        self.calls.append(study_uid)
+        raise OffDomainError("This is no spine.")
+
+
+def room_at(tmp_path: Path, pipeline: Pipeline) -> ReadingRoom:
+    room = open_room(tmp_path / "home", str(tmp_path / "studies"), "Test centre", lambda: pipeline)
+    room.catalogue.refresh()
+    return room
+
+
+def test_a_reading_outlives_the_server(tmp_path: Path) -> None:
+    write_study(tmp_path / "studies", KEY)
+    first, second = QuickPipeline(), QuickPipeline()
+    room = room_at(tmp_path, first)
+    before = room.reader.read(room.catalogue.find(image_id(KEY)))
+    again = room_at(tmp_path, second)
+    after = again.reader.read(again.catalogue.find(image_id(KEY)))
+    assert (first.calls, second.calls) == ([study_uid(KEY)], [])
+    assert [level.name for level in after.levels] == [level.name for level in before.levels]
+    assert [level.probabilities for level in after.levels] == [lv.probabilities for lv in before.levels]
+    assert [level.slices for level in after.levels] == [level.slices for level in before.levels]
+    assert (after.notes, after.numbering_sure) == (before.notes, before.numbering_sure)
+
+
+def test_other_models_read_again(tmp_path: Path) -> None:
+    write_study(tmp_path / "studies", KEY)
+    pipeline = QuickPipeline()
+    room = room_at(tmp_path, pipeline)
+    study = room.catalogue.find(image_id(KEY))
+    room.reader.read(study)
+    pipeline.models = ModelPair("quick-1", "quick-2")
+    room.reader.read(study)
+    assert len(pipeline.calls) == 2
+
+
+def test_changed_files_are_read_again(tmp_path: Path) -> None:
+    files = write_study(tmp_path / "studies", KEY)
+    pipeline = QuickPipeline()
+    room = room_at(tmp_path, pipeline)
+    room.reader.read(room.catalogue.find(image_id(KEY)))
+    files[0].touch()
+    room.reader.read(room.catalogue.find(image_id(KEY)))
+    assert len(pipeline.calls) == 2
+
+
+def test_what_a_command_read_is_not_read_again(tmp_path: Path) -> None:
+    write_study(tmp_path / "studies", KEY)
+    pipeline = QuickPipeline()
+    room = room_at(tmp_path, pipeline)
+    study = room.catalogue.find(image_id(KEY))
+    reading = QuickPipeline().read(room.catalogue.pair(study), study.uid)
+    with room.project.transaction() as session:
+        store_reading(session, reading)
+    room.reader.read(study)
+    assert pipeline.calls == []
+
+
+def test_a_refusal_is_remembered_until_the_files_change(tmp_path: Path) -> None:
+    files = write_study(tmp_path / "studies", KEY)
+    pipeline = RefusingPipeline()
+    room = room_at(tmp_path, pipeline)
+    for _ in range(2):
+        with pytest.raises(OffDomainError, match="no spine"):
+            room.reader.read(room.catalogue.find(image_id(KEY)))
+    assert room.reader.refused(room.catalogue.find(image_id(KEY)))
+    assert len(pipeline.calls) == 1
+    files[0].touch()
+    assert not room.reader.refused(room.catalogue.find(image_id(KEY)))
+
+
+def test_a_study_whose_files_are_gone_says_so(tmp_path: Path) -> None:
+    files = write_study(tmp_path / "studies", KEY)
+    room = room_at(tmp_path, QuickPipeline())
+    files[3].unlink()
+    with pytest.raises(InputError, match="no longer where they were"):
+        room.reader.read(room.catalogue.find(image_id(KEY)))
+
+
+def test_two_requests_for_one_study_read_it_once(tmp_path: Path) -> None:
+    write_study(tmp_path / "studies", KEY)
+    pipeline = QuickPipeline()
+    room = room_at(tmp_path, pipeline)
+    study = room.catalogue.find(image_id(KEY))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(room.reader.read, [study] * 4))
+    assert pipeline.calls == [study.uid]
+
+
+def test_more_requests_than_may_wait_are_turned_away(tmp_path: Path) -> None:
+    write_study(tmp_path / "studies", KEY)
+    go_on = threading.Event()
+
+    class Waiting(QuickPipeline):
+        def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
+            go_on.wait(30)
+            return super().read(pair, study_uid)
+
+    room = room_at(tmp_path, Waiting())
+    study = room.catalogue.find(image_id(KEY))
+    with ThreadPoolExecutor(WAITING_ROOM + 4) as pool:
+        asked = [pool.submit(room.reader.read, study) for _ in range(WAITING_ROOM + 4)]
+        first_to_end = next(as_completed(asked, timeout=30))
+        wait([f for f in asked if f is not first_to_end], timeout=1)
+        turned_away = [f for f in asked if f.done() and isinstance(f.exception(), BusyError)]
+        go_on.set()
+    assert len(turned_away) == 4
+
+
+def test_t1_alone_stands_for_its_study(tmp_path: Path) -> None:
+    write_study(tmp_path / "studies", KEY, (Sequence.T1,))
+    room = room_at(tmp_path, QuickPipeline())
+    assert room.catalogue.images() == (image_id(KEY, Sequence.T1),)
+    assert room.reader.read(room.catalogue.find(study_uid(KEY))).levels
