@@ -247,6 +247,8 @@ def test_figures_are_added_and_the_card_written(cache: CropCache, trained: Path)
     assert manifest.sha256 == read_manifest(trained).sha256
     assert manifest.metrics["test.confusion.normal.normal"] == 8
     write_card(trained, manifest, None)
+    assert 0.5 < manifest.metrics["test.auc.abnormal.t1_alone"] <= 1
+    assert 0 <= manifest.metrics["test.auc.abnormal.t2_alone"] < manifest.metrics["test.phantom.auc.abnormal"]
     card = (trained / "MODEL_CARD.md").read_text()
     assert "Not for clinical use" in card
     assert manifest.sha256[:12] in card

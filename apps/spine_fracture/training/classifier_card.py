@@ -113,6 +113,9 @@ def _simulated(numbers: Mapping[str, float]) -> Iterable[str]:
                 f"Expected calibration error on {split} slices: {numbers[f'{split}.ece_before']:.3f} before "
                 f"temperature scaling, {numbers[f'{split}.ece_after']:.3f} after."
             )
+        if f"{split}.auc.abnormal.t1_alone" in numbers:
+            t1, t2 = (_number(numbers[f"{split}.auc.abnormal.{which}_alone"]) for which in ("t1", "t2"))
+            yield f"AUC of any finding on {split} patients from T1 alone {t1}, from T2 alone {t2}."
     for split in _SPLITS:
         yield from _confusion(numbers, split)
 

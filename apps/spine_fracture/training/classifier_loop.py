@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
+from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.files import write_atomically
 from spine_fracture.training.classifier_augmentation import augmented_view, plain_view
 from spine_fracture.training.classifier_cache import CropCache
@@ -79,16 +80,21 @@ def fit(
 
 
 def cache_logits(
-    network: nn.Module, cache: CropCache, index: Index, size: int, margin: float
+    network: nn.Module, cache: CropCache, index: Index, config: SixChannelConfig, missing: int | None = None
 ) -> npt.NDArray[np.float64]:
-    """Answers (n, classes) of ``network`` to the plain views of these samples."""
+    """Answers (n, classes) of ``network`` to the plain views of these samples.
+
+    ``missing`` leaves T1 (0) or T2 (1) out.
+    """
     device = next(network.parameters()).device
     network.eval()
     parts = []
     with torch.inference_mode():
         for at in range(0, len(index), _FORWARD_BATCH):
             chosen = index[at : at + _FORWARD_BATCH]
-            view = plain_view(cache.crops[chosen], cache.references[chosen], size, margin)
+            view = plain_view(cache.crops[chosen], cache.references[chosen], config.size, config.margin)
+            if missing is not None:
+                view[:, 3 * missing : 3 * missing + 3] = 0
             parts.append(network(view.to(device)).double().cpu().numpy())
     return np.concatenate(parts)
 
@@ -168,8 +174,7 @@ class _Run:
     def _validation_loss(self) -> float | None:
         if self._judging is None:
             return None
-        net = self._config.network
-        logits = cache_logits(self._mean.module, self._cache, self._judging, net.size, net.margin)
+        logits = cache_logits(self._mean.module, self._cache, self._judging, self._config.network)
         truth = torch.from_numpy(self._cache.column("label")[self._judging])
         return float(functional.cross_entropy(torch.from_numpy(logits), truth))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,13 @@ from spine_fracture.training.classifier_sampler import Index
 
 @dataclass(frozen=True, eq=False)
 class SampleAnswers:
-    """Uncalibrated answers (n, classes) to samples, with label, level and source of each (n,)."""
+    """Uncalibrated answers (n, classes) to samples, with label, level and source of each (n,).
+
+    ``alone`` are the answers to T1 alone and to T2 alone.
+    """
 
     logits: npt.NDArray[np.float64]
+    alone: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     labels: npt.NDArray[np.int64]
     levels: npt.NDArray[np.int64]
     sources: npt.NDArray[np.int64]
@@ -40,9 +44,10 @@ class LevelScores:
 def level_answers(
     network: nn.Module, cache: CropCache, index: Index, config: SixChannelConfig
 ) -> SampleAnswers:
-    """What ``network`` answers to these samples."""
+    """What ``network`` answers to these samples, and to T1 and T2 of each alone."""
     return SampleAnswers(
-        cache_logits(network, cache, index, config.size, config.margin),
+        cache_logits(network, cache, index, config),
+        (cache_logits(network, cache, index, config, 1), cache_logits(network, cache, index, config, 0)),
         cache.column("label")[index],
         cache.column("level")[index],
         cache.column("source")[index],
@@ -66,6 +71,11 @@ def cache_metrics(
         f"{prefix}.ece_before": expected_calibration_error(answers.logits, answers.labels),
         f"{prefix}.ece_after": expected_calibration_error(answers.logits, answers.labels, temperature),
     }
+    for name, logits in zip(("t1_alone", "t2_alone"), answers.alone, strict=True):
+        alone = joined_levels(replace(answers, logits=logits), config.join, temperature)
+        area = auc(1 - alone.probabilities[:, 0], alone.labels != 0)
+        if area is not None:
+            numbers[f"{prefix}.auc.abnormal.{name}"] = area
     answered = scores.probabilities.argmax(axis=1)
     together = confusion(scores.labels, answered, len(MODEL_CLASSES))
     for truth, row in zip(MODEL_CLASSES, together, strict=True):
