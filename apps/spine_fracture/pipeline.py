@@ -13,6 +13,7 @@ from spine_fracture.detection.detector import Runtime, VertebraDetector
 from spine_fracture.detection.fusion import Track, fuse_slices
 from spine_fracture.detection.naming import NamedTrack, name_tracks
 from spine_fracture.detection.orientation import check_upright
+from spine_fracture.dicom.pairing import RESIDUAL_LIMIT_PX
 from spine_fracture.errors import OffDomainError
 from spine_fracture.geometry import PatientBox, PixelBox
 from spine_fracture.imaging import PairedStack, Sequence, Volume
@@ -139,6 +140,12 @@ def _pair_notes(pair: PairedStack) -> tuple[str, ...]:
         notes.append(
             f"Only {'T1' if pair.has_t1 else 'T2'} was read: a second sequence would make the answer surer."
         )
-    if pair.registered:
+    if pair.other is None:
+        return tuple(notes)
+    if pair.residual_px is None:
+        notes.append("T1 and T2 show too little in common to check that they fit: read them with care.")
+    elif pair.registered:
         notes.append(f"T1 and T2 were {pair.residual_px:.1f} pixels apart and were registered.")
+    elif pair.residual_px > RESIDUAL_LIMIT_PX:
+        notes.append(f"T1 and T2 are {pair.residual_px:.1f} pixels apart and could not be registered.")
     return tuple(notes)
