@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 
+from spine_fracture.commands.serve import LOOPBACK
 from spine_fracture.server.asgi import create_app
 from spine_fracture.server.readings import Pipeline
 from spine_fracture.server.room import ReadingRoom, open_room
@@ -35,7 +36,9 @@ def free_port() -> int:
 def running(home: Path, studies: str | None, pipeline: Pipeline) -> Iterator[RunningServer]:
     room = open_room(home, studies, "Test centre", lambda: pipeline)
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(lambda: room), port=port, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(lambda: room, LOOPBACK), port=port, log_level="warning")
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 30

@@ -173,6 +173,11 @@ def test_other_sites_cannot_change_anything(server: RunningServer) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_no_other_name_leads_to_a_server_of_this_machine(server: RunningServer) -> None:
+    response = httpx.get(server.url + "/info/", headers={"Host": "rebound.example"})
+    assert response.status_code == 400
+
+
 def test_requests_have_a_largest_size(server: RunningServer) -> None:
     response = put_label(server, b" " * (33 * 2**20))
     assert response.status_code == 413

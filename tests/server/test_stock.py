@@ -37,8 +37,7 @@ class StartedServer:
     log: Path
     process: subprocess.Popen[bytes]
 
-    def wait(self) -> None:
-        deadline = time.monotonic() + START_S
+    def wait(self, deadline: float) -> None:
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 httpx.get(f"{self.url}/info/", timeout=5).raise_for_status()
@@ -81,8 +80,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Star
         "ours": start(folder / "ours", folder / "studies", "--uvicorn_app", "spine_fracture.server.asgi:app"),
     }
     try:
+        deadline = time.monotonic() + START_S
         for server in started.values():
-            server.wait()
+            server.wait(deadline)
         yield started
     finally:
         for server in started.values():

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+LOOPBACK = ("127.0.0.1", "localhost")
+
 
 def register(cli: typer.Typer) -> None:
     cli.command()(serve)
@@ -31,5 +33,6 @@ def serve(
     given = settings()
     address, number = host or given.host, port or given.port
     Console().print(f"Serving on http://{address}:{number} - not for clinical use. Ctrl-C ends it.")
-    app = create_app(lambda: open_room(given.home, studies, centre))
+    hosts = LOOPBACK if address in LOOPBACK else ("*",)
+    app = create_app(lambda: open_room(given.home, studies, centre), hosts)
     uvicorn.run(app, host=address, port=number, log_level="warning")

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from spine_fracture.errors import InputError, SpineFractureError
 from spine_fracture.server.guard import BodyLimit, SameOrigin
 from spine_fracture.server.room import DEFAULT_CENTRE, ReadingRoom, open_room
 from spine_fracture.server.routes import activelearning, datastore, infer, info, pages, train, work
 from spine_fracture.server.routes.common import ServerParts
+from spine_fracture.server.workplace import clear_package
 from spine_fracture.settings import settings
 
 #: Labels and parameters are small; pictures are never uploaded.
@@ -39,8 +41,12 @@ ROUTERS = (
 _log = logging.getLogger(__name__)
 
 
-def create_app(open_the_room: Callable[[], ReadingRoom]) -> FastAPI:
-    """The application; the room is opened when the server starts and closed when it ends."""
+def create_app(open_the_room: Callable[[], ReadingRoom], hosts: Sequence[str] = ("*",)) -> FastAPI:
+    """The application; the room is opened when the server starts and closed when it ends.
+
+    ``hosts`` are the names it answers to: a server of this machine alone answers to no other, so that a
+    page elsewhere cannot reach it under a name that it made point here (DNS rebinding).
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,6 +64,7 @@ def create_app(open_the_room: Callable[[], ReadingRoom]) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(SameOrigin)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.add_middleware(BodyLimit, limit=LARGEST_REQUEST)
     app.add_exception_handler(SpineFractureError, _expected)
     app.add_exception_handler(RequestValidationError, _malformed)
@@ -93,7 +100,9 @@ def _from_environment() -> ReadingRoom:
     studies = os.environ.get("MONAI_LABEL_STUDIES")
     if not studies:
         raise InputError("No studies: run spine-fracture serve --studies DIR, or start_server --studies DIR.")
-    return open_room(settings().home, studies, DEFAULT_CENTRE)
+    home = settings().home
+    clear_package(home)
+    return open_room(home, studies, DEFAULT_CENTRE)
 
 
 app = create_app(_from_environment)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -62,7 +61,9 @@ def _move_logs(old: Path, new: Path) -> None:
 def _reopened(handler: RotatingFileHandler, folder: Path) -> RotatingFileHandler:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / Path(handler.baseFilename).name
-    shutil.copyfile(handler.baseFilename, path)
+    with contextlib.suppress(FileNotFoundError), path.open("ab") as log:
+        # Another server over the same package may have cleared it first.
+        log.write(Path(handler.baseFilename).read_bytes())
     again = RotatingFileHandler(
         path, maxBytes=handler.maxBytes, backupCount=handler.backupCount, encoding="utf-8"
     )
