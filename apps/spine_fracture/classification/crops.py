@@ -26,6 +26,7 @@ BoxOnSlice = tuple[int, PixelBox]
 CHANNELS = 6
 #: Channels of the slice itself in T1 and T2; those beside each are its neighbours.
 OWN_CHANNELS = (1, 4)
+_QUARTILES_OF_NORMAL = 1.349  # distance of the quartiles of a normal distribution in deviations
 _BODY = 0.5  # the share of a box, about its centre, that is marrow even when the box is loose
 
 
@@ -34,7 +35,8 @@ class SignalReference:
     """What is ordinary in a study: ``centre`` and ``spread``, shape (2,) for T1 and T2.
 
     ``centre`` is the median over levels of the median signal of the body, ``spread`` the median
-    over levels of the standard deviation of the crop. A missing sequence has centre 0, spread 1.
+    over levels of the crop's deviation, taken from its quartiles so that bright fluid and fat do not
+    dwarf what happens in marrow. A missing sequence has centre 0, spread 1.
     """
 
     centre: npt.NDArray[np.float32]
@@ -80,7 +82,8 @@ def signal_reference(crops: Pixels, margin: float) -> SignalReference:
     half = max(1, round(size * _BODY / margin / 2))
     body = slice(size // 2 - half, size // 2 + half)
     centre = np.median(np.median(own[..., body, body], axis=(2, 3)), axis=0)
-    spread = np.median(own.std(axis=(2, 3)), axis=0)
+    low, high = np.percentile(own, (25, 75), axis=(2, 3))
+    spread = np.median(high - low, axis=0) / _QUARTILES_OF_NORMAL
     present = own.any(axis=(0, 2, 3))
     return SignalReference(
         np.where(present, centre, 0.0).astype(np.float32),
