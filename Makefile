@@ -1,14 +1,16 @@
 # Everything the product needs is set up by these targets; `make help` lists them.
 .DEFAULT_GOAL := help
 UV := $(shell command -v uv 2>/dev/null || echo .local/uv/bin/uv)
+export UV_PYTHON_DOWNLOADS := never
 RUN := $(UV) run --frozen --no-sync
 
 .PHONY: help setup demo test lint serve
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
+# Into a folder of its own: Debian's Python has no venv module by itself and refuses a plain install.
 $(UV):
-	python3.11 -m venv .local/uv && .local/uv/bin/pip install --quiet uv
+	python3.11 -m pip install --quiet --target .local/uv uv
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --frozen && touch $@
