@@ -27,7 +27,7 @@ def bundle(folder: Path, value: float, task: str = TASK, name: str = "model") ->
         classes=("a",),
         config={},
         seed=0,
-        metrics={"validation.macro_f1": 0.5},
+        metrics={"validation.macro_f1": 0.5, "validation.T1+T2.f1": 0.4},
     )
     write_bundle(folder, {"w": torch.full((4,), value)}, manifest)
     return folder

@@ -9,6 +9,7 @@ first use, since that takes seconds, and its telemetry is off.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 TASKS = ("detection", "classification")
 _CHAMPION, _CANDIDATE = "champion", "candidate"
+#: What MLflow refuses in the name of a metric, e.g. the plus of ``T1+T2``.
+_NOT_IN_A_NAME = re.compile(r"[^\w\-. :/]")
 _SHA256, _ORIGIN, _REPLACED = "sha256", "origin", "replaced"
 
 
@@ -184,7 +187,7 @@ class Registry:
         for key, value in parameters.items():
             client.log_param(run_id, key, value)
         for key, number in manifest.metrics.items():
-            client.log_metric(run_id, key, number)
+            client.log_metric(run_id, _NOT_IN_A_NAME.sub("_", key), number)
         client.set_terminated(run_id)
         tags = {_SHA256: manifest.sha256, _ORIGIN: str(origin)}
         return client.create_model_version(task, kept.as_uri(), run_id, tags=tags)

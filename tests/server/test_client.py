@@ -86,7 +86,7 @@ def test_our_own_read_has_features_and_confidence(client: MONAILabelClient, tmp_
     }
     kept = client.save_label(image, _file(tmp_path, sheet), params={"reader": "reader-2"})
     assert client.save_label(image, _file(tmp_path, sheet), params={"reader": "reader-2"}) == kept
-    (read,) = json.loads(Path(client.download_label(image, "final")).read_text())["reads"]
+    (read,) = _stored(client, image, "reader-2")
     assert read["features"] == ["anterior_wedge", "band_oedema"]
     assert (read["confidence"], read["mode"], read["reader"]) == (4, "blinded", "reader-2")
     assert read["box"] == {"series": image, "slice": 2, "box": [21, 23, 43, 37]}
@@ -99,9 +99,9 @@ def test_a_corrected_scene_keeps_the_new_box_name_and_class(client: MONAILabelCl
     scene["markups"] = [scene["markups"][1], {"type": "ROI", "name": "SAM2 ROI", "controlPoints": []}]
     scene["markups"][0]["name"] = "L3 hemangioma"
     scene["markups"][0]["size"][1] *= 1.2
-    saved = client.save_label(image, _file(tmp_path, scene))
+    saved = client.save_label(image, _file(tmp_path, scene), params={"reader": "reader-3"})
     assert [(r["level"], r["diagnosis"]) for r in saved["reads"]] == [("L3", "hemangioma")]
-    (read,) = json.loads(Path(client.download_label(image, "final")).read_text())["reads"]
+    (read,) = _stored(client, image, "reader-3")
     assert read["box"]["slice"] == 2
     assert read["box"]["box"] == pytest.approx([20, 22 - 1.4, 44, 36 + 1.4], abs=0.01)
     scene["markups"][0]["center"][2] += 400
@@ -132,6 +132,11 @@ def test_batch_inference_and_scoring(client: MONAILabelClient, server: RunningSe
     assert "macro_f1" in scored["details"][0]
     assert httpx.get(f"{server.url}/scoring/").json()["id"] == scored["id"]
     assert httpx.get(f"{server.url}/scoring/?check_if_running=true").status_code == 404
+
+
+def _stored(client: MONAILabelClient, image: str, reader: str) -> list[dict[str, Any]]:
+    label = json.loads(Path(client.download_label(image, "final")).read_text())
+    return [read for read in label["reads"] if read["reader"] == reader]
 
 
 def _file(folder: Path, content: dict[str, Any], name: str = "label.json") -> str:

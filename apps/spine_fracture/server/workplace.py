@@ -35,10 +35,9 @@ def clear_package(home: Path, package: Path = PACKAGE) -> None:
     A folder that holds anything else, or that may not be changed, is left as it is.
     """
     logs = package / "logs"
-    if logs.is_dir():
-        _move_logs(logs, home / "logs")
-        for path in logs.glob("app.log*"):
-            path.unlink(missing_ok=True)
+    _move_logs(logs, home / "logs")
+    for path in logs.glob("app.log*"):
+        path.unlink(missing_ok=True)
     for name in _MADE_BY_MONAI_LABEL:
         with contextlib.suppress(OSError):
             (package / name).rmdir()

@@ -32,7 +32,8 @@ def listing(parts: Parts, output: Listing = Listing.STATS) -> dict[str, Any] | l
     return parts.datastore.status()
 
 
-@router.api_route("/image", methods=["GET", "HEAD"])
+@router.head("/image", include_in_schema=False)
+@router.get("/image")
 def image(room: Room, image: str) -> FileResponse:
     """The study's image as NIfTI."""
     study = room.catalogue.find(image)
@@ -60,7 +61,8 @@ def save_label(
     return room.save_label(image, label.file.read(), parse_params(params))
 
 
-@router.api_route("/label", methods=["GET", "HEAD"])
+@router.head("/label", include_in_schema=False)
+@router.get("/label")
 def label(room: Room, label: str, tag: str) -> Response:
     """All standing reads of a study as JSON."""
     if tag != FINAL:
