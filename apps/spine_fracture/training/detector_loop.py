@@ -59,7 +59,6 @@ def train_detector(
     the pictures it would have seen.
     """
     torch.manual_seed(config.seed)
-    torch.set_flush_denormal(True)
     network = YoloNetwork(config.layout).to(memory_format=torch.channels_last)
     averaged = copy.deepcopy(network).eval().requires_grad_(False)
     loss = DetectionLoss(network)
@@ -78,8 +77,9 @@ def train_detector(
         for step in range(first, schedule.steps):
             batch = coming.result()
             coming = reader.submit(feed, step + 1)
+            rate = learning_rate(config, step)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(config, step)
+                group["lr"] = rate
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 raw = network.raw(batch.pixels)
             losses = loss(raw, batch.boxes, batch.kinds, batch.picture, batch.unknown)
