@@ -12,6 +12,7 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 def register(cli: typer.Typer) -> None:
     cli.command()(serve)
+    cli.command("app-folder")(app_folder)
 
 
 def serve(
@@ -36,3 +37,11 @@ def serve(
     hosts = LOOPBACK if address in LOOPBACK else ("*",)
     app = create_app(lambda: open_room(given.home, studies, centre), hosts)
     uvicorn.run(app, host=address, port=number, log_level="warning")
+
+
+def app_folder() -> None:
+    """Print a folder to give to MONAI Label's own start_server as --app, where the package is read-only."""
+    from spine_fracture.server.workplace import working_app
+    from spine_fracture.settings import settings
+
+    typer.echo(working_app(settings().home))
