@@ -23,6 +23,12 @@ LUMBAR = (Level.L1, Level.L2, Level.L3, Level.L4, Level.L5, Level.S1)
         ("multiple", ()),
         ("lower T / upper L", ()),
         ("L12, STIR L 3", (Level.L3,)),
+        ("L1L2", (Level.L1, Level.L2)),
+        ("L5S1", (Level.L5, Level.S1)),
+        ("L5/S1, l5", (Level.L5, Level.S1)),
+        ("TH12 and Th 11", (Level.T12, Level.T11)),
+        ("C2C3", (Level.C2, Level.C3)),
+        ("S2, S12, L123", ()),
     ],
 )
 def test_levels_named_in_a_note(text: str, levels: tuple[Level, ...]) -> None:

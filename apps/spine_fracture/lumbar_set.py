@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from spine_fracture.anatomy import Level, usual_levels
-from spine_fracture.errors import InputError, UnreadablePictureError
+from spine_fracture.errors import InputError
 from spine_fracture.geometry import FloatArray, PixelBox
+from spine_fracture.pictures import read_grey as read_grey
 
-_LEVEL_IN_TEXT = re.compile(r"(?<![A-Z0-9])(?:([CTL])\s?(\d{1,2})|(S)\s?(1))(?!\d)", re.IGNORECASE)
+#: C, T (or TH) or L with a number, or S1; not inside a word, but levels may follow each other: "L5S1".
+_LEVEL_IN_TEXT = re.compile(r"(?<![A-Z])(?:(?:(C|L|T)|(T)H)\s?(\d{1,2})|(S)\s?(1))(?!\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +82,6 @@ def read_lumbar_set(folder: Path) -> tuple[LumbarPatient, ...]:
     if not isinstance(entries, list):
         raise InputError(f"{path} must hold a list with one entry a patient.")
     return tuple(_patient(folder, entry, number) for number, entry in enumerate(entries))
-
-
-def read_grey(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """An 8-bit grey picture, shape (rows, columns)."""
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("L"), dtype=np.uint8)
-    except (OSError, UnidentifiedImageError) as error:
-        raise UnreadablePictureError(f"{path.name} cannot be read as a picture: {error}") from error
 
 
 def _patient(folder: Path, entry: Any, number: int) -> LumbarPatient:

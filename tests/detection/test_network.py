@@ -1,7 +1,10 @@
 """The adapter round ultralytics: undecoded heads, cells in order, unknown cells that teach nothing."""
 
+import io
+
 import pytest
 import torch
+from PIL import Image, UnidentifiedImageError
 
 from spine_fracture.detection.network import KINDS, DetectionLoss, YoloNetwork, cells
 
@@ -51,3 +54,9 @@ def test_a_picture_of_unknown_cells_weighs_nothing(network):
     _, heard = _loss(network, nothing)
     assert silent.kind < heard.kind
     assert silent.box == pytest.approx(heard.box)
+
+
+def test_pillow_opens_pictures_by_itself():
+    assert Image.open.__module__ == "PIL.Image"
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(io.BytesIO(b"no picture"))

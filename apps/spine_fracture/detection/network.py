@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
+from PIL.Image import open as _open_picture
 from torch import Tensor, nn
 
 # Before its import: ultralytics would look for the internet and install packages by itself.
@@ -20,6 +22,10 @@ os.environ["YOLO_AUTOINSTALL"] = "false"
 
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 from ultralytics.utils.loss import v8DetectionLoss
+
+# Its import replaces Pillow's function for the whole process by one that answers a file that is no
+# picture by looking for another package, ModuleNotFoundError where there is none. Pillow's own goes back.
+Image.open = _open_picture
 
 #: Outputs of the detector, in this order: kinds of vertebra, not names of levels.
 KINDS: tuple[str, ...] = ("vertebra", "abnormal", "sacrum", "axis")
