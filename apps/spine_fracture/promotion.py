@@ -14,12 +14,15 @@ from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import InputError
 from spine_fracture.files import write_atomically
 from spine_fracture.pipeline import SHIPPED_WEIGHTS
-from spine_fracture.registry import TASKS, ModelVersion, Registry
+from spine_fracture.registry import TASKS, ModelState, ModelVersion, Registry
 from spine_fracture.training.gate import GateDecision, Verdict
 
 
 def open_registry(project: Project) -> Registry:
-    """The project's registry with the shipped models in it, and the catalogue told of all versions."""
+    """The project's registry with the shipped models in it, and the catalogue told of all versions.
+
+    Promotions that a crash kept out of the catalogue are written down now.
+    """
     registry = Registry(project.settings.registry_folder)
     added = registry.register_shipped(SHIPPED_WEIGHTS)
     if added:
@@ -27,13 +30,18 @@ def open_registry(project: Project) -> Registry:
             for version in added:
                 _record(session, "model.registered", version)
             mirror(session, registry)
+    _reconcile(project, registry)
     return registry
 
 
 def pass_gate(
     project: Project, registry: Registry, candidate: ModelVersion, decision: GateDecision
 ) -> ModelVersion:
-    """Keep the decision, promote the candidate if it says so, and return the champion after it."""
+    """Keep the decision, promote the candidate if it says so, and return the champion after it.
+
+    Raises :class:`~spine_fracture.errors.ConflictError` when the champion that the candidate was
+    compared with no longer serves.
+    """
     write_atomically(
         project.settings.results_folder / "gate" / f"{candidate.name}.json", decision.to_json().encode()
     )
@@ -41,7 +49,7 @@ def pass_gate(
         _record(session, "model.gate", candidate, details=json.loads(decision.to_json()))
         mirror(session, registry)
     if decision.verdict is Verdict.PROMOTE:
-        return _crown(project, registry, candidate, SYSTEM)
+        return _crown(project, registry, candidate, SYSTEM, over=decision.champion)
     return registry.champion(candidate.task)
 
 
@@ -54,8 +62,8 @@ def roll_back(project: Project, registry: Registry, task: str, actor: str) -> Mo
     """Put the champion before this one back."""
     if task not in TASKS:
         raise InputError(f"There is no task {task!r}: use {' or '.join(TASKS)}.")
-    version = registry.rollback(task)
     with project.transaction() as session:
+        version = registry.rollback(task)
         _record(session, "model.rolled_back", version, actor=actor)
         mirror(session, registry)
     return version
@@ -73,16 +81,40 @@ def mirror(session: Session, registry: Registry) -> None:
         row.status = ModelStatus(version.state)
 
 
+def _reconcile(project: Project, registry: Registry) -> None:
+    """Put on the record which champions serve without the catalogue knowing it.
+
+    The registry's alias moves before the catalogue's transaction ends, so a crash between the two
+    leaves a champion that nobody promoted on paper.
+    """
+    with project.session() as session:
+        if not _unrecorded(session, registry):
+            return
+    with project.transaction() as session:
+        for version in _unrecorded(session, registry):
+            _record(session, "model.reconciled", version, details={"serves": version.task})
+        mirror(session, registry)
+
+
+def _unrecorded(session: Session, registry: Registry) -> list[ModelVersion]:
+    """The champions of the registry that are not the catalogue's."""
+    serving = select(models.ModelVersion.version).where(models.ModelVersion.status == ModelStatus.CHAMPION)
+    known = set(session.scalars(serving))
+    return [v for v in registry.versions() if v.state is ModelState.CHAMPION and v.name not in known]
+
+
 def _crown(
     project: Project,
     registry: Registry,
     version: ModelVersion,
     actor: str,
     details: dict[str, object] | None = None,
+    over: str | None = None,
 ) -> ModelVersion:
-    before = registry.champion(version.task).name
-    champion = registry.promote(version)
+    # Inside the transaction: whoever reconciles meanwhile waits, and finds both sides changed.
     with project.transaction() as session:
+        before = registry.champion(version.task).name
+        champion = registry.promote(version, over)
         said = {"replaced": before, **(details or {})}
         _record(session, "model.promoted", champion, actor=actor, details=said)
         mirror(session, registry)

@@ -136,12 +136,22 @@ class Registry:
         entries = [e for e in self._client.search_model_versions() if task in (None, e.name)]
         return tuple(self._version(e) for e in sorted(entries, key=lambda e: (e.name, int(e.version))))
 
-    def promote(self, version: ModelVersion) -> ModelVersion:
-        """Make a version the champion of its task, remembering the one it replaces."""
+    def promote(self, version: ModelVersion, over: str | None = None) -> ModelVersion:
+        """Make a version the champion of its task, remembering the one it replaces.
+
+        ``over`` names the champion that it was found better than: raises :class:`ConflictError` when
+        another one serves by now, since the two were never compared.
+        """
         with locked(self._folder):
             entry = self._client.get_model_version(version.task, str(version.number))
             self._verified(entry)
             champion = self._alias(version.task, _CHAMPION)
+            serving = None if champion is None else self._version(champion).name
+            if over not in (None, serving):
+                raise ConflictError(
+                    f"{version.name} was compared with {over}, but {serving} serves by now: "
+                    "retrain, so that it is compared with the model that serves."
+                )
             if champion is not None and champion.version == entry.version:
                 raise ConflictError(f"{version.name} is the champion already.")
             self._crown(entry, champion)

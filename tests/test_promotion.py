@@ -1,0 +1,80 @@
+"""The champion changes only over the one it was compared with, and never without a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from sqlalchemy import select
+
+from spine_fracture import promotion
+from spine_fracture.anatomy import MODEL_CLASSES
+from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.cohort.models import AuditEvent, ModelVersion
+from spine_fracture.cohort.project import Project, open_project
+from spine_fracture.cohort.states import ModelStatus
+from spine_fracture.errors import ConflictError
+from spine_fracture.promotion import open_registry, pass_gate, promote_by_hand
+from spine_fracture.registry import Registry
+from spine_fracture.training.gate import GateConfig, TestLevel, Verdict, decide
+
+TASK = "classification"
+
+
+def bundle(folder: Path, value: float) -> Path:
+    manifest = Manifest(
+        name="classifier", task=TASK, family="test", architecture={}, classes=("a",), config={}, seed=0
+    )
+    write_bundle(folder, {"w": torch.full((4,), value)}, manifest)
+    return folder
+
+
+@dataclass(frozen=True)
+class Models:
+    project: Project
+    registry: Registry
+    folder: Path
+
+    def actions(self) -> list[str]:
+        with self.project.session() as session:
+            return list(session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)))
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
+    bundle(tmp_path / "weights" / "classifier", 1.0)
+    monkeypatch.setattr(promotion, "SHIPPED_WEIGHTS", tmp_path / "weights")
+    project = open_project(tmp_path / "home")
+    return Models(project, open_registry(project), tmp_path)
+
+
+def test_a_candidate_is_not_crowned_over_a_champion_it_was_not_compared_with(models: Models) -> None:
+    project, registry = models.project, models.registry
+    compared_with = registry.champion(TASK)
+    candidate = registry.register_candidate(bundle(models.folder / "new", 2.0))
+    levels = [TestLevel(f"patient {n}", c, MODEL_CLASSES[0], c) for n in range(12) for c in MODEL_CLASSES]
+    decision = decide(
+        levels, champion=compared_with.name, candidate=candidate.name, config=GateConfig(draws=200)
+    )
+    assert decision.verdict is Verdict.PROMOTE
+    other = registry.register_candidate(bundle(models.folder / "other", 3.0))
+    promote_by_hand(project, registry, other.name, "somebody")
+    with pytest.raises(ConflictError, match=f"{other.name} serves by now"):
+        pass_gate(project, registry, candidate, decision)
+    assert registry.champion(TASK).name == other.name
+    assert models.actions().count("model.promoted") == 1
+    registry.rollback(TASK)
+    assert pass_gate(project, registry, candidate, decision).name == candidate.name
+
+
+def test_a_promotion_that_a_crash_kept_off_the_record_is_written_down(models: Models) -> None:
+    candidate = models.registry.register_candidate(bundle(models.folder / "new", 2.0))
+    models.registry.promote(candidate)  # and here the power goes, before the catalogue is told
+    for _ in range(2):
+        open_registry(models.project)
+    assert models.actions() == ["model.registered", "model.reconciled"]
+    with models.project.session() as session:
+        rows = session.scalars(select(ModelVersion).order_by(ModelVersion.id))
+        assert [row.status for row in rows] == [ModelStatus.RETIRED, ModelStatus.CHAMPION]
