@@ -6,7 +6,7 @@ scheme ``99SPINEFX``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -163,6 +163,12 @@ MODEL_CLASSES: tuple[Diagnosis, ...] = (
     Diagnosis.MALIGNANT,
     Diagnosis.HEMANGIOMA,
 )
+
+
+def most_probable(probabilities: Sequence[float]) -> Diagnosis:
+    """The class with the highest of these probabilities, which follow :data:`MODEL_CLASSES`."""
+    return max(zip(MODEL_CLASSES, probabilities, strict=True), key=lambda pair: pair[1])[0]
+
 
 DIAGNOSIS_CODES: dict[Diagnosis, Code] = {
     Diagnosis.NORMAL: Code("17621005", SNOMED, "Normal"),

@@ -102,15 +102,21 @@ def _level(
                     series=series, slice_index=index, sop_uid=f"{series.uid}.{index}", box=box, score=score
                 )
             )
-    level.predictions.append(
-        Prediction(
-            detector_version="detector-1",
-            classifier_version="classifier-1",
-            probabilities=list(probabilities),
-            uncertainty=Uncertainty(entropy, 0.0, 0.0, 0.0, 0.0, 0.0),
-            reasons=["T1 and T2 disagree"] if entropy > 0.5 else [],
-            detection_score=0.9,
-            detector_abnormal=0.5,
-        )
-    )
+    level.predictions.append(predicted(entropy, probabilities=probabilities))
     return level
+
+
+def predicted(
+    entropy: float,
+    classifier: str = "classifier-1",
+    probabilities: tuple[float, ...] = (0.1, 0.4, 0.4, 0.1),
+) -> Prediction:
+    return Prediction(
+        detector_version="detector-1",
+        classifier_version=classifier,
+        probabilities=list(probabilities),
+        uncertainty=Uncertainty(entropy, 0.0, 0.0, 0.0, 0.0, 0.0),
+        reasons=["T1 and T2 disagree"] if entropy > 0.5 else [],
+        detection_score=0.9,
+        detector_abnormal=0.5,
+    )

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from learning_catalogue import LEVELS, Catalogue
+from learning_catalogue import LEVELS, Catalogue, predicted
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
@@ -15,14 +15,16 @@ from spine_fracture.active_learning.queue import BLINDED_REASON, QueueItem, next
 from spine_fracture.active_learning.strategies import load_strategy
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cli import cli
-from spine_fracture.cohort.models import LevelSource, ReadMode, Role, StudyLevel
+from spine_fracture.cohort.models import LevelSource, ModelVersion, ReadMode, Role, StudyLevel
 from spine_fracture.cohort.project import open_project
 from spine_fracture.cohort.reads import ReadSubmission, submit_read, withdraw_read
 from spine_fracture.cohort.splits import Split
+from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import InputError
 from spine_fracture.settings import settings
 
 STRATEGY = load_strategy("uncertainty")
+MODELS = ("detector-1", "classifier-1", "classifier-2", "classifier-3")
 ALL_ASSISTED = STRATEGY.model_copy(update={"blinded_training_one_in": 10**9})
 
 
@@ -37,9 +39,15 @@ def catalogue(session: Session) -> Catalogue:
     return Catalogue(session)
 
 
-def answer(session: Session, level_id: int, reader: str = "ann", mode: ReadMode = ReadMode.ASSISTED) -> int:
+def answer(
+    session: Session,
+    level_id: int,
+    reader: str = "ann",
+    mode: ReadMode = ReadMode.ASSISTED,
+    diagnosis: Diagnosis = Diagnosis.NORMAL,
+) -> int:
     submission = ReadSubmission(
-        level_id, reader, mode, Diagnosis.NORMAL, frozenset(), 4, 12.0, token=f"{reader}-{level_id}"
+        level_id, reader, mode, diagnosis, frozenset(), 4, 12.0, token=f"{reader}-{level_id}"
     )
     read = submit_read(session, submission)
     session.flush()
@@ -163,6 +171,37 @@ def test_the_latest_prediction_counts(session: Session, catalogue: Catalogue) ->
         study.levels[1].id,
         study.levels[0].id,
     ]
+
+
+def test_a_model_that_was_rolled_back_no_longer_ranks(session: Session, catalogue: Catalogue) -> None:
+    """The second classifier finds the second level the harder one; the first one thought otherwise."""
+    first, second = catalogue.patient(Split.TRAIN, doubt=(0.9, 0.5)).levels
+    for level, doubt in ((first, 0.1), (second, 0.6)):
+        level.predictions.append(predicted(doubt, "classifier-2"))
+    models = {name: ModelVersion(name=name, version=name, sha256="", task="") for name in MODELS}
+    session.add_all(models.values())
+
+    def order(serving: str) -> list[int]:
+        for name, model in models.items():
+            serves = name in ("detector-1", serving)
+            model.status = ModelStatus.CHAMPION if serves else ModelStatus.RETIRED
+        session.flush()
+        return [r.level.level_id for r in ranked_levels(session, STRATEGY)]
+
+    assert order("classifier-2") == [second.id, first.id]
+    assert order("classifier-1") == [first.id, second.id]
+    assert order("classifier-3") == [second.id, first.id]  # has read nothing yet: the latest there is
+
+
+def test_a_read_with_help_leaves_a_judging_level_to_the_others(
+    session: Session, catalogue: Catalogue
+) -> None:
+    helped, blinded, unsure = (level.id for level in catalogue.patient(Split.TEST, (0.5,) * 3).levels)
+    answer(session, helped)
+    answer(session, blinded, mode=ReadMode.BLINDED)
+    answer(session, unsure, mode=ReadMode.BLINDED, diagnosis=Diagnosis.INDETERMINATE)
+    assert {i.level_id for i in next_levels(session, "bob", 9, STRATEGY)} == {helped, unsure}
+    assert next_levels(session, "ann", 9, STRATEGY) == ()
 
 
 def test_no_level_is_no_request(session: Session) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import ColumnExpressionArgument, and_, distinct, func, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, and_, case, distinct, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from spine_fracture.active_learning.strategies import (
@@ -27,6 +27,7 @@ from spine_fracture.cohort.models import (
     Centre,
     LevelSlice,
     LevelSource,
+    ModelVersion,
     Patient,
     Prediction,
     Read,
@@ -35,8 +36,9 @@ from spine_fracture.cohort.models import (
     Study,
     StudyLevel,
 )
-from spine_fracture.cohort.reads import STANDING
+from spine_fracture.cohort.reads import JUDGES, STANDING
 from spine_fracture.cohort.splits import Split
+from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
 
@@ -125,8 +127,17 @@ def _training_place(item: Ranked, reader: str, strategy: StrategyConfig) -> _Pla
 
 
 def _training_pool(session: Session, reader: str, strategy: StrategyConfig) -> list[PoolLevel]:
-    """Unread levels of training patients with their latest prediction."""
-    latest = select(func.max(Prediction.id).label("id")).group_by(Prediction.level_id).subquery()
+    """Unread levels of training patients with the latest prediction of the models that serve.
+
+    A level that these have not read yet comes with the latest prediction there is.
+    """
+    champions = select(ModelVersion.version).where(ModelVersion.status == ModelStatus.CHAMPION)
+    serving = and_(Prediction.detector_version.in_(champions), Prediction.classifier_version.in_(champions))
+    latest = (
+        select(func.coalesce(func.max(case((serving, Prediction.id))), func.max(Prediction.id)).label("id"))
+        .group_by(Prediction.level_id)
+        .subquery()
+    )
     rows = session.execute(
         select(
             StudyLevel.id,
@@ -141,7 +152,7 @@ def _training_pool(session: Session, reader: str, strategy: StrategyConfig) -> l
         .join(Centre, Patient.centre_id == Centre.id)
         .join(Prediction, Prediction.level_id == StudyLevel.id)
         .join(latest, latest.c.id == Prediction.id)
-        .where(Patient.split == Split.TRAIN, *_open_to(reader, strategy))
+        .where(Patient.split == Split.TRAIN, *_open_to(reader, strategy, Read.state.in_(STANDING)))
         .order_by(StudyLevel.id)
     )
     return [
@@ -156,7 +167,7 @@ def _judging_levels(session: Session, reader: str, strategy: StrategyConfig) -> 
         select(StudyLevel.id, Patient.key)
         .join(Study, StudyLevel.study_id == Study.id)
         .join(Patient, Study.patient_id == Patient.id)
-        .where(Patient.split != Split.TRAIN, *_open_to(reader, strategy))
+        .where(Patient.split != Split.TRAIN, *_open_to(reader, strategy, JUDGES))
     )
     ordered = sorted(
         (chance(strategy.seed, "patient", patient), chance(strategy.seed, level_id), level_id)
@@ -165,16 +176,20 @@ def _judging_levels(session: Session, reader: str, strategy: StrategyConfig) -> 
     return [level_id for *_, level_id in ordered]
 
 
-def _open_to(reader: str, strategy: StrategyConfig) -> tuple[ColumnExpressionArgument[bool], ...]:
+def _open_to(
+    reader: str, strategy: StrategyConfig, useful: ColumnElement[bool]
+) -> tuple[ColumnExpressionArgument[bool], ...]:
     """Found by the detector, not answered by this reader, and by fewer readers than are wanted.
 
-    Reference outlines of the same vertebra are rows of their own and are not asked about.
+    Only ``useful`` reads of others count. Any read of this reader does: who has seen a level with
+    the models' help can no longer read it blinded. Reference outlines of the same vertebra are rows
+    of their own and are not asked about.
     """
-    answered = and_(Read.level_id == StudyLevel.id, Read.state.in_(STANDING))
-    by_others = (
-        select(func.count(distinct(Read.reader))).where(answered).correlate(StudyLevel).scalar_subquery()
-    )
-    by_reader = select(Read.id).where(answered, Read.reader == reader).correlate(StudyLevel).exists()
+    of_level = Read.level_id == StudyLevel.id
+    readers = select(func.count(distinct(Read.reader))).where(of_level, useful)
+    by_others = readers.correlate(StudyLevel).scalar_subquery()
+    own = select(Read.id).where(of_level, Read.state.in_(STANDING), Read.reader == reader)
+    by_reader = own.correlate(StudyLevel).exists()
     return (
         StudyLevel.current,
         StudyLevel.source == LevelSource.DETECTED,

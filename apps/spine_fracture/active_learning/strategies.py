@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from spine_fracture.active_learning.uncertainty import UncertaintyWeights, combined
-from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
+from spine_fracture.anatomy import Diagnosis, most_probable
 from spine_fracture.configuration import CONFIGS, Config, load_config
 from spine_fracture.errors import NotFoundError
 from spine_fracture.levels import Uncertainty
@@ -53,7 +53,7 @@ class PoolLevel:
 
     @property
     def predicted(self) -> Diagnosis:
-        return max(zip(MODEL_CLASSES, self.probabilities, strict=True), key=lambda pair: pair[1])[0]
+        return most_probable(self.probabilities)
 
 
 @dataclass(frozen=True)

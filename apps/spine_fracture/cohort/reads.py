@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level, contradiction
@@ -118,6 +118,13 @@ def withdraw_read(session: Session, read_id: int, reader: str) -> Read:
 def standing_reads(level: StudyLevel, reader: str | None = None) -> tuple[Read, ...]:
     """The reads of a level that count, oldest first; of one reader if given."""
     return tuple(read for read in level.reads if read.state in STANDING and reader in (None, read.reader))
+
+
+#: What :func:`evaluates` asks of the read itself, for queries.
+JUDGES = and_(
+    Read.diagnosis != Diagnosis.INDETERMINATE,
+    or_(Read.state.in_(REFERENCE), and_(Read.state.in_(STANDING), Read.mode == ReadMode.BLINDED)),
+)
 
 
 def trains(read: Read) -> bool:
