@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from spine_fracture import retraining
 from spine_fracture.active_learning.queue import next_levels
 from spine_fracture.active_learning.strategies import load_strategy
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
@@ -27,16 +28,16 @@ from spine_fracture.cohort.reads import ReadSubmission, submit_read
 from spine_fracture.cohort.snapshots import freeze, read_snapshot
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.cohort.states import ModelStatus
-from spine_fracture.cohort.studies import load_pair
+from spine_fracture.cohort.studies import files_of, find_study, load_pair
 from spine_fracture.configuration import load_config
 from spine_fracture.dicom.orientation import sagittal_frame
 from spine_fracture.dicom.write import PatientTags, assume_spacing, uid_from, write_series
-from spine_fracture.errors import InsufficientEvidenceError
+from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Acquisition, Pixels, Plane, Sequence, SpacingOrigin, Volume
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading, Uncertainty
 from spine_fracture.registry import ModelState, Registry
-from spine_fracture.retraining import Retraining, agreed, retrain
+from spine_fracture.retraining import Retraining, agreed, read_studies, retrain
 from spine_fracture.training.classifier_cache import CropCacheWriter, LabelledLevel, LabelledStudy
 from spine_fracture.training.gate import Verdict
 from spine_fracture.training.retrain import RetrainingConfig, recipe_for, replay_folder
@@ -291,3 +292,20 @@ def test_studies_whose_files_are_gone_are_named(loop: Loop) -> None:
             folder.path += "-moved"
     with pytest.raises(InsufficientEvidenceError, match="no longer where they were"):
         run(loop)
+
+
+def test_files_that_name_a_patient_are_not_told_of(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader of pictures names the files it refuses."""
+    loop.answer_all()
+    freeze(loop.project)
+    reads = read_snapshot(loop.project).training[:1]
+    with loop.project.session() as session:
+        files = [p for s in find_study(session, reads[0].study_uid).series for p in files_of(s)]
+
+    def refuse(*_: object) -> None:
+        raise InputError(f"{files[0]} is damaged, and so is {files[1].name}.")
+
+    monkeypatch.setattr(retraining, "load_pair", refuse)
+    left_out: list[str] = []
+    assert list(read_studies(loop.project, reads, left_out, "reads")) == []
+    assert left_out == [f"study {reads[0].study_uid}: the file is damaged, and so is the file."]

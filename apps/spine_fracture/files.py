@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spine_fracture.errors import StorageError
@@ -45,3 +45,11 @@ def locked(folder: Path) -> Iterator[None]:
     with stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
+
+
+def without_names(text: str, files: Iterable[Path]) -> str:
+    """``text`` with "the file" in place of these files' paths and names, which may name a patient."""
+    names = {name for path in files for name in (str(path), path.name)}
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, "the file")
+    return text

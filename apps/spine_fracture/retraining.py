@@ -15,17 +15,18 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
-from spine_fracture.classification.classifier import LevelClassifier, LevelOpinion
+from spine_fracture.anatomy import Diagnosis, most_probable
+from spine_fracture.classification.classifier import LevelClassifier
 from spine_fracture.classification.crops import BoxOnSlice, middle
 from spine_fracture.cohort.models import LevelSource
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import LATEST, SnapshotRead, find_snapshot, read_snapshot
 from spine_fracture.cohort.splits import Split
-from spine_fracture.cohort.studies import find_study, load_pair
+from spine_fracture.cohort.studies import files_of, find_study, load_pair
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.seen import picture_hash
+from spine_fracture.files import without_names
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import PairedStack, Pixels
 from spine_fracture.promotion import pass_gate
@@ -180,7 +181,9 @@ def _judge(
     for study in read_studies(project, reads, left_out, "test patients", tell):
         first, second = (model.classify(study.pixels, study.boxes) for model in models)
         answers += [
-            TestLevel(study.patient, truth, _class_of(old), _class_of(new))
+            TestLevel(
+                study.patient, truth, most_probable(old.probabilities), most_probable(new.probabilities)
+            )
             for truth, old, new in zip(study.truths, first, second, strict=True)
             if truth is not None
         ]
@@ -199,7 +202,10 @@ def read_studies(
             try:
                 study = _read_study(session, study_uid, of_study)
             except InputError as error:
-                left_out.append(f"study {study_uid}: {error}")
+                files = [
+                    path for series in find_study(session, study_uid).series for path in files_of(series)
+                ]
+                left_out.append(f"study {study_uid}: {without_names(str(error), files)}")
                 continue
         yield study
         if tell:
@@ -248,10 +254,6 @@ def _hash(pair: PairedStack) -> str:
         return picture_hash(*(volumes[name].astype(np.uint8) for name in sorted(volumes)))
     grey = np.rint(pair.pixels * 255).astype(np.uint8)
     return picture_hash(grey[:, 0], grey[:, 1])
-
-
-def _class_of(opinion: LevelOpinion) -> Diagnosis:
-    return MODEL_CLASSES[int(np.argmax(opinion.probabilities))]
 
 
 def _working_folder(project: Project, snapshot: str, champion: ModelVersion, rules: RetrainingConfig) -> Path:

@@ -18,6 +18,7 @@ from spine_fracture.cohort.sources import FoundSeries, FoundStudy, choose_pair, 
 from spine_fracture.cohort.studies import known_series, missing_half
 from spine_fracture.dicom.scan import Refusal
 from spine_fracture.errors import ConflictError, InputError
+from spine_fracture.files import without_names
 from spine_fracture.imaging import Plane, Sequence
 
 
@@ -244,4 +245,4 @@ def _digest(path: Path, folder: Path) -> str:
 
 def _without_name(refusal: Refusal) -> str:
     """The reason without the file's name, which may name a patient."""
-    return refusal.reason.replace(refusal.path.name, "the file")[:500]
+    return without_names(refusal.reason, [refusal.path])[:500]
