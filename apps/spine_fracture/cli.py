@@ -15,6 +15,7 @@ from spine_fracture.commands import (
     models,
     phantom,
     queue,
+    reads,
     serve,
     train,
     train_classifier,
@@ -38,6 +39,7 @@ train_classifier.register(train.group)
 train_detector.register(train.group)
 cli.add_typer(train.group, name="train")
 queue.register(cli)
+reads.register(cli)
 serve.register(cli)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made_cohort import answer, reading, write_study
+from made_cohort import answer, ingested, reading, write_study
 from typer.testing import CliRunner
 
 from spine_fracture.cli import cli
 from spine_fracture.cohort.levels import store_reading
+from spine_fracture.cohort.models import Read
 from spine_fracture.cohort.overview import overview, reasons
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import submit_read
+from spine_fracture.cohort.states import ReadState
 from spine_fracture.dicom.write import uid_from
-from spine_fracture.errors import InputError
+from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.imaging import Sequence
 from spine_fracture.settings import settings
 
@@ -55,3 +57,15 @@ def test_from_pictures_to_a_snapshot(run: CliRunner, project: Project, pictures:
 def test_a_folder_that_is_not_there_is_an_error_in_words(run: CliRunner, pictures: Path) -> None:
     result = run.invoke(cli, ["ingest", str(pictures / "missing"), "--centre", "A"])
     assert isinstance(result.exception, InputError)
+
+
+def test_a_reader_takes_a_read_back(run: CliRunner, project: Project, pictures: Path) -> None:
+    study = ingested(project, KEY, pictures)
+    with project.transaction() as session:
+        read = submit_read(session, answer(store_reading(session, reading(session, study))[0].id)).id
+    words = ["withdraw", str(read), "--reader"]
+    assert isinstance(run.invoke(cli, [*words, "somebody-else"]).exception, NotFoundError)
+    done = run.invoke(cli, [*words, "reader-1"])
+    assert done.exit_code == 0 and "is withdrawn" in done.output
+    with project.session() as session:
+        assert session.get_one(Read, read).state is ReadState.WITHDRAWN

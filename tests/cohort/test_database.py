@@ -12,11 +12,10 @@ from made_cohort import answer, ingested, reading
 from sqlalchemy import event, func, select, text
 
 from spine_fracture.cohort.levels import store_reading
-from spine_fracture.cohort.models import Base, Centre, Patient, Read
-from spine_fracture.cohort.patients import set_primary_tumour
+from spine_fracture.cohort.models import Base, Centre, Read
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.reads import submit_read
-from spine_fracture.errors import ConflictError, InputError, NotFoundError, StorageError
+from spine_fracture.errors import ConflictError, InputError, StorageError
 
 
 def test_the_migrations_make_the_tables_that_the_code_means(project: Project) -> None:
@@ -99,13 +98,3 @@ def test_a_database_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(InputError, match="extra postgres") as caught:
         open_project(tmp_path)
     assert "secret" not in str(caught.value)
-
-
-def test_what_is_known_of_the_primary_tumour(project: Project, pictures: Path) -> None:
-    ingested(project, "phantom-000001", pictures)
-    with project.transaction() as session:
-        set_primary_tumour(session, "phantom-000001", "breast")
-    with project.session() as session:
-        assert session.scalars(select(Patient.primary_tumour)).one() == "breast"
-        with pytest.raises(NotFoundError):
-            set_primary_tumour(session, "phantom-999999", "lung")

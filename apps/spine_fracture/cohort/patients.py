@@ -11,10 +11,9 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from spine_fracture.cohort.audit import record
 from spine_fracture.cohort.models import Centre, Patient
 from spine_fracture.cohort.splits import split_of
-from spine_fracture.errors import ConflictError, InputError, NotFoundError, StorageError
+from spine_fracture.errors import ConflictError, InputError, StorageError
 
 #: Keys that we gave ourselves, to phantoms and to the open lumbar set: they name nobody and stay as they are.
 _OUR_KEYS = re.compile(r"phantom-\d{6}|lumbar-t1t2-[\w-]{1,40}")
@@ -62,13 +61,6 @@ def _secret(home: Path) -> bytes:
         ) from error
 
 
-def find_patient(session: Session, key: str) -> Patient:
-    patient = session.scalar(select(Patient).where(Patient.key == key))
-    if patient is None:
-        raise NotFoundError(f"There is no patient {key}: ingest a study of this patient first.")
-    return patient
-
-
 def enrol(session: Session, key: str, centre: Centre) -> Patient:
     """The patient with this key, made with its split if new; one patient belongs to one centre."""
     patient = session.scalar(select(Patient).where(Patient.key == key))
@@ -78,11 +70,3 @@ def enrol(session: Session, key: str, centre: Centre) -> Patient:
     elif patient.centre_id != centre.id:
         raise ConflictError(f"The patient is known at centre {patient.centre.name} already.")
     return patient
-
-
-def set_primary_tumour(session: Session, key: str, tumour: str | None) -> None:
-    """Say what is known of the patient's primary tumour, e.g. ``"breast"``; None when it is not known."""
-    patient = find_patient(session, key)
-    if patient.primary_tumour != tumour:
-        patient.primary_tumour = tumour
-        record(session, "patient.primary_tumour", f"patient:{patient.id}", details={"tumour": tumour})
