@@ -44,8 +44,9 @@ class ReadingPipeline:
     def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
         """All levels of the study; raises :class:`OffDomainError` when none could be trusted."""
         require_spine_mr(pair)
-        tracks = fuse_slices(self.detector.detect(pair.pixels))
-        check_upright(self.detector, pair.pixels, tracks)
+        candidates = self.detector.detect(pair.pixels)
+        check_upright(self.detector, pair.pixels, candidates)
+        tracks = fuse_slices(candidates)
         if len(tracks) < FEWEST_VERTEBRAE:
             raise OffDomainError(
                 f"Only {len(tracks)} vertebrae were found: this does not look like a sagittal picture of "
