@@ -6,6 +6,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from spine_fracture.commands import (
     cohort,
@@ -15,6 +16,7 @@ from spine_fracture.commands import (
     models,
     phantom,
     queue,
+    read,
     reads,
     serve,
     train,
@@ -39,6 +41,7 @@ train_classifier.register(train.group)
 train_detector.register(train.group)
 cli.add_typer(train.group, name="train")
 queue.register(cli)
+read.register(cli)
 reads.register(cli)
 serve.register(cli)
 
@@ -48,5 +51,5 @@ def app() -> None:
     try:
         cli()
     except SpineFractureError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
         sys.exit(2)

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, TaskID, track
 from rich.table import Table
 from sqlalchemy import func, select
@@ -24,12 +25,13 @@ from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.levels import find_level
 from spine_fracture.cohort.models import LevelSource, Patient, Study, StudyLevel
 from spine_fracture.cohort.overview import overview
+from spine_fracture.cohort.phantoms import make_phantoms
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.reads import submit_read
 from spine_fracture.cohort.snapshots import freeze
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.studies import load_pair
-from spine_fracture.commands.phantom import phantom
+from spine_fracture.configuration import load_config
 from spine_fracture.evaluation.drawing import data_uri
 from spine_fracture.evaluation.level_picture import level_picture
 from spine_fracture.evaluation.report import CentreRow, RankedLevel, ReadRow, Report, write_report
@@ -37,6 +39,7 @@ from spine_fracture.pipeline import SHIPPED_WEIGHTS, ReadingPipeline
 from spine_fracture.reading import read_catalogue
 from spine_fracture.registry import Registry
 from spine_fracture.retraining import retrain
+from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.truth import read_truth
 from spine_fracture.training.classifier_samples import Tell
 
@@ -83,7 +86,9 @@ def run_demo(home: Path, console: Console, plan: DemoPlan) -> DemoResult:
     clock = _Clock(console)
     folder = home / "demo"
     with clock.step("Phantom cohort"):
-        phantom(folder, plan.recipe)
+        recipe = load_config(plan.recipe, PhantomRecipe)
+        with _bars(console) as tell:
+            make_phantoms(folder, recipe, lambda done, total: tell("Phantoms", done, total))
         truths = read_truth(folder / "truth")
     project = open_project(home)
     with clock.step("Ingest"):
@@ -207,11 +212,11 @@ def print_summary(result: DemoResult, console: Console) -> None:
     table = Table("#", "Patient", "Level", "Uncertainty", "Why", title="The levels that teach most")
     for level in report.ranked[:8]:
         why = "; ".join(level.reasons) or "-"
-        table.add_row(str(level.rank), level.patient, level.level, f"{level.score:.2f}", why)
+        table.add_row(str(level.rank), escape(level.patient), level.level, f"{level.score:.2f}", escape(why))
     console.print(table)
-    console.print(f"Gate: [bold]{report.gate.verdict}[/]. {report.gate.explanation}")
-    console.print(f"Now serving: {report.champion_after}")
-    console.print(f"Report: {result.page}")
+    console.print(f"Gate: [bold]{report.gate.verdict}[/]. {escape(report.gate.explanation)}")
+    console.print(f"Now serving: {escape(report.champion_after)}")
+    console.print(f"Report: {escape(str(result.page))}")
     console.print("Not for clinical use.", style="dim")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,18 +13,20 @@ from spine_fracture.errors import StorageError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Temp file, fsync, rename: a reader sees the old content or the new, never a part."""
-    temporary: Path | None = None
+    """Temp file, fsync, rename: a reader sees the old content or the new, never a part.
+
+    The file has the rights that the umask leaves, as any file that a program opens for writing.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-            temporary = Path(stream.name)
+        with temporary.open("xb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise StorageError(
             f"Could not write {path.name}: {error.strerror}. Free some space or check the folder's rights; "

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import Prediction, Series, Study, StudyLevel
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.studies import find_study, load_pair
+from spine_fracture.cohort.studies import files_of, find_study, load_pair
 from spine_fracture.errors import InputError
+from spine_fracture.files import without_names
 from spine_fracture.pipeline import ReadingPipeline
 
 
@@ -57,9 +58,12 @@ def read_catalogue(
             _read(project, pipeline, uid)
             read.append(uid)
         except InputError as error:
-            refused.append((uid, str(error)))
             with project.transaction() as session:
-                find_study(session, uid).notes = [str(error)]
+                study = find_study(session, uid)
+                files = [path for series in study.series for path in files_of(series)]
+                reason = without_names(str(error), files)
+                study.notes = [reason]
+            refused.append((uid, reason))
     progress(len(studies), len(studies))
     return CatalogueReading(tuple(read), tuple(kept), tuple(refused))
 

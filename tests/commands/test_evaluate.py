@@ -63,7 +63,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def figures(folder: Path) -> dict[str, object]:
     target = folder / "out" / "figures.json"
-    done = CliRunner().invoke(cli, ["evaluate-real", "--data", str(folder), "--json", str(target)])
+    words = ["evaluate-real", "--data", str(folder), "--json", str(target)]
+    done = CliRunner().invoke(cli, words, env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
     assert "not for clinical use" in done.output
     told: dict[str, object] = json.loads(target.read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,14 @@ def test_names_off_by_one_are_not_right() -> None:
     assert figures["naming"] == {"all_levels_correct": 0.5}
     assert mean_overlap(shifted.pictures[0]) == 0.0
     assert mean_overlap(_result("2", seen=False).pictures[0]) == 1.0
+
+
+def test_a_group_without_references_has_no_detection_figures() -> None:
+    bare = _result("1", seen=False)
+    bare = replace(bare, pictures=tuple(replace(picture, reference=()) for picture in bare.pictures))
+    figures = assess([bare, _result("2", seen=True)], FEW)
+    assert figures["headline"] == "unseen"
+    assert set(figures["detection"].values()) == {None}  # type: ignore[attr-defined]
+    assert figures["naming"] == {"all_levels_correct": None}
+    assert figures["findings"]["auc"] == 1.0  # type: ignore[index]
+    assert figures["seen"]["detection"]["recall"] == 1.0  # type: ignore[index]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _SHOWN = 20
@@ -41,7 +42,7 @@ def show(context: typer.Context) -> None:
     )
     for row in rows:
         table.add_row(
-            row.centre,
+            escape(row.centre),
             f"{sum(row.patients)} ({', '.join(map(str, row.patients))})",
             str(row.studies),
             f"{row.series} ({row.usable_series})",
@@ -52,7 +53,7 @@ def show(context: typer.Context) -> None:
     if why:
         reasons_table = Table("Centre", "Refused or not read, because", "Count", box=SIMPLE)
         for centre, reason, count in why[:_SHOWN]:
-            reasons_table.add_row(centre, reason, str(count))
+            reasons_table.add_row(escape(centre), escape(reason), str(count))
         console.print(reasons_table)
     console.print("Not for clinical use.", style="dim")
 
@@ -67,6 +68,7 @@ def freeze(name: Annotated[str | None, typer.Option(help="Name of the snapshot."
     snapshot = take(project, name)
     content = read_snapshot(project, snapshot.name)
     Console().print(
-        f"[bold]{snapshot.name}[/] sha256 {snapshot.sha256[:12]}: {len(content.training)} reads to train on, "
+        f"[bold]{escape(snapshot.name)}[/] sha256 {snapshot.sha256[:12]}: "
+        f"{len(content.training)} reads to train on, "
         f"{len(content.evaluation)} to evaluate with."
     )

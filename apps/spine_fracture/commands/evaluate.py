@@ -72,26 +72,40 @@ class _Run:
 
 def _run(pipeline: ReadingPipeline, patient: LumbarPatient, known: frozenset[str]) -> _Run:
     """Read and predict first; only then are the references looked at."""
-    from spine_fracture.dicom.pairing import pair
-    from spine_fracture.errors import SpineFractureError
-    from spine_fracture.evaluation.real import PatientResult, RefusedPicture
+    from spine_fracture.evaluation.real import PatientResult
 
     started = time.perf_counter()
     volumes, refused = _volumes(patient)
-    reading = None
-    if volumes:
-        try:
-            reading = pipeline.read(pair(volumes.get("T1"), volumes.get("T2")), patient.key)
-        except SpineFractureError as error:
-            refused += [RefusedPicture(patient.patient, name, str(error)) for name in volumes]
+    readings, unread = _read(pipeline, patient, volumes)
+    refused += unread
     seconds = time.perf_counter() - started
     result = PatientResult(
         patient=patient,
         seen=_seen(patient, known),
-        pictures=tuple(_pictures(patient, volumes, reading)),
-        probabilities={level.name: level.probabilities for level in reading.levels} if reading else {},
+        pictures=tuple(_pictures(patient, volumes, readings)),
+        # Where T1 and T2 had to be read apart, T1 speaks for the levels that both show.
+        probabilities={level.name: level.probabilities for r in reversed(readings) for level in r.levels},
     )
     return _Run(result, seconds, len(volumes), tuple(refused))
+
+
+def _read(
+    pipeline: ReadingPipeline, patient: LumbarPatient, volumes: dict[str, Volume]
+) -> tuple[list[StudyReading], list[RefusedPicture]]:
+    """The pair; if it is refused, each picture alone, and those that are refused alone too."""
+    from spine_fracture.dicom.pairing import pair
+    from spine_fracture.errors import SpineFractureError
+    from spine_fracture.evaluation.real import RefusedPicture
+
+    if not volumes:
+        return [], []
+    try:
+        return [pipeline.read(pair(volumes.get("T1"), volumes.get("T2")), patient.key)], []
+    except SpineFractureError as error:
+        if len(volumes) == 1:
+            return [], [RefusedPicture(patient.patient, name, str(error)) for name in volumes]
+    apart = [_read(pipeline, patient, {name: volume}) for name, volume in volumes.items()]
+    return [r for readings, _ in apart for r in readings], [r for _, refused in apart for r in refused]
 
 
 def _volumes(patient: LumbarPatient) -> tuple[dict[str, Volume], list[RefusedPicture]]:
@@ -131,12 +145,12 @@ def _seen(patient: LumbarPatient, known: frozenset[str]) -> bool:
 
 
 def _pictures(
-    patient: LumbarPatient, volumes: dict[str, Volume], reading: StudyReading | None
+    patient: LumbarPatient, volumes: dict[str, Volume], readings: list[StudyReading]
 ) -> Iterator[PictureBoxes]:
     """T1 and T2 with predicted and reference boxes, each in its own pixels."""
     from spine_fracture.evaluation.detection import NamedBox, PictureBoxes
 
-    levels = reading.levels if reading else ()
+    levels = [level for reading in readings for level in reading.levels]
     for sequence, (dx, dy) in (("T1", (0.0, 0.0)), ("T2", patient.t1_to_t2)):
         uid = volumes[sequence].series_uid if sequence in volumes else ""
         yield PictureBoxes(
@@ -199,7 +213,8 @@ def _print(answer: Json, json_file: Path) -> None:
     console = Console()
     console.print(table)
     console.print(
-        f"{answer['seconds_per_picture']:.2f} s a picture. Figures in {json_file}, worst pictures beside it."
+        f"{answer['seconds_per_picture']:.2f} s a picture. Figures in {json_file}, worst pictures beside it.",
+        markup=False,
     )
 
 

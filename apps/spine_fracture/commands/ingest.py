@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import Progress
+from rich.markup import escape
 from rich.table import Table
+
+from spine_fracture.commands.bars import bar
 
 if TYPE_CHECKING:
     from spine_fracture.cohort.ingest import IngestReport
@@ -35,7 +35,7 @@ def ingest(
     from spine_fracture.cohort.project import open_project
 
     project = open_project()
-    with _progress("Studies") as report:
+    with bar("Studies") as report:
         result = take_in(path, centre, project, progress=report)
     _print(result, path)
 
@@ -49,20 +49,14 @@ def import_lumbar(
     from spine_fracture.cohort.project import open_project
 
     project = open_project()
-    with _progress("Patients") as report:
+    with bar("Patients") as report:
         result = take_in(folder, centre, project, progress=report)
     _print(result.ingest, folder)
     console = Console()
     console.print(f"Spacing is not known and was assumed: {ASSUMED_SPACING_MM} mm (columns, rows, slices).")
     if result.repaired:
-        console.print(f"A level was named twice and put right by the order in: {', '.join(result.repaired)}.")
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        which = escape(", ".join(result.repaired))
+        console.print(f"A level was named twice and put right by the order in: {which}.")
 
 
 def _print(report: IngestReport, root: Path) -> None:
@@ -75,7 +69,8 @@ def _print(report: IngestReport, root: Path) -> None:
         table = Table("What", "Why it is not used", box=SIMPLE)
         for refusal in report.refused[:_SHOWN]:
             inside = refusal.path.is_relative_to(root)
-            table.add_row(str(refusal.path.relative_to(root) if inside else refusal.path), refusal.reason)
+            shown = refusal.path.relative_to(root) if inside else refusal.path
+            table.add_row(escape(str(shown)), escape(refusal.reason))
         console.print(table)
         if len(report.refused) > _SHOWN:
             console.print(

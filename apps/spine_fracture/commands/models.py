@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 models = typer.Typer(help="Model versions: list them, promote one, roll back.", no_args_is_help=True)
@@ -30,9 +31,9 @@ def list_() -> None:
         table.add_row(
             version.task,
             str(version.number),
-            version.name,
+            escape(version.name),
             version.state,
-            version.origin,
+            escape(version.origin),
             f"{version.created:%Y-%m-%d %H:%M}",
         )
     Console().print(table)
@@ -46,7 +47,7 @@ def promote(name: Annotated[str, typer.Argument(help="A model as `models list` n
 
     project = open_project()
     version = promote_by_hand(project, open_registry(project), name, _user())
-    Console().print(f"{version.name} now serves {version.task}.", highlight=False)
+    Console().print(f"{version.name} now serves {version.task}.", highlight=False, markup=False)
 
 
 @models.command()
@@ -57,7 +58,7 @@ def rollback(task: Task = "classification") -> None:
 
     project = open_project()
     version = roll_back(project, open_registry(project), task, _user())
-    Console().print(f"{version.name} serves {version.task} again.", highlight=False)
+    Console().print(f"{version.name} serves {version.task} again.", highlight=False, markup=False)
 
 
 def _user() -> str:

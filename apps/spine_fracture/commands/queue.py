@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -28,9 +29,12 @@ def next_(
         items = next_levels(session, reader, n, config)
     console = Console()
     if not items:
-        console.print("Nothing is left to read: ingest more studies, or let the models read those there are.")
+        console.print(
+            "Nothing is left to read: ingest more studies, or let the models read those there are "
+            "with spine-fracture read."
+        )
         return
-    table = Table(title=f"Next for {reader} (not for clinical use)")
+    table = Table(title=f"Next for {escape(reader)} (not for clinical use)")
     for heading in ("", "level id", "study", "level", "slice", "centre", "mode", "why"):
         table.add_column(heading, overflow="fold")
     for number, item in enumerate(items, 1):
@@ -40,8 +44,8 @@ def next_(
             item.study_uid,
             item.level,
             str(item.series[0].slice_index + 1),
-            item.centre,
+            escape(item.centre),
             item.mode,
-            item.reason,
+            escape(item.reason),
         )
     console.print(table)

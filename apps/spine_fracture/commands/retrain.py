@@ -32,10 +32,11 @@ def retrain_from_snapshot(snapshot: str, config: str = DEFAULT_CONFIG) -> None:
 
         result = retrain(project, registry, config, snapshot, tell, heard)
     for reason in result.left_out:
-        console.print(f"Left out: {reason}", highlight=False)
+        console.print(f"Left out: {reason}", highlight=False, markup=False)
     console.print(
         f"{result.candidate.name}: {result.training_reads} levels of {result.snapshot}. "
         f"{result.decision.verdict}: {result.decision.explanation} "
         f"{result.champion.name} serves. Not for clinical use.",
         highlight=False,
+        markup=False,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
@@ -97,7 +98,9 @@ class OpenVinoForward:
 
     def __init__(self, network: YoloNetwork) -> None:
         example = torch.zeros(1, 2, 64, 64)
-        self._model = openvino.convert_model(network, example_input=example, input=[-1, 2, -1, -1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of the tracing that OpenVINO uses
+            self._model = openvino.convert_model(network, example_input=example, input=[-1, 2, -1, -1])
         self._core = openvino.Core()
         self._compiled: dict[tuple[int, int], openvino.CompiledModel] = {}
 

@@ -44,7 +44,10 @@ class RefusedPicture:
 
 
 def assess(results: Sequence[PatientResult], resampling: Resampling | None = None) -> Json:
-    """Detection, naming and findings: the headline, then unseen and seen patients apart."""
+    """Detection, naming and findings: the headline, then unseen and seen patients apart.
+
+    What a group has no references for is None; figures of seen patients never stand in for unseen ones.
+    """
     how = resampling or Resampling()
     groups = {
         name: [result for result in results if result.seen is seen]
@@ -64,7 +67,8 @@ def mean_overlap(picture: PictureBoxes) -> float:
 
 def _group(results: Sequence[PatientResult], how: Resampling) -> Json:
     pictures = [picture for result in results for picture in result.pictures]
-    scores = score_pictures(pictures)
+    # Without any reference box the notes can still be scored, detection and naming cannot.
+    scores = score_pictures(pictures) if any(picture.reference for picture in pictures) else None
     rows: list[ScoredLevel] = []
     unscored: list[UnscoredNote] = []
     for result in results:
@@ -75,13 +79,9 @@ def _group(results: Sequence[PatientResult], how: Resampling) -> Json:
         "patients": len(results),
         "pictures": len(pictures),
         "detection": {
-            "map50_95": scores.map50_95,
-            "map50": scores.map50,
-            "precision": scores.precision,
-            "recall": scores.recall,
-            "f1": scores.f1,
+            name: getattr(scores, name, None) for name in ("map50_95", "map50", "precision", "recall", "f1")
         },
-        "naming": {"all_levels_correct": scores.all_levels_correct},
+        "naming": {"all_levels_correct": scores.all_levels_correct if scores else None},
         "findings": _findings(judge(rows, unscored, how)),
     }
 
