@@ -173,3 +173,13 @@ def test_nothing_is_sent_anywhere(registry: Registry, shipped: Path, monkeypatch
 def test_importing_the_registry_does_not_import_mlflow() -> None:
     code = "import sys, spine_fracture.registry; sys.exit('mlflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_new_registry_says_nothing_of_its_own(tmp_path: Path) -> None:
+    """Also where MLflow was imported first, and has set its own level of telling."""
+    code = "import sys, mlflow; from spine_fracture.registry import Registry as R; from pathlib import Path"
+    run = f"{code}; R(Path(sys.argv[1])).versions()"
+    done = subprocess.run(
+        [sys.executable, "-c", run, str(tmp_path / "new")], check=True, capture_output=True, text=True
+    )
+    assert "INFO" not in done.stdout + done.stderr

@@ -8,6 +8,7 @@ first use, since that takes seconds, and its telemetry is off.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -174,9 +175,10 @@ class Registry:
     def _client(self) -> MlflowClient:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("DO_NOT_TRACK", "true")
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         from mlflow import MlflowClient
 
+        # Not by its environment variable, which is heard only before the first import of MLflow.
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
         self._folder.mkdir(parents=True, exist_ok=True)
         uri = f"sqlite:///{self._folder / 'mlflow.db'}"
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
