@@ -24,8 +24,8 @@ def read() -> None:
 
     project = open_project()
     registry = open_registry(project)
-    champions = (registry.champion(task).folder for task in ("detection", "classification"))
-    pipeline = ReadingPipeline.load(*champions)
+    detector, classifier = registry.champion("detection"), registry.champion("classification")
+    pipeline = ReadingPipeline.load(detector.folder, classifier.folder)
     with bar("Studies") as progress:
         result = read_catalogue(project, pipeline, progress)
     console = Console()
