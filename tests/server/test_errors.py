@@ -149,6 +149,7 @@ def test_tags_and_images_of_labels_cannot_climb(server: RunningServer) -> None:
         ("GET", "/logs/"),
         ("PUT", "/session/"),
         ("GET", "/docs"),
+        ("GET", "/openapi.json"),
         ("DELETE", "/datastore/image?id=x"),
     ],
 )
@@ -183,6 +184,19 @@ def test_requests_have_a_largest_size(server: RunningServer) -> None:
     assert response.status_code == 413
 
 
+def test_what_fails_is_logged_by_its_kind_and_route_alone(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> int:
+        raise RuntimeError("Jane Doe")
+
+    monkeypatch.setattr(server.room.catalogue, "count", broken)
+    response = httpx.get(server.url + "/")
+    assert response.status_code == 500
+    assert "GET / failed: RuntimeError" in caplog.text
+    assert "Jane" not in caplog.text + detail(response)
+
+
 def test_the_landing_page_says_what_it_is_not_for(server: RunningServer) -> None:
     page = httpx.get(server.url + "/")
     assert "Not for clinical use" in page.text
@@ -194,13 +208,16 @@ def test_the_report_is_served_and_nothing_beside_it(server: RunningServer) -> No
     folder.mkdir(exist_ok=True)
     (folder / "report.html").write_text("the report")
     try:
-        assert httpx.get(server.url + "/report/").text == "the report"
+        found = httpx.get(server.url + "/report/")
+        assert (found.text, found.headers["x-content-type-options"]) == ("the report", "nosniff")
+        (folder / "gate.json").write_text("{}")
         assert 'href="report/"' in httpx.get(server.url + "/").text
         for path in (
             "..%2fspine.db",
             "%2e%2e/spine.db",
             "..%2f..%2f..%2f..%2fetc%2fpasswd",
             "%2fetc%2fpasswd",
+            "gate.json",
         ):
             assert httpx.get(f"{server.url}/report/{path}").status_code == 404
     finally:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +14,62 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from spine_fracture.cli import cli
+from spine_fracture.errors import StorageError
+from spine_fracture.server.asgi import create_app
+from spine_fracture.server.room import open_room
 from spine_fracture.settings import settings
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project folder that the settings point to."""
+    monkeypatch.setenv("SPINE_FRACTURE_HOME", str(tmp_path / "home"))
+    settings.cache_clear()
+    yield tmp_path / "home"
+    settings.cache_clear()
+
+
+@pytest.mark.usefixtures("home")
 def test_it_listens_on_this_machine_only_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[FastAPI, dict[str, object]]] = []
     monkeypatch.setattr(uvicorn, "run", lambda app, **options: started.append((app, options)))
     result = CliRunner().invoke(cli, ["serve"])
     assert result.exit_code == 0, result.output
     assert "not for clinical use" in result.output
+    assert "no login" not in result.output
     ((app, options),) = started
     assert (options["host"], options["port"]) == ("127.0.0.1", 8000)
     paths = app.openapi()["paths"]
     assert "/infer/{model}" in paths
     assert not any(path.startswith(("/proxy", "/model", "/session", "/logs")) for path in paths)
+
+
+@pytest.mark.usefixtures("home")
+def test_other_machines_are_let_in_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: None)
+    result = CliRunner().invoke(cli, ["serve", "--host", "0.0.0.0"])
+    assert "There is no login" in result.output
+
+
+def test_a_project_folder_that_cannot_be_made_is_told_before_anything_listens(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.write_text("a file is in its place")
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: pytest.fail("it listened"))
+    result = CliRunner().invoke(cli, ["serve"])
+    assert isinstance(result.exception, StorageError)
+    assert "Serving on" not in result.output
+
+
+def test_under_start_server_too_it_is_one_line(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    home.write_text("a file is in its place")
+    server = uvicorn.Server(uvicorn.Config(create_app(lambda: open_room(home, None, "here")), port=0))
+    with caplog.at_level(logging.ERROR, "uvicorn.error"), pytest.raises(SystemExit):
+        logging.getLogger("uvicorn").propagate = True
+        server.run()
+        sys.exit(0 if server.started else 3)
+    assert "cannot be made" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_the_app_folder_lies_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,9 +33,13 @@ def serve(
 
     given = settings()
     address, number = host or given.host, port or given.port
-    Console().print(f"Serving on http://{address}:{number} - not for clinical use. Ctrl-C ends it.")
+    console = Console()
+    room = open_room(given.home, studies, centre)
+    if address not in LOOPBACK:
+        console.print("There is no login: whoever reaches this address sees the studies and can store reads.")
+    console.print(f"Serving on http://{address}:{number} - not for clinical use. Ctrl-C ends it.")
     hosts = LOOPBACK if address in LOOPBACK else ("*",)
-    app = create_app(lambda: open_room(given.home, studies, centre), hosts)
+    app = create_app(lambda: room, hosts)
     uvicorn.run(app, host=address, port=number, log_level="warning")
 
 

@@ -7,7 +7,6 @@ is not listed here (model upload, the DICOM proxy, sessions, logs, reload) is no
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from spine_fracture.errors import InputError, SpineFractureError
-from spine_fracture.server.guard import BodyLimit, SameOrigin
+from spine_fracture.server.guard import BodyLimit, Defects, PlainStart, SameOrigin
 from spine_fracture.server.room import DEFAULT_CENTRE, ReadingRoom, open_room
 from spine_fracture.server.routes import activelearning, datastore, infer, info, pages, train, work
 from spine_fracture.server.routes.common import ServerParts
@@ -38,7 +37,6 @@ ROUTERS = (
     work.scoring,
     pages.router,
 )
-_log = logging.getLogger(__name__)
 
 
 def create_app(open_the_room: Callable[[], ReadingRoom], hosts: Sequence[str] = ("*",)) -> FastAPI:
@@ -50,7 +48,11 @@ def create_app(open_the_room: Callable[[], ReadingRoom], hosts: Sequence[str] = 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.parts = await to_thread.run_sync(_opened, open_the_room)
+        try:
+            app.state.parts = await to_thread.run_sync(_opened, open_the_room)
+        except SpineFractureError as error:
+            app.state.refusal = str(error)  # PlainStart says it
+            raise
         yield
         app.state.parts.room.close()
 
@@ -58,6 +60,7 @@ def create_app(open_the_room: Callable[[], ReadingRoom], hosts: Sequence[str] = 
         title="spine_fracture",
         description="Active learning for vertebral fractures on spine MRI. Not for clinical use.",
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
@@ -66,9 +69,10 @@ def create_app(open_the_room: Callable[[], ReadingRoom], hosts: Sequence[str] = 
     app.add_middleware(SameOrigin)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.add_middleware(BodyLimit, limit=LARGEST_REQUEST)
+    app.add_middleware(Defects)
+    app.add_middleware(PlainStart)
     app.add_exception_handler(SpineFractureError, _expected)
     app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(Exception, _unexpected)
     return app
 
 
@@ -88,11 +92,6 @@ async def _malformed(_: Request, error: Exception) -> JSONResponse:
     found = error.errors() if isinstance(error, RequestValidationError) else []
     fields = ", ".join(str(e["loc"][-1]) for e in found)
     return JSONResponse({"detail": f"The request is missing or misuses: {fields}."}, 422)
-
-
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    _log.error("%s %s failed: %s", request.method, request.scope["route"].path, type(error).__name__)
-    return JSONResponse({"detail": "The server failed on this request; its log says where."}, 500)
 
 
 def _from_environment() -> ReadingRoom:

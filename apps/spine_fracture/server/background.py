@@ -103,8 +103,8 @@ def _work(run: Run, steps: Sequence[Step]) -> None:
             run.details.append(f"not done: {error}")
         except Exception as error:
             failed += 1
-            _log.exception("a step of %s failed", run.id)
-            run.details.append(f"not done: {type(error).__name__}, see the log")
+            _log.error("a step of %s failed: %s", run.id, type(error).__name__)
+            run.details.append(f"not done: {type(error).__name__}, which is a defect of ours")
         run.done += 1
     run.ended = datetime.now(UTC)
     everything_failed = bool(steps) and failed == len(steps)

@@ -1,13 +1,18 @@
-"""What every request passes before any route: where it comes from, and how large it is. Pure ASGI."""
+"""What every request passes before any route: where it comes from, how large it is, what if it fails.
+
+Pure ASGI.
+"""
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_log = logging.getLogger(__name__)
 _READS_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -57,3 +62,49 @@ class BodyLimit:
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         text = f"The request is larger than {self._limit // 2**20} MB."
         await JSONResponse({"detail": text}, 413)(scope, receive, send)
+
+
+class Defects:
+    """Answers 500 where our own code failed, and logs the type of the error and the route alone.
+
+    A message or a traceback may hold what a picture or its patient is called.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            path = getattr(scope.get("route"), "path", "a request")
+            _log.error("%s %s failed: %s", scope["method"], path, type(error).__name__)
+            if not started:
+                text = "The server failed on this request; its log names the kind of error."
+                await JSONResponse({"detail": text}, 500)(scope, receive, send)
+
+
+class PlainStart:
+    """Says in one line why the server cannot start, where the framework would print a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def plain(message: Message) -> None:
+            refusal = getattr(scope["app"].state, "refusal", None)
+            if message["type"] == "lifespan.startup.failed" and refusal is not None:
+                message = {**message, "message": refusal}
+            await send(message)
+
+        await self._app(scope, receive, plain if scope["type"] == "lifespan" else send)

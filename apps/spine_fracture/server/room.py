@@ -62,6 +62,7 @@ class ReadingRoom:
 
     def start(self) -> None:
         """Take the studies in and read them with the models, behind the requests."""
+        self.trainings.recover()
         ready = threading.Event()
         threading.Thread(target=self._prepare, args=(ready,), name="reading ahead", daemon=True).start()
         ready.wait(PATIENCE_S)

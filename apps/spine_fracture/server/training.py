@@ -57,8 +57,12 @@ class Trainings:
         if not enqueue and self.running():
             raise BusyError("A training runs already: wait for it, stop it, or ask with enqueue=true.")
         if snapshot == LATEST:
-            freeze(self._project)
+            snapshot = freeze(self._project).name
         return self._jobs.submit(KIND, (*_COMMAND, "train", "classifier", "--snapshot", snapshot))
+
+    def recover(self) -> None:
+        """After a restart: what died is marked as failed, what waits is started."""
+        self._jobs.recover()
 
     def all(self) -> tuple[Job, ...]:
         """Oldest first."""

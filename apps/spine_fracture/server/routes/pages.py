@@ -34,6 +34,7 @@ asks readers about the levels it can learn most from.</p>
 </dl>
 </html>
 """
+_REPORT_FILES = ("report.html", "report.json")
 _REPORT = '<dt>Report of the last demo</dt><dd><a href="report/">open it</a></dd>'
 
 
@@ -49,11 +50,11 @@ def landing(room: Room) -> HTMLResponse:
     )
 
 
-@router.get("/report/{path:path}")
-def report(room: Room, path: str) -> FileResponse:
-    """A file of the report folder, and of no other."""
-    folder = room.report_folder.resolve()
-    file = (folder / (path or "report.html")).resolve()
-    if not file.is_relative_to(folder) or not file.is_file():
+@router.get("/report/{name:path}")
+def report(room: Room, name: str) -> FileResponse:
+    """One of the two files of the report, and no other file."""
+    wanted = name or _REPORT_FILES[0]
+    file = room.report_folder / wanted
+    if wanted not in _REPORT_FILES or not file.is_file():
         raise NotFoundError("There is no report here yet: make demo writes one.")
-    return FileResponse(file)
+    return FileResponse(file, headers={"X-Content-Type-Options": "nosniff"})
