@@ -63,10 +63,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def figures(folder: Path) -> dict[str, object]:
     target = folder / "out" / "figures.json"
-    words = ["evaluate-real", "--data", str(folder), "--json", str(target)]
-    done = CliRunner().invoke(cli, words, env={"COLUMNS": "200"})
+    done = CliRunner().invoke(cli, ["evaluate-real", "--data", str(folder), "--json", str(target)])
     assert done.exit_code == 0, done.output
-    assert "not for clinical use" in done.output
+    assert "Not for clinical use." in done.output
     told: dict[str, object] = json.loads(target.read_text())
     return told
 

@@ -196,7 +196,7 @@ def _draw_worst(results: list[PatientResult], folder: Path) -> list[str]:
 
 
 def _print(answer: Json, json_file: Path) -> None:
-    table = Table(title="Shipped models on real pictures (not for clinical use)")
+    table = Table(title="Shipped models on real pictures")
     for column in ("", "unseen", "seen"):
         table.add_column(column)
     rows = (
@@ -216,6 +216,7 @@ def _print(answer: Json, json_file: Path) -> None:
         f"{answer['seconds_per_picture']:.2f} s a picture. Figures in {json_file}, worst pictures beside it.",
         markup=False,
     )
+    console.print("Not for clinical use.", style="dim")
 
 
 def _cell(group: object, part: str, key: str | None) -> str:
