@@ -50,9 +50,10 @@ def test_the_whole_loop(client: MONAILabelClient, server: RunningServer) -> None
     file, answer = client.infer(ModelName.DETECTION, sample["id"], {})
     assert sample["level"] in [level["level"] for level in answer["levels"]]
     before = client.info()["datastore"]["label_tags"]["final"]
-    saved = client.save_label(sample["id"], file)
-    assert len(saved["reads"]) == len(LEVELS)
-    assert client.info()["datastore"]["label_tags"]["final"] == before + len(LEVELS)
+    saved = client.save_label(sample["id"], file, params={"level_id": sample["level_id"]})
+    assert [read["level_id"] for read in saved["reads"]] == [sample["level_id"]]
+    assert saved["untouched"] == len(LEVELS) - 1
+    assert client.info()["datastore"]["label_tags"]["final"] == before + 1
     assert client.datastore()["objects"][sample["id"]]["labels"]
     label = json.loads(Path(client.download_label(saved["label"], "final")).read_text())
     assert {read["reader"] for read in label["reads"]} == {"reader-1"}
@@ -107,6 +108,23 @@ def test_a_corrected_scene_keeps_the_new_box_name_and_class(client: MONAILabelCl
     scene["markups"][0]["center"][2] += 400
     with pytest.raises(MONAILabelClientException, match="No vertebra was found where"):
         client.save_label(image, _file(tmp_path, scene))
+
+
+def test_of_a_scene_only_what_the_reader_changed_is_a_read(client: MONAILabelClient, tmp_path: Path) -> None:
+    image = image_id(PATIENTS[2])
+    file, _ = client.infer(ModelName.DETECTION, image, {})
+    scene = json.loads(Path(file).read_text())
+    scene["markups"][0]["center"][2] += 0.2
+    scene["markups"][3]["center"][2] += 2.0
+    scene["markups"][4]["name"] = "L5 malignant"
+    saved = client.save_label(image, _file(tmp_path, scene), params={"reader": "reader-4"})
+    assert [(read["level"], read["diagnosis"]) for read in saved["reads"]] == [
+        ("L4", "hemangioma"),
+        ("L5", "malignant"),
+    ]
+    assert saved["untouched"] == 3
+    with pytest.raises(MONAILabelClientException, match="level_id is"):
+        client.save_label(image, file, params={"level_id": "x"})
 
 
 def test_two_readers_saving_at_once_both_keep_their_reads(server: RunningServer, tmp_path: Path) -> None:

@@ -107,6 +107,8 @@ def test_pictures_are_not_uploaded(server: RunningServer) -> None:
         ({"level": "L1", "diagnosis": "normal", "level_version": 99}, 409, "changed"),
         ({"level_id": 99999, "diagnosis": "normal"}, 404, "no level"),
         ({"diagnosis": "normal"}, 422, "level"),
+        ({"level": "L1", "diagnosis": "normal", "feature": []}, 422, "feature"),
+        ({"reads": [{"level": "L1", "diagnosis": "normal"}], "mode": "blinded"}, 422, "mode"),
         (
             {"level": "L1", "diagnosis": "normal", "box": {"series": "1.2", "slice": 0, "box": [1, 1, 2, 2]}},
             404,

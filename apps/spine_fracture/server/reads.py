@@ -1,4 +1,11 @@
-"""Reads as they arrive from clients: our own JSON, or the ROIs of a Slicer scene."""
+"""Reads as they arrive from clients: our own JSON, or the ROIs of a Slicer scene.
+
+Slicer sends the whole scene back, with the ROIs that nobody touched. Those are the model's own
+opinion and no read: of a scene, an ROI is stored when its box, level or class is no longer what the
+models said, or when ``level_id`` (one id or a list) in the request's ``params`` says that its level
+was read. The level that ``/activelearning`` served is named that way, and is stored even if the
+reader agrees with all of it.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +15,30 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import from_json
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level
-from spine_fracture.cohort.models import Read, ReadMode, Study, StudyLevel
+from spine_fracture.cohort.models import LevelSource, Read, ReadMode, Study, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, submit_read
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PatientBox, PixelBox, VolumeFrame
-from spine_fracture.server.markups import MarkedLevel
+from spine_fracture.levels import StudyReading
+from spine_fracture.server.markups import MarkedLevel, most_probable
 
 #: An ROI belongs to the level whose centre is nearer than this share of its height; neighbours are 1.2 apart.
 _SAME_PLACE = 0.6
+#: A box that moved less than this (mm, and pixels) was not moved by a person.
+_UNMOVED = 0.5
 _UNSTATED_CONFIDENCE = 3
 
 
 class BoxForm(BaseModel):
     """The box as the reader left it: ``box`` is x0, y0, x1, y1 in pixels of slice ``slice``."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     series: str
     slice: int
@@ -37,7 +48,7 @@ class BoxForm(BaseModel):
 class ReadForm(BaseModel):
     """Our read JSON. The level is named, or given by ``level_id`` when it came from the queue."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     level: Level | None = None
     level_id: int | None = None
@@ -74,7 +85,7 @@ class ReadForm(BaseModel):
 class ReadSheet(BaseModel):
     """Several reads of one study, sent together: all are kept or none."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     reads: tuple[ReadForm, ...] = Field(min_length=1)
 
@@ -82,19 +93,22 @@ class ReadSheet(BaseModel):
 def parse_reads(data: bytes) -> tuple[ReadForm, ...]:
     """One read, or ``{"reads": [...]}``; raises :class:`InputError` naming the fields that are wrong."""
     try:
-        return ReadSheet.model_validate_json(data).reads
-    except ValidationError as error:
-        if any((e["type"], e["loc"]) != ("missing", ("reads",)) for e in error.errors()):
-            raise _wrong(error) from None
+        given = from_json(data)
+    except ValueError:
+        raise InputError("This is not a read as the server takes it; wrong: the JSON itself.") from None
     try:
-        return (ReadForm.model_validate_json(data),)
+        if isinstance(given, dict) and "reads" in given:
+            return ReadSheet.model_validate(given).reads
+        return (ReadForm.model_validate(given),)
     except ValidationError as error:
         raise _wrong(error) from None
 
 
 def _wrong(error: ValidationError) -> InputError:
     fields = sorted({".".join(str(part) for part in e["loc"]) or "the JSON itself" for e in error.errors()})
-    return InputError(f"This is not a read as the server takes it; wrong or missing: {', '.join(fields)}.")
+    return InputError(
+        f"This is not a read as the server takes it; wrong, unknown or missing: {', '.join(fields)}."
+    )
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,24 @@ class KeptRead:
     level_id: int
     level: Level
     diagnosis: Diagnosis
+
+
+@dataclass(frozen=True)
+class KeptScene:
+    """What of a scene was stored, and how many ROIs were left because nobody had touched them."""
+
+    reads: tuple[KeptRead, ...]
+    untouched: int
+
+
+@dataclass(frozen=True, eq=False)
+class MarkedScene:
+    """The ROIs that came back, and what the models had shown; boxes are stored on ``series_uid``."""
+
+    marked: tuple[MarkedLevel, ...]
+    shown: StudyReading
+    series_uid: str
+    frame: VolumeFrame
 
 
 class ReadDesk:
@@ -119,26 +151,32 @@ class ReadDesk:
             levels = _levels(session, study_uid)
             return tuple(_kept(submit_read(session, _submission(form, reader, levels))) for form in forms)
 
-    def take_marked(
-        self, study_uid: str, reader: str, marked: Sequence[MarkedLevel], series_uid: str, frame: VolumeFrame
-    ) -> tuple[KeptRead, ...]:
-        """Store the ROIs of a scene, all or none; boxes become boxes on ``series_uid``, whose frame is given.
+    def take_marked(self, scene: MarkedScene, reader: str, asked: frozenset[int]) -> KeptScene:
+        """Store the ROIs of a scene that were touched or ``asked`` for (ids of levels), all or none.
 
         The model's boxes were on the screen, so these reads are assisted.
         """
+        study = scene.shown.study_uid
         with self._project.transaction() as session:
-            levels = _levels(session, study_uid)
-            return tuple(
-                _kept(submit_read(session, _from_marked(m, reader, levels, series_uid, frame)))
-                for m in marked
+            levels = _levels(session, study)
+            placed = [(marked, _by_place(levels, marked)) for marked in scene.marked]
+            stated = [
+                (marked, level)
+                for marked, level in placed
+                if level.id in asked or _touched(marked, level, scene)
+            ]
+            kept = tuple(
+                _kept(submit_read(session, _from_marked(marked, reader, level, scene)))
+                for marked, level in stated
             )
+        return KeptScene(kept, len(placed) - len(stated))
 
 
 def _levels(session: Session, study_uid: str) -> list[StudyLevel]:
     rows = session.scalars(
         select(StudyLevel)
         .join(Study)
-        .where(Study.uid == study_uid, StudyLevel.current)
+        .where(Study.uid == study_uid, StudyLevel.current, StudyLevel.source == LevelSource.DETECTED)
         .order_by(StudyLevel.id)
     )
     return list(rows)
@@ -180,14 +218,22 @@ def _by_name(levels: Sequence[StudyLevel], name: Level | None) -> StudyLevel:
     return found
 
 
-def _from_marked(
-    marked: MarkedLevel, reader: str, levels: Sequence[StudyLevel], series_uid: str, frame: VolumeFrame
-) -> ReadSubmission:
+def _touched(marked: MarkedLevel, level: StudyLevel, scene: MarkedScene) -> bool:
+    """Whether a person changed what the models had said of this level."""
+    said = next((most_probable(lv) for lv in scene.shown.levels if lv.name is level.name), None)
+    if (marked.level, marked.diagnosis) != (level.name, said):
+        return True
+    before, after = (scene.frame.box_to_pixel(box)[0].as_tuple() for box in (level.box, marked.box))
+    pairs = ((level.box.centre, marked.box.centre), (level.box.size, marked.box.size), (before, after))
+    return not all(np.allclose(old, new, rtol=0, atol=_UNMOVED) for old, new in pairs)
+
+
+def _from_marked(marked: MarkedLevel, reader: str, level: StudyLevel, scene: MarkedScene) -> ReadSubmission:
     if marked.diagnosis is None:
         raise InputError(f"The ROI of {marked.level} has no class: name it like '{marked.level} malignant'.")
-    flat, first, last = frame.box_to_pixel(marked.box)
+    flat, first, last = scene.frame.box_to_pixel(marked.box)
     return ReadSubmission(
-        level_id=_by_place(levels, marked).id,
+        level_id=level.id,
         reader=reader,
         mode=ReadMode.ASSISTED,
         diagnosis=marked.diagnosis,
@@ -196,7 +242,7 @@ def _from_marked(
         seconds=0.0,
         token=uuid.uuid4().hex,
         name_given=marked.level,
-        box=DrawnBox(series_uid, (first + last) // 2, flat),
+        box=DrawnBox(scene.series_uid, (first + last) // 2, flat),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.errors import InputError, SpineFractureError
+from spine_fracture.levels import StudyReading
 from spine_fracture.server.archive import Archive, Credentials
 from spine_fracture.server.background import Background
 from spine_fracture.server.champions import Champions
@@ -21,7 +22,7 @@ from spine_fracture.server.labels import FINAL, Labels
 from spine_fracture.server.markups import from_markups
 from spine_fracture.server.pictures import PictureCache
 from spine_fracture.server.readings import Pipeline, StudyReader
-from spine_fracture.server.reads import KeptRead, ReadDesk, parse_reads
+from spine_fracture.server.reads import KeptScene, MarkedScene, ReadDesk, parse_reads
 from spine_fracture.server.samples import next_sample
 from spine_fracture.server.shelf import DatabaseShelf
 from spine_fracture.server.sources import ArchiveSource, CatalogueSource, FolderSource, Source
@@ -85,26 +86,31 @@ class ReadingRoom:
         return sample
 
     def save_label(self, image: str, data: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Store a Slicer scene or our read JSON as reads of the study with series ``image``."""
+        """Store a Slicer scene or our read JSON as reads of the study with series ``image``.
+
+        ``untouched`` counts the ROIs of a scene that say only what the models said (see :mod:`.reads`).
+        """
         study = self.catalogue.find(image)
-        self.reader.read(study)  # the levels that reads belong to
-        kept = self._store(study, data, _reader(params))
+        shown = self.reader.read(study)  # the levels that reads belong to
+        kept = self._store(study, shown, data, params)
         return {
             "image": study.image,
             "label": study.image,
             "tag": FINAL,
             "reads": [
-                {"id": r.id, "level_id": r.level_id, "level": r.level, "diagnosis": r.diagnosis} for r in kept
+                {"id": r.id, "level_id": r.level_id, "level": r.level, "diagnosis": r.diagnosis}
+                for r in kept.reads
             ],
+            "untouched": kept.untouched,
         }
 
-    def _store(self, study: Study, data: bytes, reader: str) -> tuple[KeptRead, ...]:
+    def _store(self, study: Study, shown: StudyReading, data: bytes, params: Mapping[str, Any]) -> KeptScene:
+        reader = _reader(params)
         if b'"markups"' not in data:
-            return self.desk.take(study.uid, reader, parse_reads(data))
-        marked = from_markups(data)
-        return self.desk.take_marked(
-            study.uid, reader, marked, study.image, self.catalogue.picture(study).frame
-        )
+            return KeptScene(self.desk.take(study.uid, reader, parse_reads(data)), 0)
+        frame = self.catalogue.picture(study).frame
+        scene = MarkedScene(from_markups(data), shown, study.image, frame)
+        return self.desk.take_marked(scene, reader, _asked(params))
 
     def _prepare(self, ready: threading.Event) -> None:
         try:
@@ -179,3 +185,12 @@ def source_of(project: Project, studies: str | None, centre: str) -> Source:
 def _reader(params: Mapping[str, Any]) -> str:
     """Who asks: our clients say ``reader``, MONAI Label's say ``client_id``."""
     return str(params.get("reader") or params.get("client_id") or _UNNAMED_READER)
+
+
+def _asked(params: Mapping[str, Any]) -> frozenset[int]:
+    """The levels that the reader says were read: ``level_id``, one or a list."""
+    given = params.get("level_id", [])
+    ids = given if isinstance(given, list) else [given]
+    if not all(isinstance(one, int) for one in ids):
+        raise InputError("level_id is the number of a level from the queue, or a list of such numbers.")
+    return frozenset(ids)
