@@ -41,7 +41,7 @@ class StoppedError(Exception):
 
 
 def test_an_interrupted_run_goes_on_to_the_same_weights(pictures, tmp_path, monkeypatch):
-    whole = train_detector(pictures, config(), tmp_path / "whole").state_dict()
+    whole = train_detector(pictures, config(), tmp_path / "whole")[0].state_dict()
     calls = []
 
     def stop(settings, step):
@@ -53,7 +53,9 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(pictures, tmp_path, monk
     monkeypatch.setattr("spine_fracture.training.detector_loop.learning_rate", stop)
     with pytest.raises(StoppedError):
         train_detector(pictures, config(), tmp_path / "parts")
-    resumed = train_detector(pictures, config(), tmp_path / "parts").state_dict()
+    network, seconds = train_detector(pictures, config(), tmp_path / "parts")
+    resumed = network.state_dict()
+    assert seconds > 0
     assert calls == [0, 1, 2, 2, 3]
     for name, weight in whole.items():
         torch.testing.assert_close(resumed[name], weight, rtol=1e-3, atol=1e-3)

@@ -46,6 +46,8 @@ _MISSED = math.log(0.02)
 _RARE = {Level.T13: math.log(0.01), Level.L6: math.log(0.02)}
 #: T12 to L2 and L4 to S1 without the body between: 11 thoracic or 4 lumbar vertebrae.
 _ABSENT = math.log(0.01)
+#: How far a C2 that the detector took for one of the bodies below may still be C2.
+_AXIS_LOOKS_PRESACRAL = 0.2
 #: Degrees from the vertical that a step of the chain may lean, as a spread.
 _LEAN = 45.0
 #: Where the spines in pictures begin and end: at C2 and at S1 often, without a sacrum at L5 rather
@@ -102,7 +104,7 @@ def _emission(tracks: Sequence[Track]) -> FloatArray:
     for row, track in zip(odds, tracks, strict=True):
         row[:] = track.presacral
         row[_LEVELS.index(Level.S1)] = track.sacrum
-        row[_LEVELS.index(Level.C2)] = track.axis
+        row[_LEVELS.index(Level.C2)] = max(track.axis, _AXIS_LOOKS_PRESACRAL * track.presacral)
     nothing = 1 - np.clip([[t.score / _CERTAIN] for t in tracks], _FLOOR, 1 - _FLOOR)
     return np.asarray(np.log(np.clip(odds / _CERTAIN, _FLOOR, 1 - _FLOOR)) - np.log(nothing))
 

@@ -66,8 +66,8 @@ def card(trained: Trained) -> str:
         + ". Patients of the training split with a noted finding, or with a body left without outline "
         "between two outlined ones, were not trained on. Bodies above the highest outlined one (T12 and up) "
         "are unlabelled in the real pictures: cells beyond the disc above it teach nothing. Of two patients "
-        "with L2 given twice the names were put right by order. All choices were made on validation "
-        "patients; the test patients were read once, after the last.",
+        "with L2 given twice the names were put right by order."
+        + (f"\n\n{trained.config.notes}" if trained.config.notes else ""),
         "## Real pictures",
         _real_table(trained),
         "Boxes and names of L1 to S1 against outlines by hand. `all` is the share of pictures with all "

@@ -86,14 +86,21 @@ class Sources(Config):
 
 
 class DetectorConfig(Config):
-    """The whole of ``configs/detectors/*.yaml``. ``size`` is the longer side the network reads."""
+    """The whole of ``configs/detectors/*.yaml``.
+
+    ``size`` is the side of the square canvas that teaches. Pictures are read somewhat larger, with the
+    area of a square of side ``reading_size``: random magnification makes bodies look larger in training
+    than they are (Touvron et al. 2019). ``notes`` are printed on the model card.
+    """
 
     name: str = "yolo11n"
     layout: str = "yolo11n"
     size: int = 384
+    reading_size: int = 416
     seed: int = 1
     geometry: Geometry = Geometry()
     signal: Signal = Signal()
     field_of_view: FieldOfView = FieldOfView()
     schedule: Schedule = Schedule()
     sources: Sources = Sources()
+    notes: str = ""

@@ -30,7 +30,9 @@ _TELL_EVERY = 20
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training is: ``losses`` (box, kind, distribution) are means since the last word."""
+    """Where a training is: ``losses`` (box, kind, distribution) are means since the last word;
+    ``seconds`` count earlier parts of an interrupted run too.
+    """
 
     step: int
     steps: int
@@ -52,8 +54,9 @@ def train_detector(
     config: DetectorConfig,
     folder: Path,
     tell: Callable[[Progress], None] = lambda progress: None,
-) -> YoloNetwork:
-    """Train from scratch, or go on from the checkpoint in ``folder``; gives the averaged network.
+) -> tuple[YoloNetwork, float]:
+    """Train from scratch, or go on from the checkpoint in ``folder``; gives the averaged network and
+    the seconds it took in all.
 
     Every random choice is drawn from (seed, step), so that an interrupted run that goes on sees
     the pictures it would have seen.
@@ -67,10 +70,11 @@ def train_detector(
         _parameter_groups(network, schedule.weight_decay), lr=schedule.learning_rate
     )
     checkpoint = folder / _CHECKPOINT
-    first = _resume(checkpoint, network, averaged, optimizer)
+    first, earlier = _resume(checkpoint, network, averaged, optimizer)
     feed = _Feed(pictures, config)
     network.train()
-    since, saved = time.monotonic(), time.monotonic()
+    since, saved = time.monotonic() - earlier, time.monotonic()
+    seconds = earlier
     told: list[tuple[float, float, float]] = []
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(feed, first)
@@ -88,15 +92,16 @@ def train_detector(
             torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
             optimizer.step()
             _average(averaged, network, min(schedule.averaging, (1 + step) / (10 + step)))
+            seconds = time.monotonic() - since
             told.append((losses.box, losses.kind, losses.distribution))
             if len(told) == _TELL_EVERY or step + 1 == schedule.steps:
                 box, kind, distribution = np.mean(told, axis=0)
-                tell(Progress(step + 1, schedule.steps, (box, kind, distribution), time.monotonic() - since))
+                tell(Progress(step + 1, schedule.steps, (box, kind, distribution), seconds))
                 told.clear()
             if time.monotonic() - saved > 60 * schedule.checkpoint_minutes or step + 1 == schedule.steps:
-                _save(checkpoint, step + 1, network, averaged, optimizer)
+                _save(checkpoint, step + 1, seconds, network, averaged, optimizer)
                 saved = time.monotonic()
-    return averaged
+    return averaged, seconds
 
 
 def learning_rate(config: DetectorConfig, step: int) -> float:
@@ -131,6 +136,7 @@ def _average(averaged: torch.nn.Module, network: torch.nn.Module, decay: float) 
 def _save(
     path: Path,
     step: int,
+    seconds: float,
     network: torch.nn.Module,
     averaged: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -138,6 +144,7 @@ def _save(
     buffer = io.BytesIO()
     state = {
         "step": step,
+        "seconds": seconds,
         "network": network.state_dict(),
         "averaged": averaged.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -148,9 +155,10 @@ def _save(
 
 def _resume(
     path: Path, network: torch.nn.Module, averaged: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> int:
+) -> tuple[int, float]:
+    """Steps and seconds already behind."""
     if not path.is_file():
-        return 0
+        return 0, 0.0
     state = torch.load(path, weights_only=True)
     try:
         network.load_state_dict(state["network"])
@@ -158,7 +166,7 @@ def _resume(
         optimizer.load_state_dict(state["optimizer"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise InputError(f"{path} is of another training: remove it or choose another folder.") from error
-    return int(state["step"])
+    return int(state["step"]), float(state["seconds"])
 
 
 class _Feed:

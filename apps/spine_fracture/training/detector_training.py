@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -40,13 +39,11 @@ def train_and_report(
     first one stopped. Writes weights, manifest and ``MODEL_CARD.md`` to ``out``; ``command`` is
     what the card says makes them again.
     """
-    started = time.monotonic()
     cache = work / "pictures"
     if not (cache / "cache.json").is_file():
         write_pictures(cache, teaching_pictures(config, data, made))
     pictures = PictureCache(cache)
-    network = train_detector(pictures, config, work, stepped)
-    minutes = (time.monotonic() - started) / 60
+    network, seconds = train_detector(pictures, config, work, stepped)
 
     patients = read_lumbar_set(data) if data else ()
     validation = [p for p in patients if split_of(p.key) is Split.VALIDATION]
@@ -55,7 +52,7 @@ def train_and_report(
         name=config.name,
         task="detection",
         family="yolo",
-        architecture={"layout": config.layout, "size": config.size},
+        architecture={"layout": config.layout, "size": config.reading_size},
         classes=KINDS,
         config=config.model_dump(mode="json"),
         seed=config.seed,
@@ -82,7 +79,7 @@ def train_and_report(
         real=real,
         phantoms=phantoms,
         failing=tuple((digests[k], r.given) for r in real.get(Split.TEST, ()) for k in r.failing),
-        minutes=minutes,
+        minutes=seconds / 60,
     )
     write_atomically(out / "MODEL_CARD.md", card(trained).encode())
     return manifest
