@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from server.studies import QuickPipeline, image_id, study_uid, write_study
+from sqlalchemy import select
 
 from spine_fracture.cohort.levels import store_reading
+from spine_fracture.cohort.models import Centre, Refused
 from spine_fracture.errors import BusyError, InputError, OffDomainError
 from spine_fracture.imaging import PairedStack, Sequence
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.readings import WAITING_ROOM, ModelPair, Pipeline
 from spine_fracture.server.room import ReadingRoom, open_room
 
-KEY = "phantom-000001"
+KEY, OTHER = "phantom-000001", "phantom-000003"
 
 
 @dataclass(eq=False)
@@ -91,6 +94,44 @@ def test_a_refusal_is_remembered_until_the_files_change(tmp_path: Path) -> None:
     assert len(pipeline.calls) == 1
     files[0].touch()
     assert not room.reader.refused(room.catalogue.find(image_id(KEY)))
+
+
+def test_one_study_that_our_code_fails_on_does_not_end_the_reading_ahead(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for key in (KEY, OTHER):
+        write_study(tmp_path / "studies", key)
+    first = min(study_uid(KEY), study_uid(OTHER))
+
+    class Failing(QuickPipeline):
+        def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
+            if study_uid == first:
+                self.calls.append(study_uid)
+                raise RuntimeError("Jane Doe")
+            return super().read(pair, study_uid)
+
+    pipeline = Failing()
+    room = room_at(tmp_path, pipeline)
+    room.start()
+    until = time.monotonic() + 20
+    while len(pipeline.calls) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    room.close()
+    assert pipeline.calls == sorted((study_uid(KEY), study_uid(OTHER)))
+    assert "put aside" in caplog.text
+    assert "Jane" not in caplog.text
+
+
+def test_a_folder_taken_in_before_keeps_its_centre(tmp_path: Path) -> None:
+    write_study(tmp_path / "studies", KEY)
+    room_at(tmp_path, QuickPipeline())
+    again = open_room(tmp_path / "home", str(tmp_path / "studies"), "elsewhere", QuickPipeline)
+    write_study(tmp_path / "studies", OTHER)
+    again.catalogue.refresh()
+    assert again.catalogue.count() == 2
+    with again.project.session() as session:
+        assert session.scalars(select(Refused)).all() == []
+        assert session.scalars(select(Centre.name)).all() == ["Test centre"]
 
 
 def test_a_study_whose_files_are_gone_says_so(tmp_path: Path) -> None:

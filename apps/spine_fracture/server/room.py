@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -21,7 +20,7 @@ from spine_fracture.server.inference import ModelInference
 from spine_fracture.server.labels import FINAL, Labels
 from spine_fracture.server.markups import from_markups
 from spine_fracture.server.pictures import PictureCache
-from spine_fracture.server.readings import Pipeline, StudyReader
+from spine_fracture.server.readings import ModelPair, Pipeline, StudyReader
 from spine_fracture.server.reads import KeptScene, MarkedScene, ReadDesk, parse_reads
 from spine_fracture.server.samples import next_sample
 from spine_fracture.server.shelf import DatabaseShelf
@@ -55,6 +54,7 @@ class ReadingRoom:
     trainings: Trainings
     batch: Background
     scoring: Background
+    _aside: set[tuple[str, ModelPair]] = field(default_factory=set)
     _closing: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -118,6 +118,8 @@ class ReadingRoom:
             self.pipeline()
         except SpineFractureError as error:
             _log.error("The server starts without its studies or models: %s", error)
+        except Exception as error:
+            _log.error("The server starts without its studies or models: %s", type(error).__name__)
         finally:
             ready.set()
         while not self._closing.is_set():
@@ -128,16 +130,30 @@ class ReadingRoom:
         """Read a study that the serving models have not seen; False when there is none that they can read."""
         try:
             serving = self.pipeline().models
-            for uid in self.catalogue.unread(serving.detector, serving.classifier):
-                study = self.catalogue.find(uid)
-                if self.reader.refused(study):
-                    continue
-                with contextlib.suppress(InputError):  # the reader keeps the reason for those who ask
-                    self.reader.read(study)
-                    return True
+            unread = self.catalogue.unread(serving.detector, serving.classifier)
+            return any(self._read_ahead(uid, serving) for uid in unread if (uid, serving) not in self._aside)
         except SpineFractureError as error:
             _log.warning("Reading ahead has paused: %s", error)
+        except Exception as error:
+            _log.error("Reading ahead has paused: %s", type(error).__name__)
         return False
+
+    def _read_ahead(self, uid: str, serving: ModelPair) -> bool:
+        """Whether this study was read; one on which our own code fails is put aside, and the others go on."""
+        try:
+            study = self.catalogue.find(uid)
+            if self.reader.refused(study):
+                return False
+            self.reader.read(study)
+        except InputError:
+            return False  # the reader keeps the reason for those who ask
+        except SpineFractureError:
+            raise
+        except Exception as error:
+            _log.error("A study is put aside until the server or its models change: %s", type(error).__name__)
+            self._aside.add((uid, serving))
+            return False
+        return True
 
 
 def open_room(

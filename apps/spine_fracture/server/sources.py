@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sqlalchemy import select
+
+from spine_fracture.cohort import models
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.project import Project
 from spine_fracture.server.archive import Archive
@@ -49,7 +52,7 @@ class FolderSource:
         return f"folder {self.folder.name}"
 
     def gather(self, project: Project) -> None:
-        ingest(self.folder, self.centre, project)
+        ingest(self.folder, _centre_of(project, self.folder) or self.centre, project)
 
     def look_for(self, project: Project, series_uid: str) -> None:
         return None
@@ -68,11 +71,30 @@ class ArchiveSource:
 
     def gather(self, project: Project) -> None:
         if [self.archive.fetch(series) for series in self.archive.series()]:
-            ingest(self.archive.cache, self.centre, project)
+            ingest(self.archive.cache, _centre_of(project, self.archive.cache) or self.centre, project)
 
     def look_for(self, project: Project, series_uid: str) -> None:
         studies = {series.study_uid for series in self.archive.series(series_uid)}
         for series in (s for uid in studies for s in self.archive.study(uid)):
             self.archive.fetch(series)
         if studies:
-            ingest(self.archive.cache, self.centre, project)
+            ingest(self.archive.cache, _centre_of(project, self.archive.cache) or self.centre, project)
+
+
+def _centre_of(project: Project, folder: Path) -> str | None:
+    """The centre that this folder was taken in for before, if it was one.
+
+    Under another name its patients would be others, and every study of theirs a conflict.
+    """
+    query = (
+        select(models.Centre.name)
+        .where(models.StudyFolder.path == str(folder.resolve()))
+        .join(models.Patient, models.Patient.centre_id == models.Centre.id)
+        .join(models.Study)
+        .join(models.Series)
+        .join(models.StudyFolder)
+        .distinct()
+    )
+    with project.session() as session:
+        names = session.scalars(query).all()
+    return names[0] if len(names) == 1 else None
