@@ -93,6 +93,20 @@ def test_our_own_read_has_features_and_confidence(client: MONAILabelClient, tmp_
     assert read["box"] == {"series": image, "slice": 2, "box": [21, 23, 43, 37]}
 
 
+def test_who_was_shown_the_predictions_does_not_read_blinded(
+    client: MONAILabelClient, server: RunningServer, tmp_path: Path
+) -> None:
+    image = image_id(PATIENTS[1])
+    looking = MONAILabelClient(server.url, tmpdir=str(tmp_path), client_id="reader-5")
+    read = {"level": "L4", "diagnosis": "normal", "mode": "blinded"}
+    for name in ("reader-5", "reader-6"):
+        client.save_label(image, _file(tmp_path, read), params={"reader": name})
+    looking.infer(ModelName.CLASSIFICATION, image, {})
+    looking.save_label(image, _file(tmp_path, read))
+    assert [r["mode"] for r in _stored(client, image, "reader-5")] == ["assisted"]
+    assert [r["mode"] for r in _stored(client, image, "reader-6")] == ["blinded"]
+
+
 def test_a_corrected_scene_keeps_the_new_box_name_and_class(client: MONAILabelClient, tmp_path: Path) -> None:
     image = image_id(PATIENTS[2])
     file, _ = client.infer(ModelName.DETECTION, image, {})

@@ -27,6 +27,7 @@ from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PatientBox, PixelBox, VolumeFrame
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.markups import MarkedLevel, most_probable
+from spine_fracture.server.shown import was_shown
 
 #: An ROI belongs to the level whose centre is nearer than this share of its height; neighbours are 1.2 apart.
 _SAME_PLACE = 0.6
@@ -146,9 +147,14 @@ class ReadDesk:
         self._project = project
 
     def take(self, study_uid: str, reader: str, forms: Sequence[ReadForm]) -> tuple[KeptRead, ...]:
-        """Store reads from our own clients, all or none."""
+        """Store reads from our own clients, all or none.
+
+        A reader who was shown what the models say of the study did not read it blinded.
+        """
         with self._project.transaction() as session:
             levels = _levels(session, study_uid)
+            if was_shown(session, study_uid, reader):
+                forms = [form.model_copy(update={"mode": ReadMode.ASSISTED}) for form in forms]
             return tuple(_kept(submit_read(session, _submission(form, reader, levels))) for form in forms)
 
     def take_marked(self, scene: MarkedScene, reader: str, asked: frozenset[int]) -> KeptScene:

@@ -16,7 +16,7 @@ from spine_fracture.levels import StudyReading
 from spine_fracture.server.archive import Archive, Credentials
 from spine_fracture.server.background import Background
 from spine_fracture.server.champions import Champions
-from spine_fracture.server.inference import ModelInference
+from spine_fracture.server.inference import Inference, InferOptions, ModelInference, ModelName
 from spine_fracture.server.labels import FINAL, Labels
 from spine_fracture.server.markups import from_markups
 from spine_fracture.server.pictures import PictureCache
@@ -24,6 +24,7 @@ from spine_fracture.server.readings import ModelPair, Pipeline, StudyReader
 from spine_fracture.server.reads import KeptScene, MarkedScene, ReadDesk, parse_reads
 from spine_fracture.server.samples import next_sample
 from spine_fracture.server.shelf import DatabaseShelf
+from spine_fracture.server.shown import note_shown
 from spine_fracture.server.sources import ArchiveSource, CatalogueSource, FolderSource, Source
 from spine_fracture.server.studies import Catalogue, Study
 from spine_fracture.server.training import Trainings
@@ -84,6 +85,13 @@ class ReadingRoom:
             more = self._read_one_more()
             sample = next_sample(self.project, strategy, reader)
         return sample
+
+    def infer(self, model: ModelName, image: str, params: Mapping[str, Any]) -> Inference:
+        """What ``model`` says of the study with series ``image``; its reader is blind no more."""
+        study = self.catalogue.find(image)
+        result = self.models.infer(model, study, InferOptions.of(dict(params)))
+        note_shown(self.project, study.uid, _reader(params))
+        return result
 
     def save_label(self, image: str, data: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
         """Store a Slicer scene or our read JSON as reads of the study with series ``image``.

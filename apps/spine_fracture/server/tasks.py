@@ -16,7 +16,7 @@ from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
 from spine_fracture.active_learning.strategies import strategy_names
-from spine_fracture.server.inference import DESCRIPTIONS, InferOptions, ModelName
+from spine_fracture.server.inference import DESCRIPTIONS, ModelName
 from spine_fracture.server.room import ReadingRoom
 from spine_fracture.server.scoring import DESCRIPTION, METHOD, reader_agreement
 from spine_fracture.server.training import TrainerName
@@ -62,8 +62,7 @@ class SpineInferTask(InferTask):  # type: ignore[misc]
 
     def __call__(self, request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """A temporary file, which MONAI Label removes after sending it, and the JSON answer."""
-        study = self._room.catalogue.find(str(request["image"]))
-        result = self._room.models.infer(self._model, study, InferOptions.of(request))
+        result = self._room.infer(self._model, str(request["image"]), request)
         params = result.answer.model_dump(mode="json")
         with tempfile.NamedTemporaryFile(suffix=f"-{result.file.name}", delete=False) as stream:
             stream.write(result.file.content)

@@ -12,7 +12,7 @@ from urllib3 import encode_multipart_formdata
 from urllib3.fields import RequestField
 
 from spine_fracture.errors import InputError
-from spine_fracture.server.inference import Inference, InferOptions, ModelName, ResultFile
+from spine_fracture.server.inference import Inference, ModelName, ResultFile
 from spine_fracture.server.routes.common import Room, parse_params
 
 router = APIRouter(prefix="/infer", tags=["Infer"])
@@ -40,8 +40,7 @@ def infer(
     name = ModelName.parse(model)
     if file is not None or session_id:
         raise InputError("Pictures are not uploaded here: name an image of the studies folder or archive.")
-    options = InferOptions.of(parse_params(params))
-    result = room.models.infer(name, room.catalogue.find(image), options)
+    result = room.infer(name, image, parse_params(params))
     return _response(result, output)
 
 
