@@ -113,10 +113,10 @@ def test_info_infer_activelearning_save_and_train(
     assert [level["level"] for level in answer["levels"]] == list(LEVELS)
     twin, _ = client.infer("spine_segmentation_twin", sample["id"], {"result_extension": ".nrrd"})
     assert Path(twin).read_bytes().startswith(b"NRRD")
-    client.save_label(sample["id"], file)
+    client.save_label(sample["id"], file, params={"level_id": sample["level_id"]})
     assert client.info()["datastore"]["completed"] == 1
     label = json.loads(Path(client.download_label(sample["id"], "final")).read_text())
-    assert len(label["reads"]) == len(LEVELS)
+    assert [read["level"] for read in label["reads"]] == [sample["level"]]
     assert client.train_start("fracture_classification", {})["status"] in ("SUBMITTED", "RUNNING")
     assert client.train_status()["status"] in ("SUBMITTED", "RUNNING")
     client.train_stop()
