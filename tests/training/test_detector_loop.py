@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spine_fracture.errors import InputError
-from spine_fracture.training.detector_config import DetectorConfig, FieldOfView, Schedule, Sources
+from spine_fracture.training.detector_config import DetectorConfig, FieldOfView, Geometry, Schedule, Sources
 from spine_fracture.training.detector_loop import learning_rate, source_chances, train_detector
 from spine_fracture.training.detector_pictures import PictureCache, TeachingPicture, write_pictures
 
@@ -61,11 +61,14 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(pictures, tmp_path, monk
         torch.testing.assert_close(resumed[name], weight, rtol=1e-3, atol=1e-3)
 
 
-def test_losses_fall(pictures, tmp_path):
+def test_losses_fall(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("spine_fracture.training.detector_loop._TELL_EVERY", 5)
+    still = Geometry(turn=0, shear=0, scale=(1, 1), small=0, shift=0, slip=0)
     told = []
-    train_detector(pictures, config(steps=40, warm_up=5), tmp_path, told.append)
-    assert [progress.step for progress in told] == [20, 40]
-    assert sum(told[1].losses) < sum(told[0].losses)
+    settings = config(steps=24, warm_up=5).model_copy(update={"geometry": still})
+    train_detector(pictures, settings, tmp_path, told.append)
+    assert [progress.step for progress in told] == [5, 10, 15, 20, 24]
+    assert sum(told[-1].losses) < sum(told[0].losses)
 
 
 def test_a_checkpoint_of_another_training_is_refused(pictures, tmp_path):

@@ -120,7 +120,7 @@ def report_phantoms(detector: VertebraDetector, studies: Iterable[PhantomStudy])
         levels_right=float(np.mean(np.concatenate(right))),
         studies_right=float(np.mean([all(r) for r in right])),
         told_unsure=float(np.mean(wrong)) if wrong else 1.0,
-        abnormal_auc=_auc(np.array(shares), np.array(altered)),
+        abnormal_auc=_auc(np.array(shares, np.float64), np.array(altered, np.bool_)),
     )
 
 
