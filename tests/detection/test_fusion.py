@@ -31,6 +31,11 @@ def test_a_slice_where_the_body_was_missed_is_stepped_over():
     assert [[c.slice_index for c in t.candidates] for t in tracks] == [[0, 1, 3, 4]]
 
 
+def test_two_parts_of_a_body_with_a_long_gap_are_one():
+    tracks = fuse_slices([body(s, x=50 + (s > 5) * 8) for s in (0, 1, 2, 9, 10, 11)])
+    assert [len(t.candidates) for t in tracks] == [6]
+
+
 def test_a_body_that_wanders_sideways_is_followed():
     tracks = fuse_slices([body(s, x=50 + 8 * s) for s in range(8)])
     assert len(tracks) == 1

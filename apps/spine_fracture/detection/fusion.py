@@ -74,6 +74,11 @@ class Track:
 class _Growing:
     candidates: dict[int, Candidate] = field(default_factory=dict)
 
+    def middle(self) -> PixelBox:
+        """The median box over the slices."""
+        corners = np.median([c.box.as_tuple() for c in self.candidates.values()], axis=0)
+        return PixelBox(*(float(v) for v in corners))
+
     def nearest(self, slice_index: int) -> tuple[int, PixelBox]:
         """Distance in slices and box of the member nearest to a slice that has no member yet."""
         index = min(self.candidates, key=lambda i: abs(i - slice_index))
@@ -85,7 +90,8 @@ def fuse_slices(candidates: Iterable[Candidate]) -> tuple[Track, ...]:
 
     The strongest candidates are placed first, each with the track whose nearest slice shows the
     most overlapping box, or as a new track. A slice where a body was missed is stepped over, and a
-    body that moves sideways from slice to slice (scoliosis) is followed.
+    body that moves sideways from slice to slice (scoliosis) is followed. Parts of one body with a
+    longer gap between them are joined in the end, if they share no slice.
     """
     tracks: list[_Growing] = []
     slices = set()
@@ -103,6 +109,22 @@ def fuse_slices(candidates: Iterable[Candidate]) -> tuple[Track, ...]:
             tracks.append(best)
         best.candidates[candidate.slice_index] = candidate
     joined = [
-        Track(tuple(t.candidates[index] for index in sorted(t.candidates)), len(slices)) for t in tracks
+        Track(tuple(t.candidates[index] for index in sorted(t.candidates)), len(slices))
+        for t in _parts_joined(tracks)
     ]
     return tuple(sorted(joined, key=lambda t: t.centre[1]))
+
+
+def _parts_joined(tracks: list[_Growing]) -> list[_Growing]:
+    """Tracks that lie on each other in the plane, and have no slice in common, made one."""
+    whole: list[_Growing] = []
+    for part in tracks:  # in the order of their strongest candidates
+        for track in whole:
+            if not part.candidates.keys() & track.candidates.keys() and (
+                part.middle().iou(track.middle()) >= _SAME_BODY
+            ):
+                track.candidates |= part.candidates
+                break
+        else:
+            whole.append(part)
+    return whole
