@@ -137,7 +137,7 @@ class PlainTask(BasicInferTask):
         super().__init__(
             path=None,
             network=network,
-            type=InferType.DETECTION,
+            type=InferType.OTHERS,
             labels=[],
             dimension=2,
             description="",
@@ -153,7 +153,7 @@ class PlainTask(BasicInferTask):
             data["pred"] = self.network(data["picture"][None])
         return data
 
-    def inferer(self, data: Any = None) -> None:
+    def inferer(self, data: Any = None) -> None:  # run_inferer calls the network itself
         return None
 
     def post_transforms(self, data: Any = None) -> list[Any]:

@@ -21,10 +21,12 @@ from spine_fracture.imaging import Pixels
 
 #: A track below this is not counted; an anchor must reach it as sacrum or axis.
 _CERTAIN = 0.4
-#: An upside-down spine still looks much like one: so much more must be seen after turning it.
+#: Upside down, a spine can seem to end in a sacrum too: so much more must be seen after turning it.
 _CLEARER = 1.02
-#: A mirrored spine has no sacrum behind its last vertebra: an anchor after turning says enough.
-_ABOUT_AS_CLEAR = 0.8
+#: Where no anchor is seen as given and one is after turning, this much of a spine is enough: an
+#: upside-down spine still looks much like one, a mirrored one less.
+_UPSIDE_DOWN = 0.95
+_MIRRORED = 0.8
 _MIDDLE = 3
 
 
@@ -36,10 +38,11 @@ def check_upright(detector: VertebraDetector, pixels: Pixels, found: Sequence[Ca
     start = max(0, (len(pixels) - _MIDDLE) // 2)
     middle = pixels[start : start + _MIDDLE]
     given = fuse_slices(c for c in found if start <= c.slice_index < start + _MIDDLE)
-    limits = [("upside down", middle[:, :, ::-1], _CLEARER)]
-    if not is_anchored(given):
-        limits.append(("mirrored front to back", middle[..., ::-1], _ABOUT_AS_CLEAR))
-        limits.append(("turned by 180 degrees", middle[:, :, ::-1, ::-1], _ABOUT_AS_CLEAR))
+    anchored = is_anchored(given)
+    limits = [("upside down", middle[:, :, ::-1], _CLEARER if anchored else _UPSIDE_DOWN)]
+    if not anchored:
+        limits.append(("mirrored front to back", middle[..., ::-1], _MIRRORED))
+        limits.append(("turned by 180 degrees", middle[:, :, ::-1, ::-1], _MIRRORED))
     for words, turned, limit in limits:
         tracks = fuse_slices(detector.detect(np.ascontiguousarray(turned)))
         if is_anchored(tracks) and _evidence(tracks) > limit * _evidence(given):
