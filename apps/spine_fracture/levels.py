@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level, most_probable
 from spine_fracture.geometry import PatientBox, PixelBox
 
 
@@ -60,9 +60,11 @@ class LevelReading:
         """The slice to open: the one in the middle of the level's best detections."""
         return max(self.slices, key=lambda s: s.score)
 
-    def probability(self, diagnosis: Diagnosis) -> float:
-        from spine_fracture.anatomy import MODEL_CLASSES
+    @property
+    def most_probable(self) -> Diagnosis:
+        return most_probable(self.probabilities)
 
+    def probability(self, diagnosis: Diagnosis) -> float:
         return self.probabilities[MODEL_CLASSES.index(diagnosis)]
 
 

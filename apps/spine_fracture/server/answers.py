@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.geometry import PatientBox
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading, Uncertainty
-from spine_fracture.server.markups import most_probable
 
 NOTICE = "Not for clinical use."
 
@@ -74,7 +73,7 @@ class LevelAnswer(Answer):
     def of(cls, level: LevelReading) -> LevelAnswer:
         return cls(
             level=level.name,
-            label=most_probable(level),
+            label=level.most_probable,
             probabilities=dict(zip(MODEL_CLASSES, level.probabilities, strict=True)),
             box=BoxAnswer.of(level.box),
             slices=tuple(_slice(s) for s in level.slices),

@@ -19,7 +19,7 @@ from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.errors import InputError, StorageError
 from spine_fracture.geometry import VolumeFrame
 from spine_fracture.levels import StudyReading
-from spine_fracture.server.markups import COLOURS, most_probable
+from spine_fracture.server.markups import COLOURS
 
 EXTENSIONS = (".nii.gz", ".nii", ".nrrd", ".seg.nrrd")
 
@@ -40,7 +40,7 @@ SEGMENTS: Mapping[str, int] = MappingProxyType(
 
 def present_segments(reading: StudyReading) -> dict[str, int]:
     """The segments of this study by value, ascending: the order in which Slicer names them."""
-    names = {segment_name(level.name, most_probable(level)) for level in reading.levels}
+    names = {segment_name(level.name, level.most_probable) for level in reading.levels}
     return dict(sorted(((n, SEGMENTS[n]) for n in names), key=lambda item: item[1]))
 
 
@@ -48,7 +48,7 @@ def draw(reading: StudyReading, series_uid: str, shape: tuple[int, int, int]) ->
     """Label map (slices, rows, columns) of the boxes on series ``series_uid``; 0 is background."""
     canvas = np.zeros(shape, np.uint8)
     for level in reading.levels:
-        value = SEGMENTS[segment_name(level.name, most_probable(level))]
+        value = SEGMENTS[segment_name(level.name, level.most_probable)]
         for on_slice in level.slices:
             if on_slice.series_uid != series_uid:
                 continue
@@ -87,7 +87,7 @@ def write_label_map(
 def _segment_fields(reading: StudyReading) -> dict[str, str]:
     """What Slicer's .seg.nrrd says of each segment."""
     fields = {"Segmentation_ContainedRepresentationNames": "Binary labelmap|"}
-    by_name = {segment_name(lv.name, most_probable(lv)): most_probable(lv) for lv in reading.levels}
+    by_name = {segment_name(lv.name, lv.most_probable): lv.most_probable for lv in reading.levels}
     for index, (name, value) in enumerate(present_segments(reading).items()):
         prefix = f"Segment{index}_"
         fields |= {

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
+from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PatientBox
 from spine_fracture.levels import LevelReading, StudyReading
@@ -69,12 +69,8 @@ class _Scene(_Lenient):
 
 def roi_name(level: LevelReading) -> str:
     """E.g. ``L3 benign_fracture 0.83``: level, most probable class, its probability."""
-    best = most_probable(level)
+    best = level.most_probable
     return f"{level.name} {best} {level.probability(best):.2f}"
-
-
-def most_probable(level: LevelReading) -> Diagnosis:
-    return MODEL_CLASSES[int(np.argmax(level.probabilities))]
 
 
 def to_markups(reading: StudyReading) -> bytes:
@@ -89,7 +85,7 @@ def _roi(level: LevelReading) -> dict[str, object]:
     # A box does not change when its third axis is turned round, and Slicer wants a rotation.
     axes = level.box.axes * np.array([1.0, 1.0, np.sign(np.linalg.det(level.box.axes))])
     orientation = axes.ravel().tolist()
-    colour = list(COLOURS[most_probable(level)])
+    colour = list(COLOURS[level.most_probable])
     return {
         "name": name,
         "type": "ROI",

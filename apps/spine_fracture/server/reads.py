@@ -26,7 +26,7 @@ from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, submit_read
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PatientBox, PixelBox, VolumeFrame
 from spine_fracture.levels import StudyReading
-from spine_fracture.server.markups import MarkedLevel, most_probable
+from spine_fracture.server.markups import MarkedLevel
 from spine_fracture.server.shown import was_shown
 
 #: An ROI belongs to the level whose centre is nearer than this share of its height; neighbours are 1.2 apart.
@@ -226,7 +226,7 @@ def _by_name(levels: Sequence[StudyLevel], name: Level | None) -> StudyLevel:
 
 def _touched(marked: MarkedLevel, level: StudyLevel, scene: MarkedScene) -> bool:
     """Whether a person changed what the models had said of this level."""
-    said = next((most_probable(lv) for lv in scene.shown.levels if lv.name is level.name), None)
+    said = next((lv.most_probable for lv in scene.shown.levels if lv.name is level.name), None)
     if (marked.level, marked.diagnosis) != (level.name, said):
         return True
     before, after = (scene.frame.box_to_pixel(box)[0].as_tuple() for box in (level.box, marked.box))

@@ -11,15 +11,14 @@ from sqlalchemy.orm import selectinload
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.cohort import models
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.reads import STANDING
 from spine_fracture.cohort.splits import Split
-from spine_fracture.cohort.states import ReadState
 from spine_fracture.evaluation.metrics import class_scores, confusion, macro_f1
 
 METHOD = "reader_agreement"
 DESCRIPTION = (
     "Agreement of the models with the reads of training patients; the locked patients are left to the gate."
 )
-_COUNTS = frozenset({ReadState.SUBMITTED, ReadState.ADJUDICATED, ReadState.LOCKED})
 
 
 def reader_agreement(project: Project) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def reader_agreement(project: Project) -> dict[str, Any]:
             .join(models.StudyLevel)
             .join(models.Study)
             .join(models.Patient)
-            .where(models.Patient.split == Split.TRAIN, models.Read.state.in_(_COUNTS))
+            .where(models.Patient.split == Split.TRAIN, models.Read.state.in_(STANDING))
             .options(selectinload(models.Read.level).selectinload(models.StudyLevel.predictions))
         )
         for read in rows:
