@@ -5,6 +5,8 @@ export UV_PYTHON_DOWNLOADS := never
 RUN := $(UV) run --frozen --no-sync
 
 .PHONY: help setup demo test lint serve
+# The viewer is prebuilt: its lock file names the one package and leaves out what is bundled in it already.
+VIEWER := clients/ohif/node_modules/.package-lock.json
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -15,7 +17,10 @@ $(UV):
 .venv/.synced: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --frozen && touch $@
 
-setup: .venv/.synced ## Environment in .venv from the committed lock (no root needed)
+$(VIEWER): clients/ohif/package-lock.json
+	npm ci --prefix clients/ohif --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
+
+setup: .venv/.synced $(VIEWER) ## Environment in .venv and the viewer, from the committed locks (no root needed)
 
 demo: setup ## The main job end to end, then serve; ONCE=1 ends after the report
 	$(RUN) spine-fracture demo $(if $(ONCE),--once)

@@ -1,9 +1,9 @@
 #!/bin/sh
-# The Debian packages that the tests need: Orthanc with its DICOMweb plugin, and a browser. Quick when they are there.
+# The Debian packages that the tests need: Orthanc with its DICOMweb plugin, a browser, and two checkers of DICOM. Quick when they are there.
 # The tests start their own Orthanc on a free port; nothing is started as a system service here.
 set -eu
 
-packages="orthanc orthanc-dicomweb chromium"
+packages="orthanc orthanc-dicomweb chromium dcmtk dicom3tools"
 missing=""
 for package in $packages; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
