@@ -39,6 +39,22 @@ class ConflictError(SpineFractureError):
     http_status = 409
 
 
+class SignInError(SpineFractureError):
+    """Nobody is signed in, or name and password do not fit."""
+
+    http_status = 401
+
+
+class ForbiddenError(SpineFractureError):
+    """Who asks is known and may not do this; the text says who may."""
+
+    http_status = 403
+
+
+class BlindedError(ForbiddenError):
+    """What the models and others say is withheld until the reader has answered."""
+
+
 class ModelFileError(SpineFractureError):
     """A weights file is missing, damaged or not the one the registry knows."""
 

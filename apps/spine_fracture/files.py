@@ -49,6 +49,29 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def kept_secret(path: Path) -> bytes:
+    """The secret in ``path``, made when first needed, readable by its owner only."""
+    try:
+        # Linked into place whole: of two processes that make one, both use the first.
+        if not path.exists():
+            draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+                stream.write(secrets.token_hex(32).encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+            try:
+                path.hardlink_to(draft)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_bytes()
+    except OSError as error:
+        raise StorageError(
+            f"The project's secret cannot be kept: {error.strerror}. Check the rights of the project folder."
+        ) from error
+
+
 def without_names(text: str, files: Iterable[Path]) -> str:
     """``text`` with "the file" in place of these files' paths and names, which may name a patient."""
     names = {name for path in files for name in (str(path), path.name)}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import os
 import re
-import secrets
 from pathlib import Path
 
 from sqlalchemy import select
@@ -13,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.models import Centre, Patient
 from spine_fracture.cohort.splits import split_of
-from spine_fracture.errors import ConflictError, InputError, StorageError
+from spine_fracture.errors import ConflictError, InputError
+from spine_fracture.files import kept_secret
 
 #: Keys that we gave ourselves, to phantoms and to the open lumbar set: they name nobody and stay as they are.
 _OUR_KEYS = re.compile(r"phantom-\d{6}|lumbar-t1t2-[\w-]{1,40}")
@@ -33,32 +32,8 @@ def pseudonym(home: Path, centre: str, patient_id: str) -> str:
         )
     if _OUR_KEYS.fullmatch(given):
         return given
-    digest = hmac.digest(_secret(home), f"{centre}\x1f{given}".encode(), "sha256")
+    digest = hmac.digest(kept_secret(home / "secret.key"), f"{centre}\x1f{given}".encode(), "sha256")
     return f"patient-{digest.hex()[:24]}"
-
-
-def _secret(home: Path) -> bytes:
-    """The project's secret, made when first needed, readable by its owner only."""
-    path = home / "secret.key"
-    try:
-        # Linked into place whole: of two processes that make one, both use the first.
-        if not path.exists():
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-                stream.write(secrets.token_hex(32).encode())
-                stream.flush()
-                os.fsync(stream.fileno())
-            try:
-                path.hardlink_to(draft)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(
-            f"The project's secret cannot be kept: {error.strerror}. Check the rights of the project folder."
-        ) from error
 
 
 def enrol(session: Session, key: str, centre: Centre) -> Patient:
