@@ -182,6 +182,22 @@ DIAGNOSIS_CODES: dict[Diagnosis, Code] = {
 }
 
 
+class Basis(StrEnum):
+    """What a reader's diagnosis rests on: the pictures alone, or proof from elsewhere."""
+
+    IMAGING = "imaging"
+    BIOPSY = "biopsy"
+    FOLLOW_UP = "follow_up"
+    REPORT = "report"
+
+    @classmethod
+    def parse(cls, text: str) -> Basis:
+        try:
+            return cls(text.strip().lower())
+        except ValueError:
+            raise InputError(f"{text!r} is not a basis of truth: use {', '.join(cls)}.") from None
+
+
 class Feature(StrEnum):
     """The 15 binary imaging features of Yeh et al. 2022, Table 1."""
 

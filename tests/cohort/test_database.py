@@ -11,8 +11,9 @@ from alembic.migration import MigrationContext
 from made_cohort import answer, ingested, reading
 from sqlalchemy import event, func, select, text
 
+from spine_fracture.cohort import tables
 from spine_fracture.cohort.levels import store_reading
-from spine_fracture.cohort.models import Base, Centre, Read
+from spine_fracture.cohort.models import Centre, Read
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.reads import submit_read
 from spine_fracture.errors import ConflictError, InputError, StorageError
@@ -21,7 +22,7 @@ from spine_fracture.errors import ConflictError, InputError, StorageError
 def test_the_migrations_make_the_tables_that_the_code_means(project: Project) -> None:
     with project.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, tables.METADATA) == []
 
 
 def test_sqlite_keeps_what_it_acknowledged(project: Project) -> None:

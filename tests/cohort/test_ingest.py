@@ -13,8 +13,9 @@ from PIL import Image
 from pydicom import dcmread
 from sqlalchemy import func, select
 
+from spine_fracture.cohort import tables
 from spine_fracture.cohort.ingest import ingest
-from spine_fracture.cohort.models import AuditEvent, Base, Instance, Patient, Refused, Role, Series, Study
+from spine_fracture.cohort.models import AuditEvent, Instance, Patient, Refused, Role, Series, Study
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.cohort.studies import load_pair, read_volume
@@ -28,8 +29,8 @@ def contents(project: Project) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table."""
     with project.engine.connect() as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
-            for table in Base.metadata.sorted_tables
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in tables.METADATA.sorted_tables
         }
 
 

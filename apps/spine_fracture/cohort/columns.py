@@ -22,7 +22,10 @@ def now() -> datetime:
 
 
 def word(kind: type[E]) -> Enum:
-    """A column of one of the words of ``kind``, stored as text, so that any database can hold it."""
+    """A column of one of the words of ``kind``, stored as text, so that any database can hold it.
+
+    ``kind`` may be :class:`StrEnum` itself: then it stands for every enumeration of ours.
+    """
     return Enum(
         kind,
         native_enum=False,

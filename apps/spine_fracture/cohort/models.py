@@ -1,22 +1,16 @@
-"""The tables. Nothing in them identifies a person: a patient is a pseudonymous key."""
+"""The tables of studies, levels and reads. Nothing in them identifies a person: a patient is a pseudonym."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, ForeignKey, MetaData, String, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level
-from spine_fracture.cohort.columns import (
-    Moment,
-    PatientBoxColumn,
-    PixelBoxColumn,
-    UncertaintyColumn,
-    now,
-    word,
-)
+from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
+from spine_fracture.cohort.base import Base
+from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ModelStatus, ReadState
 from spine_fracture.geometry import PatientBox, PixelBox
@@ -50,40 +44,6 @@ class ReadMode(StrEnum):
 
     ASSISTED = "assisted"
     BLINDED = "blinded"
-
-
-class Base(DeclarativeBase):
-    """Constraints have names, so that a migration can find them on any database."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it as a class attribute
-        datetime: Moment,
-        PatientBox: PatientBoxColumn,
-        PixelBox: PixelBoxColumn,
-        Uncertainty: UncertaintyColumn,
-        list[str]: JSON,
-        list[float]: JSON,
-        dict[str, object]: JSON,
-        Split: word(Split),
-        Sequence: word(Sequence),
-        Plane: word(Plane),
-        SpacingOrigin: word(SpacingOrigin),
-        Level: word(Level),
-        Diagnosis: word(Diagnosis),
-        ReadState: word(ReadState),
-        ModelStatus: word(ModelStatus),
-        FileKind: word(FileKind),
-        Role: word(Role),
-        LevelSource: word(LevelSource),
-        ReadMode: word(ReadMode),
-    }
 
 
 class Centre(Base):
@@ -202,7 +162,9 @@ class StudyLevel(Base):
     """One vertebra of one study.
 
     ``version`` grows when its name or boxes change, so that a reader who saw the old ones is told.
-    ``current`` is false for a level that the last reading of the study no longer found.
+    ``current`` is false for a level that the last reading of the study no longer found, or that a
+    reader removed. ``edited_by`` is the reader who last drew, removed or renamed it: what a reader
+    did, no later reading by the models undoes.
     """
 
     __tablename__ = "level"
@@ -214,6 +176,7 @@ class StudyLevel(Base):
     source: Mapped[LevelSource]
     current: Mapped[bool] = mapped_column(default=True)
     version: Mapped[int] = mapped_column(default=1)
+    edited_by: Mapped[str | None] = mapped_column(String(64))
 
     study: Mapped[Study] = relationship(back_populates="levels")
     slices: Mapped[list[LevelSlice]] = relationship(
@@ -278,6 +241,7 @@ class Read(Base):
     feature_words: Mapped[list[str]] = mapped_column("features")
     confidence: Mapped[int]
     seconds: Mapped[float]
+    basis: Mapped[Basis] = mapped_column(default=Basis.IMAGING)
     note: Mapped[str] = mapped_column(String(2000), default="")
     series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"))
     sop_uid: Mapped[str] = mapped_column(String(64), default="")

@@ -23,11 +23,11 @@ from spine_fracture.anatomy import Diagnosis, Feature, Level
 from spine_fracture.cohort.models import LevelSource, Read, ReadMode, Study, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, submit_read
+from spine_fracture.cohort.shown import was_shown
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PatientBox, PixelBox, VolumeFrame
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.markups import MarkedLevel
-from spine_fracture.server.shown import was_shown
 
 #: An ROI belongs to the level whose centre is nearer than this share of its height; neighbours are 1.2 apart.
 _SAME_PLACE = 0.6
@@ -149,13 +149,12 @@ class ReadDesk:
     def take(self, study_uid: str, reader: str, forms: Sequence[ReadForm]) -> tuple[KeptRead, ...]:
         """Store reads from our own clients, all or none.
 
-        A reader who was shown what the models say of the study did not read it blinded.
+        A reader who was shown what the models say of a level did not read it blinded.
         """
         with self._project.transaction() as session:
             levels = _levels(session, study_uid)
-            if was_shown(session, study_uid, reader):
-                forms = [form.model_copy(update={"mode": ReadMode.ASSISTED}) for form in forms]
-            return tuple(_kept(submit_read(session, _submission(form, reader, levels))) for form in forms)
+            submissions = [_submission(session, form, reader, levels) for form in forms]
+            return tuple(_kept(submit_read(session, submission)) for submission in submissions)
 
     def take_marked(self, scene: MarkedScene, reader: str, asked: frozenset[int]) -> KeptScene:
         """Store the ROIs of a scene that were touched or ``asked`` for (ids of levels), all or none.
@@ -188,13 +187,15 @@ def _levels(session: Session, study_uid: str) -> list[StudyLevel]:
     return list(rows)
 
 
-def _submission(form: ReadForm, reader: str, levels: Sequence[StudyLevel]) -> ReadSubmission:
+def _submission(
+    session: Session, form: ReadForm, reader: str, levels: Sequence[StudyLevel]
+) -> ReadSubmission:
     level = _by_id(levels, form.level_id) if form.level_id is not None else _by_name(levels, form.level)
     drawn = form.box
     return ReadSubmission(
         level_id=level.id,
         reader=reader,
-        mode=form.mode,
+        mode=ReadMode.ASSISTED if was_shown(session, level, reader) else form.mode,
         diagnosis=form.diagnosis,
         features=form.features,
         confidence=form.confidence,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spine_fracture.cohort.project import Project, open_project
+from spine_fracture.cohort.shown import note_study_shown
 from spine_fracture.errors import InputError, SpineFractureError
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.archive import Archive, Credentials
@@ -24,7 +25,6 @@ from spine_fracture.server.readings import ModelPair, Pipeline, StudyReader
 from spine_fracture.server.reads import KeptScene, MarkedScene, ReadDesk, parse_reads
 from spine_fracture.server.samples import next_sample
 from spine_fracture.server.shelf import DatabaseShelf
-from spine_fracture.server.shown import note_shown
 from spine_fracture.server.sources import ArchiveSource, CatalogueSource, FolderSource, Source
 from spine_fracture.server.studies import Catalogue, Study
 from spine_fracture.server.training import Trainings
@@ -90,7 +90,7 @@ class ReadingRoom:
         """What ``model`` says of the study with series ``image``; its reader is blind no more."""
         study = self.catalogue.find(image)
         result = self.models.infer(model, study, InferOptions.of(dict(params)))
-        note_shown(self.project, study.uid, _reader(params))
+        note_study_shown(self.project, study.uid, _reader(params))
         return result
 
     def save_label(self, image: str, data: bytes, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from spine_fracture.cohort.models import Base
+from spine_fracture.cohort import tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=tables.METADATA,
     # SQLite cannot alter most of a table: it is copied instead.
     render_as_batch=True,
 )

@@ -1,0 +1,8 @@
+"""All tables together, wherever they are described: what the migrations have to make."""
+
+from __future__ import annotations
+
+from spine_fracture.cohort import desk, models, people, reports  # noqa: F401 - each brings its tables
+from spine_fracture.cohort.base import Base
+
+METADATA = Base.metadata
