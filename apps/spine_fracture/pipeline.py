@@ -111,23 +111,34 @@ def _boxes_on_grid(volume: Volume, track: Track) -> tuple[SliceBox, ...]:
 def _boxes_on_other(pair: PairedStack, track: Track) -> tuple[SliceBox, ...]:
     """The boxes where the other series shows the same anatomy.
 
-    The grid is the reference's. A position on it, less the measured shift, is where T1's own
-    geometry says the anatomy lies; slices of the other series that do not exist are left out, and
-    of several grid slices that fall on one slice the best detection is kept.
+    Slices of the other series that do not exist are left out, and of several grid slices that fall on
+    one slice the best detection is kept.
     """
-    other, reference = pair.other, pair.reference
+    other = pair.other
     if other is None:
         return ()
-    dx, dy = pair.t1_shift_px if other.sequence is Sequence.T1 else (0.0, 0.0)
     found: dict[int, SliceBox] = {}
     for candidate in sorted(track.candidates, key=lambda c: c.score):
-        moved = candidate.box.shifted(-dx, -dy)
-        corners = np.column_stack([moved.corners(), np.full(4, candidate.slice_index + 0.5)])
-        voxels = other.frame.to_voxel(reference.frame.to_patient(corners))
-        index = int(np.floor(voxels[:, 2].mean()))
-        if 0 <= index < other.frame.shape[0]:
-            found[index] = _slice_box(other, index, PixelBox.around(voxels[:, :2]), candidate.score)
+        moved = on_other(pair, candidate.slice_index, candidate.box)
+        if moved is not None:
+            found[moved[0]] = _slice_box(other, *moved, candidate.score)
     return tuple(found[index] for index in sorted(found))
+
+
+def on_other(pair: PairedStack, slice_index: int, box: PixelBox) -> tuple[int, PixelBox] | None:
+    """Where the other series shows what ``box`` on a slice of the grid shows: its slice, and the box there.
+
+    The grid is the reference's. A position on it, less the measured shift, is where T1's own geometry
+    says the anatomy lies. None without another series, or where that has no slice.
+    """
+    other = pair.other
+    if other is None:
+        return None
+    dx, dy = pair.t1_shift_px if other.sequence is Sequence.T1 else (0.0, 0.0)
+    corners = np.column_stack([box.shifted(-dx, -dy).corners(), np.full(4, slice_index + 0.5)])
+    voxels = other.frame.to_voxel(pair.reference.frame.to_patient(corners))
+    index = int(np.floor(voxels[:, 2].mean()))
+    return (index, PixelBox.around(voxels[:, :2])) if 0 <= index < other.frame.shape[0] else None
 
 
 def _slice_box(volume: Volume, index: int, box: PixelBox, score: float) -> SliceBox:

@@ -60,20 +60,8 @@ class LevelClassifier:
     @classmethod
     def load(cls, folder: Path, runtime: RuntimeName = "openvino") -> Self:
         """Read a bundle, its sha256 checked; raises :class:`ModelFileError` when it does not fit."""
-        manifest, state = read_bundle(folder)
-        if manifest.classes != tuple(MODEL_CLASSES):
-            raise ModelFileError(
-                f"Model {manifest.name} answers {manifest.classes}: it is not a level classifier."
-            )
-        try:
-            config = SixChannelConfig.model_validate(manifest.architecture)
-            network = SixChannelNetwork(config)
-            network.load_state_dict(state)
-        except (ValueError, RuntimeError) as error:
-            raise ModelFileError(
-                f"The weights of {manifest.name} do not fit its architecture: reinstall or retrain it."
-            ) from error
-        return cls(manifest, config, open_runtime(network.eval(), config.size, runtime))
+        manifest, config, network = load_network(folder)
+        return cls(manifest, config, open_runtime(network, config.size, runtime))
 
     @property
     def version(self) -> str:
@@ -141,6 +129,27 @@ class LevelClassifier:
         own = slices[at_key]
         parts = [slices, without_sequence(own, 1), without_sequence(own, 0), *views]
         return np.concatenate(parts), counts
+
+
+def load_network(folder: Path) -> tuple[Manifest, SixChannelConfig, SixChannelNetwork]:
+    """A level classifier's bundle, its sha256 checked, as the network itself in evaluation mode.
+
+    Raises :class:`ModelFileError` when the folder holds something else.
+    """
+    manifest, state = read_bundle(folder)
+    if manifest.classes != tuple(MODEL_CLASSES):
+        raise ModelFileError(
+            f"Model {manifest.name} answers {manifest.classes}: it is not a level classifier."
+        )
+    try:
+        config = SixChannelConfig.model_validate(manifest.architecture)
+        network = SixChannelNetwork(config)
+        network.load_state_dict(state)
+    except (ValueError, RuntimeError) as error:
+        raise ModelFileError(
+            f"The weights of {manifest.name} do not fit its architecture: reinstall or retrain it."
+        ) from error
+    return manifest, config, network.eval()
 
 
 def softmax(logits: _FloatArray) -> _FloatArray:
