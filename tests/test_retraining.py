@@ -14,16 +14,18 @@ import pytest
 from sqlalchemy import select
 
 from spine_fracture import retraining
-from spine_fracture.active_learning.queue import next_levels
 from spine_fracture.active_learning.strategies import load_strategy
+from spine_fracture.active_learning.worklists import next_items
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
+from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import AuditEvent, ModelVersion, ReadMode, Study, StudyFolder
 from spine_fracture.cohort.project import Project, open_project
+from spine_fracture.cohort.protocol import load_protocol
 from spine_fracture.cohort.reads import ReadSubmission, submit_read
 from spine_fracture.cohort.snapshots import freeze, read_snapshot
 from spine_fracture.cohort.splits import Split, split_of
@@ -137,7 +139,8 @@ class Loop:
     def answer_all(self, reader: str = "ann") -> None:
         """Read every level there is, in the queue's order and its mode."""
         with self.project.transaction() as session:
-            for item in next_levels(session, reader, 1000, load_strategy("uncertainty")):
+            rules, strategy = load_protocol("single"), load_strategy("uncertainty")
+            for item in next_items(session, reader, WorkList.ASSISTED, rules, strategy, 1000):
                 truth = self.truths[item.study_uid][LEVELS.index(item.level)]
                 submit_read(session, submission(item.level_id, truth, item.mode, reader))
 

@@ -18,15 +18,18 @@ from rich.progress import Progress, TaskID, track
 from rich.table import Table
 from sqlalchemy import func, select
 
-from spine_fracture.active_learning.queue import QueueItem, next_levels, ranked_levels
+from spine_fracture.active_learning.queue import QueueItem, ranked_levels
 from spine_fracture.active_learning.simulated_reader import SimulatedReader
 from spine_fracture.active_learning.strategies import Ranked, load_strategy
+from spine_fracture.active_learning.worklists import next_items
+from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.levels import find_level
 from spine_fracture.cohort.models import LevelSource, Patient, Study, StudyLevel
 from spine_fracture.cohort.overview import overview
 from spine_fracture.cohort.phantoms import make_phantoms
 from spine_fracture.cohort.project import Project, open_project
+from spine_fracture.cohort.protocol import load_protocol
 from spine_fracture.cohort.reads import submit_read
 from spine_fracture.cohort.snapshots import freeze
 from spine_fracture.cohort.splits import Split
@@ -45,6 +48,7 @@ from spine_fracture.training.classifier_samples import Tell
 
 READER = "simulated-reader"
 STRATEGY = "uncertainty"
+PROTOCOL = "single"
 READS = 20
 
 
@@ -102,10 +106,10 @@ def run_demo(home: Path, console: Console, plan: DemoPlan) -> DemoResult:
         pipeline = ReadingPipeline.load(detector.folder, before.folder)
         with _bars(console) as tell:
             read_catalogue(project, pipeline, lambda done, total: tell("Studies", done, total))
-    strategy = load_strategy(STRATEGY)
+    strategy, protocol = load_strategy(STRATEGY), load_protocol(PROTOCOL)
     with clock.step("Rank the levels"), project.session() as session:
         ranking = ranked_levels(session, strategy)
-        queue = next_levels(session, READER, READS, strategy)
+        queue = next_items(session, READER, WorkList.ASSISTED, protocol, strategy, READS)
     with clock.step(f"A simulated reader labels the first {READS}"):
         reader = SimulatedReader(READER, truths)
         reads = _answer(project, reader, queue, console)
@@ -172,7 +176,10 @@ def _judging(project: Project) -> tuple[QueueItem, ...]:
                 ~StudyLevel.reads.any(),
             )
         )
-        return next_levels(session, READER, unread, only_judging) if unread else ()
+        if not unread:
+            return ()
+        protocol = load_protocol(PROTOCOL)
+        return next_items(session, READER, WorkList.ASSISTED, protocol, only_judging, unread)
 
 
 def _centres(project: Project) -> tuple[CentreRow, ...]:

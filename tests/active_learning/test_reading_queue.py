@@ -11,12 +11,15 @@ from learning_catalogue import LEVELS, Catalogue, predicted
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
-from spine_fracture.active_learning.queue import BLINDED_REASON, QueueItem, next_levels, ranked_levels
-from spine_fracture.active_learning.strategies import load_strategy
+from spine_fracture.active_learning.queue import BLINDED_REASON, QueueItem, ranked_levels
+from spine_fracture.active_learning.strategies import StrategyConfig, load_strategy
+from spine_fracture.active_learning.worklists import next_items
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cli import cli
+from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.models import LevelSource, ModelVersion, ReadMode, Role, StudyLevel
 from spine_fracture.cohort.project import open_project
+from spine_fracture.cohort.protocol import load_protocol
 from spine_fracture.cohort.reads import ReadSubmission, submit_read, withdraw_read
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ModelStatus
@@ -26,6 +29,10 @@ from spine_fracture.settings import settings
 STRATEGY = load_strategy("uncertainty")
 MODELS = ("detector-1", "classifier-1", "classifier-2", "classifier-3")
 ALL_ASSISTED = STRATEGY.model_copy(update={"blinded_training_one_in": 10**9})
+
+
+def next_levels(session: Session, reader: str, count: int, strategy: StrategyConfig) -> tuple[QueueItem, ...]:
+    return next_items(session, reader, WorkList.ASSISTED, load_protocol("single"), strategy, count)
 
 
 @pytest.fixture
@@ -116,17 +123,6 @@ def test_what_was_read_does_not_come_again_and_what_was_taken_back_does(
     withdraw_read(session, read, "ann")
     session.flush()
     assert next_levels(session, "ann", 1, ALL_ASSISTED)[0].level_id == first.level_id
-
-
-def test_a_second_reader_is_asked_where_two_reads_are_wanted(session: Session, catalogue: Catalogue) -> None:
-    catalogue.patient(Split.TRAIN, doubt=(0.9,))
-    twice = ALL_ASSISTED.model_copy(update={"reads_per_level": 2})
-    (item,) = next_levels(session, "ann", 5, twice)
-    answer(session, item.level_id)
-    assert next_levels(session, "ann", 5, twice) == ()
-    assert len(next_levels(session, "bob", 5, twice)) == 1
-    answer(session, item.level_id, "bob")
-    assert next_levels(session, "cat", 5, twice) == ()
 
 
 def test_asking_twice_gives_the_same_queue_and_reading_moves_it_on_by_one(

@@ -9,6 +9,7 @@ import pytest
 from spine_fracture.active_learning.queue import QueueItem, SeriesBox
 from spine_fracture.active_learning.simulated_reader import ReaderHabits, SimulatedReader
 from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.models import ReadMode, Role
 from spine_fracture.errors import NotFoundError
 from spine_fracture.geometry import PixelBox
@@ -40,7 +41,18 @@ TRUTH = StudyTruth(
 
 def item(box: PixelBox, level: Level = Level.L2, level_id: int = 1) -> QueueItem:
     place = SeriesBox("1.2.2", Role.T2, 7, "1.2.2.7", box)
-    return QueueItem(level_id, 3, "1.2", level, "north", (place,), ReadMode.BLINDED, "next level", None)
+    return QueueItem(
+        level_id=level_id,
+        level_version=3,
+        study_uid="1.2",
+        level=level,
+        centre="north",
+        series=(place,),
+        mode=ReadMode.BLINDED,
+        reason="next level",
+        uncertainty=None,
+        work_list=WorkList.ASSISTED,
+    )
 
 
 SHIFTED_L2 = PixelBox(103.0, 133.0, 133.0, 158.0)

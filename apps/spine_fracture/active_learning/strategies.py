@@ -27,7 +27,7 @@ class StrategyConfig(Config):
     One in ``blinded_one_in`` levels comes from validation and test patients. One in
     ``blinded_training_one_in`` training levels is blinded too, so that a blinded level does not
     give itself away as a test level. ``levels_per_patient`` limits how often a patient comes among
-    the levels asked for; ``reads_per_level`` is how many readers see each training level.
+    the levels asked for. How many readers see a level is the protocol's to say.
     """
 
     name: str
@@ -36,7 +36,6 @@ class StrategyConfig(Config):
     levels_per_patient: int = Field(2, ge=1)
     blinded_one_in: int = Field(5, ge=1)
     blinded_training_one_in: int = Field(4, ge=1)
-    reads_per_level: int = Field(1, ge=1)
     seed: int = 2026
 
 

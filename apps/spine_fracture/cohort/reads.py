@@ -8,7 +8,7 @@ from math import isfinite
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level, contradiction
+from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level, contradiction
 from spine_fracture.cohort.audit import record
 from spine_fracture.cohort.levels import find_level
 from spine_fracture.cohort.models import Read, ReadMode, Series, StudyLevel
@@ -42,7 +42,7 @@ class ReadSubmission:
     ``token`` is made by the client, one for each press of the button: sending it twice stores one
     read. ``name_given`` and ``box`` are None when the reader left them as they were. ``level_version``
     is the version of the level the reader saw; None when the client cannot know it. ``confidence``
-    is 1 (a guess) to 5 (certain).
+    is 1 (a guess) to 5 (certain); ``basis`` what the diagnosis rests on.
     """
 
     level_id: int
@@ -54,6 +54,7 @@ class ReadSubmission:
     seconds: float
     token: str
     note: str = ""
+    basis: Basis = Basis.IMAGING
     name_given: Level | None = None
     box: DrawnBox | None = None
     level_version: int | None = None
@@ -84,7 +85,7 @@ def submit_read(session: Session, submission: ReadSubmission) -> Read:
     level = find_level(session, submission.level_id)
     # Two submissions for one level go one after the other (on SQLite every writing transaction does).
     session.refresh(level, with_for_update=True)
-    known = _by_token(session, submission)
+    known = find_by_token(session, submission)
     if known is not None:
         return known
     if submission.level_version not in (None, level.version):
@@ -93,7 +94,7 @@ def submit_read(session: Session, submission: ReadSubmission) -> Read:
         )
     read = _new_read(level, submission)
     for earlier in standing_reads(level, submission.reader):
-        _move(session, earlier, ReadEvent.SUPERSEDE, actor=submission.reader)
+        move_read(session, earlier, ReadEvent.SUPERSEDE, actor=submission.reader)
         read.replaces_id = earlier.id
     level.reads.append(read)
     session.flush()
@@ -108,11 +109,30 @@ def withdraw_read(session: Session, read_id: int, reader: str) -> Read:
         raise NotFoundError(f"You have no read {read_id} to withdraw.")
     if read.state is ReadState.WITHDRAWN:
         return read
-    _move(session, read, ReadEvent.WITHDRAW, actor=reader)
+    move_read(session, read, ReadEvent.WITHDRAW, actor=reader)
     earlier = session.get(Read, read.replaces_id) if read.replaces_id else None
     if earlier is not None and earlier.state is ReadState.SUPERSEDED:
-        _move(session, earlier, ReadEvent.REINSTATE, actor=reader)
+        move_read(session, earlier, ReadEvent.REINSTATE, actor=reader)
     return read
+
+
+def find_by_token(session: Session, submission: ReadSubmission) -> Read | None:
+    """The read that was stored for this token; raises :class:`ConflictError` if it says something else."""
+    found = session.scalar(
+        select(Read).where(Read.reader == submission.reader, Read.token == submission.token)
+    )
+    if found is None:
+        return None
+    sent = (submission.level_id, submission.diagnosis, submission.features, submission.confidence)
+    if (found.level_id, found.diagnosis, found.features, found.confidence) != sent:
+        raise ConflictError("This token was used for another read already: make a new one for each read.")
+    return found
+
+
+def move_read(session: Session, read: Read, event: ReadEvent, *, actor: str) -> None:
+    """Let ``event`` happen to a read, on the record."""
+    read.state = after(READ_TABLE, read.state, event)
+    _record(session, read, f"read.{read.state}", actor)
 
 
 def standing_reads(level: StudyLevel, reader: str | None = None) -> tuple[Read, ...]:
@@ -125,6 +145,13 @@ JUDGES = and_(
     Read.diagnosis != Diagnosis.INDETERMINATE,
     or_(Read.state.in_(REFERENCE), and_(Read.state.in_(STANDING), Read.mode == ReadMode.BLINDED)),
 )
+
+
+def counts(read: Read) -> bool:
+    """Whether a read counts towards those a level needs: of a patient that never trains, if it may judge."""
+    if read.level.study.patient.split is Split.TRAIN:
+        return read.state in STANDING
+    return evaluates(read)
 
 
 def trains(read: Read) -> bool:
@@ -145,18 +172,6 @@ def evaluates(read: Read) -> bool:
     )
 
 
-def _by_token(session: Session, submission: ReadSubmission) -> Read | None:
-    found = session.scalar(
-        select(Read).where(Read.reader == submission.reader, Read.token == submission.token)
-    )
-    if found is None:
-        return None
-    sent = (submission.level_id, submission.diagnosis, submission.features, submission.confidence)
-    if (found.level_id, found.diagnosis, found.features, found.confidence) != sent:
-        raise ConflictError("This token was used for another read already: make a new one for each read.")
-    return found
-
-
 def _new_read(level: StudyLevel, submission: ReadSubmission) -> Read:
     drawn = submission.box
     series = _series_of(level, drawn) if drawn else None
@@ -171,6 +186,7 @@ def _new_read(level: StudyLevel, submission: ReadSubmission) -> Read:
         confidence=submission.confidence,
         seconds=submission.seconds,
         note=submission.note,
+        basis=submission.basis,
         series=series,
         slice_index=drawn.slice_index if drawn else None,
         sop_uid=drawn.slice_uid if drawn else "",
@@ -189,15 +205,11 @@ def _series_of(level: StudyLevel, drawn: DrawnBox) -> Series:
     return series
 
 
-def _move(session: Session, read: Read, event: ReadEvent, *, actor: str) -> None:
-    read.state = after(READ_TABLE, read.state, event)
-    _record(session, read, f"read.{read.state}", actor)
-
-
 def _record(session: Session, read: Read, action: str, actor: str) -> None:
     details: dict[str, object] = {
         "level": read.level_id,
         "mode": read.mode.value,
         "diagnosis": read.diagnosis.value,
+        "basis": read.basis.value,
     }
     record(session, action, f"read:{read.id}", actor=actor, details=details)

@@ -36,6 +36,8 @@ READ_TABLE: Mapping[tuple[ReadState, ReadEvent], ReadState] = {
     # Withdrawing a read puts the one that it had superseded back.
     (ReadState.SUPERSEDED, ReadEvent.REINSTATE): ReadState.SUBMITTED,
     (ReadState.SUBMITTED, ReadEvent.ADJUDICATE): ReadState.ADJUDICATED,
+    # An adjudicator may take a decision back as long as it is not locked.
+    (ReadState.ADJUDICATED, ReadEvent.WITHDRAW): ReadState.WITHDRAWN,
     (ReadState.ADJUDICATED, ReadEvent.LOCK): ReadState.LOCKED,
 }
 

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from spine_fracture.cohort.desk import WorkList
+
 
 def register(cli: typer.Typer) -> None:
     cli.command("next")(next_)
@@ -17,16 +19,22 @@ def register(cli: typer.Typer) -> None:
 def next_(
     reader: Annotated[str, typer.Option(help="Who reads, e.g. reader-1; a pseudonym will do.")],
     n: Annotated[int, typer.Option(help="How many levels.", min=1, max=1000)] = 10,
-    strategy: Annotated[str, typer.Option(help="A strategy under configs/strategies.")] = "uncertainty",
+    work_list: Annotated[WorkList, typer.Option("--list", help="Which work list.")] = WorkList.ASSISTED,
+    protocol: Annotated[str, typer.Option(help="A protocol under configs/protocols.")] = "single",
+    strategy: Annotated[
+        str | None, typer.Option(help="A strategy under configs/strategies; else the protocol's.")
+    ] = None,
 ) -> None:
     """Print the reader's queue. Not for clinical use."""
-    from spine_fracture.active_learning.queue import next_levels
     from spine_fracture.active_learning.strategies import load_strategy
+    from spine_fracture.active_learning.worklists import next_items
     from spine_fracture.cohort.project import open_project
+    from spine_fracture.cohort.protocol import load_protocol
 
-    config = load_strategy(strategy)
+    rules = load_protocol(protocol)
+    config = load_strategy(strategy or rules.strategy)
     with open_project().session() as session:
-        items = next_levels(session, reader, n, config)
+        items = next_items(session, reader, work_list, rules, config, n)
     console = Console()
     if not items:
         console.print(

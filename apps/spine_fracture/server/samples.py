@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from spine_fracture.active_learning.queue import QueueItem, SeriesBox, next_levels
+from spine_fracture.active_learning.queue import QueueItem, SeriesBox
 from spine_fracture.active_learning.strategies import load_strategy
+from spine_fracture.active_learning.worklists import next_items
+from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.levels import find_level
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.protocol import load_protocol
 from spine_fracture.geometry import PatientBox
 from spine_fracture.server.answers import NOTICE, BoxAnswer
 
@@ -21,7 +24,7 @@ def next_sample(project: Project, strategy: str, reader: str) -> dict[str, Any] 
     """
     config = load_strategy(strategy)
     with project.session() as session:
-        found = next_levels(session, reader, 1, config)
+        found = next_items(session, reader, WorkList.ASSISTED, load_protocol("single"), config, 1)
         if not found:
             return None
         item = found[0]
