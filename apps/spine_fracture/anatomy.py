@@ -219,7 +219,9 @@ class Feature(StrEnum):
 
     @property
     def code(self) -> Code:
-        return Code(f"FEATURE-{self.name.replace('_', '-')}", PRIVATE_SCHEME, FEATURE_MEANINGS[self])
+        """By its row in the table: a code value has room for 16 letters (PS3.5, VR SH)."""
+        row = list(Feature).index(self) + 1
+        return Code(f"FEATURE-{row:02d}", PRIVATE_SCHEME, FEATURE_MEANINGS[self])
 
     @classmethod
     def parse(cls, text: str) -> Feature:
