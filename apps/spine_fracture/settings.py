@@ -12,10 +12,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from spine_fracture.errors import InputError
 
 _PREFIX = "SPINE_FRACTURE_"
+_PACKAGE = Path(__file__).parent
+#: In an installed wheel our part of the viewer is in the package; in a checkout it is at the top.
+_CLIENTS = _PACKAGE / "clients" if (_PACKAGE / "clients").is_dir() else _PACKAGE.parents[1] / "clients"
 
 
 class Settings(BaseSettings):
-    """Frozen. All state lives under ``home``; the studies folder and the package are never written."""
+    """Frozen. All state lives under ``home``; the studies folder and the package are never written.
+
+    ``viewer`` is the ``dist`` folder of ``@ohif/app``, for an installation whose viewer is not where
+    ``make setup`` puts it.
+    """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
@@ -23,6 +30,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
+    viewer: Path | None = None
 
     def __init__(self, **given: Any) -> None:
         """Raises :class:`InputError`, which names the variable, for a value that cannot be used."""
@@ -36,6 +44,16 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """SQLAlchemy URL; SQLite in the project folder unless one is given."""
         return self.database_url or f"sqlite:///{self.home.absolute() / 'spine.db'}"
+
+    @property
+    def viewer_folder(self) -> Path:
+        """The build of the stock viewer; it may be missing."""
+        return self.viewer or _CLIENTS / "ohif" / "node_modules" / "@ohif" / "app" / "dist"
+
+    @property
+    def client_folder(self) -> Path:
+        """Our extension and mode for the viewer."""
+        return _CLIENTS / "ohif" / "src"
 
     @property
     def registry_folder(self) -> Path:

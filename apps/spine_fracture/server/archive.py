@@ -58,6 +58,7 @@ class Archive:
         self._client = DICOMwebClient(url, session=session)
         self._client.set_http_retry_params(retry=False)
         self.url = url
+        self.credentials = credentials
         self.cache = cache
 
     def series(self, series_uid: str | None = None) -> tuple[RemoteSeries, ...]:

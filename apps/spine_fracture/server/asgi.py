@@ -18,9 +18,20 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from spine_fracture.errors import InputError, SpineFractureError
+from spine_fracture.server.dicomweb.choose import web_over
 from spine_fracture.server.guard import BodyLimit, Defects, PlainStart, SameOrigin
 from spine_fracture.server.room import DEFAULT_CENTRE, ReadingRoom, open_room
-from spine_fracture.server.routes import activelearning, datastore, infer, info, pages, train, work
+from spine_fracture.server.routes import (
+    activelearning,
+    datastore,
+    dicomweb,
+    infer,
+    info,
+    pages,
+    train,
+    viewer,
+    work,
+)
 from spine_fracture.server.routes.common import ServerParts
 from spine_fracture.server.workplace import clear_package
 from spine_fracture.settings import settings
@@ -36,6 +47,8 @@ ROUTERS = (
     work.batch,
     work.scoring,
     pages.router,
+    dicomweb.router,
+    viewer.router,
 )
 
 
@@ -53,8 +66,11 @@ def create_app(open_the_room: Callable[[], ReadingRoom], hosts: Sequence[str] = 
         except SpineFractureError as error:
             app.state.refusal = str(error)  # PlainStart says it
             raise
+        room = app.state.parts.room
+        app.state.dicom_web = web_over(room.project, room.source)
         yield
-        app.state.parts.room.close()
+        await app.state.dicom_web.close()
+        room.close()
 
     app = FastAPI(
         title="spine_fracture",

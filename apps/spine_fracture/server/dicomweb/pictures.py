@@ -1,0 +1,85 @@
+"""The plain pictures of a study: all that a reader sees of it while a level is being read.
+
+What others drew, wrote or computed (reports, segmentations, key images, derived series) would tell a
+reader what to find. Only series that the catalogue knows as original pictures are pictures; any series
+that it does not know may be anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from spine_fracture.cohort import models
+from spine_fracture.cohort.models import FileKind
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.studies import files_of
+
+#: The catalogue takes in nothing else.
+PICTURE_MODALITY = "MR"
+
+
+@dataclass(frozen=True)
+class StudyPictures:
+    """``series`` are the UIDs of the picture series, each with the UIDs of its instances."""
+
+    series: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def instances(self) -> int:
+        return sum(map(len, self.series.values()))
+
+    def shows(self, series: str, instance: str = "") -> bool:
+        """Whether this series (and instance, where one is named) is a picture."""
+        known = self.series.get(series)
+        return known is not None and (not instance or instance in known)
+
+
+@dataclass(eq=False)
+class Pictures:
+    """Picture series by study, from the catalogue. Safe to use from several threads."""
+
+    project: Project
+    _original: dict[str, bool] = field(default_factory=dict)
+
+    def of(self, study_uids: Iterable[str]) -> dict[str, StudyPictures]:
+        """The pictures of those of these studies that have any."""
+        query = (
+            select(models.Study)
+            .where(models.Study.uid.in_(list(study_uids)))
+            .options(selectinload(models.Study.series).selectinload(models.Series.instances))
+        )
+        with self.project.session() as session:
+            found = {
+                study.uid: StudyPictures(
+                    {s.uid: frozenset(i.sop_uid for i in s.instances) for s in study.series if self._is(s)}
+                )
+                for study in session.scalars(query)
+            }
+        return {uid: pictures for uid, pictures in found.items() if pictures.series}
+
+    def of_study(self, study_uid: str) -> StudyPictures:
+        return self.of([study_uid]).get(study_uid, StudyPictures())
+
+    def _is(self, series: models.Series) -> bool:
+        if series.role is not None or series.kind is not FileKind.DICOM:
+            return True
+        if series.uid not in self._original:
+            self._original[series.uid] = _is_original(files_of(series)[0])
+        return self._original[series.uid]
+
+
+def _is_original(path: Path) -> bool:
+    """Whether the file says that its pixels came from the scanner; one that cannot be read says nothing."""
+    try:
+        header = dcmread(path, stop_before_pixels=True, specific_tags=["ImageType"])
+    except (OSError, InvalidDicomError):
+        return False
+    kind = header.get("ImageType") or ["ORIGINAL"]
+    return str(kind if isinstance(kind, str) else kind[0]).upper() != "DERIVED"

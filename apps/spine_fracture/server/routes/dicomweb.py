@@ -1,0 +1,91 @@
+"""``/dicom-web``: pictures and reports for the viewers; ``/proxy/dicom`` is the same for MONAI Label's."""
+
+from __future__ import annotations
+
+import gzip
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from spine_fracture.cohort.leases import has_active
+from spine_fracture.cohort.people import Role
+from spine_fracture.cohort.project import Project
+from spine_fracture.errors import NotFoundError
+from spine_fracture.server.auth import principal_of
+from spine_fracture.server.dicomweb import stow
+from spine_fracture.server.dicomweb.addresses import parse
+from spine_fracture.server.dicomweb.web import JSON, DicomWeb, Question
+from spine_fracture.server.routes.common import Room
+from spine_fracture.server.viewer import DICOM_WEB
+
+router = APIRouter(include_in_schema=False)
+_ROOTS = (f"{DICOM_WEB}/", "/proxy/dicom/qido/", "/proxy/dicom/wado/")
+#: Below this size a list travels as fast plain, in bytes.
+_WORTH_PACKING = 2048
+
+
+@router.get("/dicom-web/{path:path}")
+@router.get("/proxy/dicom/qido/{path:path}")
+@router.get("/proxy/dicom/wado/{path:path}")
+async def get(request: Request, room: Room) -> Response:
+    address = parse(_as_sent(request))
+    reads = await to_thread.run_sync(_reads_now, room.project, principal_of(request).id)
+    question = Question(address, request.query_params, request.headers.get("accept", ""), reads)
+    answer = await _web(request).answer(question)
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return _packed(answer, request.headers.get("accept-encoding", ""))
+
+
+@router.post("/dicom-web/studies")
+@router.post("/dicom-web/studies/{study}")
+@router.post("/proxy/dicom/wado/studies")
+async def post(request: Request, room: Room) -> Response:
+    """Keep structured reports that a reader saved in a viewer."""
+    principal = principal_of(request)
+    principal.needs(Role.READER)
+    _as_sent(request)
+    body, kind = await request.body(), request.headers.get("content-type", "")
+    reports = await to_thread.run_sync(stow.reports_in, room.project, kind, body)
+    for report in reports:
+        await _keep(_web(request), room.project, report, principal.id)
+    return JSONResponse(stow.answer(reports, DICOM_WEB), media_type=JSON)
+
+
+async def _keep(web: DicomWeb, project: Project, report: stow.SentReport, author: str) -> None:
+    if not await to_thread.run_sync(stow.note, project, report, author):
+        return
+    try:
+        await web.store(report)
+    except BaseException:
+        await to_thread.run_sync(stow.take_back, project, report, author)
+        raise
+
+
+def _as_sent(request: Request) -> str:
+    """The address below the root, undecoded: percent signs would hide what the archive makes of it."""
+    raw = request.scope["raw_path"].decode("latin-1")
+    root = next((root for root in _ROOTS if raw.startswith(root)), None)
+    if root is None or "%" in raw:
+        raise NotFoundError("There is nothing at this address.")
+    return str(raw.removeprefix(root))
+
+
+def _web(request: Request) -> DicomWeb:
+    web: DicomWeb = request.app.state.dicom_web
+    return web
+
+
+def _reads_now(project: Project, reader: str) -> bool:
+    with project.session() as session:
+        return has_active(session, reader)
+
+
+def _packed(answer: Response, accepted: str) -> Response:
+    body = getattr(answer, "body", b"")
+    if answer.media_type == JSON and len(body) >= _WORTH_PACKING and "gzip" in accepted:
+        packed = gzip.compress(body, 1, mtime=0)
+        headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        kept = {"Cache-Control": answer.headers["cache-control"], "X-Content-Type-Options": "nosniff"}
+        return Response(packed, media_type=JSON, headers=headers | kept)
+    return answer
