@@ -16,6 +16,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import nn
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, most_probable
@@ -32,6 +33,9 @@ from spine_fracture.classification.sixchannel import SixChannelConfig, SixChanne
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels
+
+_CELL = 4  # pixels of the crop for one position of the maps that are looked at
+_SMOOTH = 0.7  # positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +100,10 @@ class AttentiveClassifier:
             probabilities = [float(p) for p in join_slices(slices, self.config.join)]
             chosen = diagnosis or most_probable(probabilities)
             answer = MODEL_CLASSES.index(chosen)
-            heat = class_activation(self._network, self._stage, torch.from_numpy(crops), answer)
+            heat = self._even(torch.from_numpy(crops), answer)
         hottest = float(heat.max())
         values = heat[-1] / hottest if hottest > 0 else heat[-1]
-        return Heat(
-            chosen, probabilities[answer], slice_index, own.square(self.config.margin), values.numpy()
-        )
+        return Heat(chosen, probabilities[answer], slice_index, own.square(self.config.margin), values)
 
     def features(self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]) -> Pixels:
         """Where each level lies in the network's feature space: (levels, channels), float32, of length 1.
@@ -115,6 +117,20 @@ class AttentiveClassifier:
         parts = torch.split(maps, [len(boxes) for boxes in read])
         joined = torch.stack([part.mean(dim=0) for part in parts])
         return np.asarray(nn.functional.normalize(joined, dim=1).numpy(), dtype=np.float32)
+
+    def _even(self, crops: torch.Tensor, answer: int) -> Pixels:
+        """Class activation of crops, without the pattern that strides print on gradients.
+
+        A later stage that takes every second position sends gradients back to those alone. So each crop
+        is also looked at moved by one position along and across, and the four are joined.
+        """
+        total = np.zeros(0, np.float32)
+        for down, across in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            moved = torch.roll(crops, (down * _CELL, across * _CELL), dims=(2, 3))
+            heat = class_activation(self._network, self._stage, moved, answer)
+            back = torch.roll(heat, (-down, -across), dims=(1, 2)).numpy()
+            total = total + back if total.size else back
+        return np.asarray(ndimage.gaussian_filter(total, (0, _SMOOTH, _SMOOTH)), dtype=np.float32)
 
     @property
     def _stage(self) -> nn.Module:

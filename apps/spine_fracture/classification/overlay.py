@@ -16,7 +16,7 @@ from spine_fracture.imaging import Pixels
 
 #: From red over orange to pale yellow, which a grey picture has not.
 _COLOURS = np.array([[200, 20, 0], [255, 90, 0], [255, 170, 20], [255, 250, 150]], np.float64)
-_FAINT = 0.15  # what is cooler is left out, so that the marrow can be seen
+_FAINT = 0.2  # what is cooler is left out, so that the marrow can be seen
 _STRONGEST = 0.7  # share of the overlay at the hottest place
 _DETAIL = 3.0  # pixels of the overlay for one of the picture
 _SIDES = (24, 480)
@@ -57,5 +57,5 @@ def _coloured(heat: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     stops = np.linspace(0, 1, len(_COLOURS))
     shade = np.clip((heat - _FAINT) / (1 - _FAINT), 0, 1)
     parts = [np.interp(shade, stops, _COLOURS[:, channel]) for channel in range(3)]
-    opacity = 255 * _STRONGEST * np.sqrt(shade)
+    opacity = 255 * _STRONGEST * shade
     return np.asarray(np.stack([*parts, opacity], axis=-1).round(), dtype=np.uint8)
