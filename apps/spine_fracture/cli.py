@@ -22,6 +22,7 @@ from spine_fracture.commands import (
     train,
     train_classifier,
     train_detector,
+    user,
 )
 from spine_fracture.errors import SpineFractureError
 
@@ -44,6 +45,7 @@ queue.register(cli)
 read.register(cli)
 reads.register(cli)
 serve.register(cli)
+user.register(cli)
 
 
 def app() -> None:

@@ -171,7 +171,7 @@ def _judging(project: Project) -> tuple[QueueItem, ...]:
             .join(Patient)
             .where(
                 StudyLevel.current,
-                StudyLevel.source == LevelSource.DETECTED,
+                StudyLevel.source != LevelSource.REFERENCE,
                 Patient.split != Split.TRAIN,
                 ~StudyLevel.reads.any(),
             )

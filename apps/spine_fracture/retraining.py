@@ -219,7 +219,7 @@ def _read_study(session: Session, study_uid: str, reads: dict[int, SnapshotRead]
     boxes: dict[int, tuple[BoxOnSlice, ...]] = {
         level.id: tuple((s.slice_index, s.box) for s in level.slices if s.series.uid == grid)
         for level in find_study(session, study_uid).levels
-        if level.current and level.source is LevelSource.DETECTED
+        if level.current and level.source is not LevelSource.REFERENCE
     }
     boxes |= {level_id: _boxes_of(read, grid) for level_id, read in reads.items()}
     kept = {level_id: on_grid for level_id, on_grid in boxes.items() if on_grid}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -11,31 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from spine_fracture.cohort.base import Base
 from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.models import ReadMode, StudyLevel
-
-
-class WorkList(StrEnum):
-    """What a reader sits down to.
-
-    ``ASSISTED``: the strategy's mix, with what the models say where the read is not to be blinded.
-    ``BLINDED``: the same levels, none with what the models say. ``SECOND``: levels that somebody else
-    read and that need another independent read, always blinded. ``ADJUDICATION``: levels whose
-    readers disagree.
-    """
-
-    ASSISTED = "assisted"
-    BLINDED = "blinded"
-    SECOND = "second"
-    ADJUDICATION = "adjudication"
-
-
-class SkipReason(StrEnum):
-    """Why a level was not read."""
-
-    POOR_QUALITY = "poor_quality"
-    NOT_A_VERTEBRA = "not_a_vertebra"
-    OUT_OF_FIELD = "out_of_field"
-    CANNOT_DECIDE = "cannot_decide"
-    OTHER = "other"
+from spine_fracture.cohort.words import SkipReason as SkipReason
+from spine_fracture.cohort.words import WorkList as WorkList
 
 
 class Lease(Base):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import Level
+from spine_fracture.anatomy import Level, usual_levels
 from spine_fracture.cohort.audit import record
 from spine_fracture.cohort.models import LevelSlice, LevelSource, Prediction, Study, StudyLevel
 from spine_fracture.cohort.studies import find_study
@@ -16,7 +16,7 @@ from spine_fracture.geometry import PatientBox
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading
 
 #: Two boxes nearer than this share of their height are the same vertebra: neighbours are 1.2 heights apart.
-_SAME_PLACE = 0.5
+SAME_PLACE = 0.5
 #: Numbers that differ by less were computed by the same models from the same pictures.
 _SAME_NUMBER = 1e-4
 
@@ -33,19 +33,25 @@ def store_reading(session: Session, reading: StudyReading) -> tuple[StudyLevel, 
 
     A vertebra found before, at the same place, keeps its row and its reads; its boxes and name are
     brought up to date and the prediction is added to those of earlier models. One that is no longer
-    found stays, as not current. Storing the same reading twice changes nothing.
+    found stays, as not current. What a reader drew, removed or renamed stays as the reader left it
+    and only gets the prediction; where readers moved the names, new levels are named to fit.
+    Storing the same reading twice changes nothing.
     """
     study = find_study(session, reading.study_uid)
-    known = [level for level in study.levels if level.source is LevelSource.DETECTED]
+    known = [level for level in study.levels if level.source is not LevelSource.REFERENCE]
+    matched = match(known, reading.levels)
+    moved = _names_moved_by(reading.levels, matched)
     stored: list[StudyLevel] = []
     changed = False
-    for level, before in zip(reading.levels, match(known, reading.levels), strict=True):
+    for level, before in zip(reading.levels, matched, strict=True):
         row = before or new_level(study, level.name, level.box, LevelSource.DETECTED)
-        changed |= outline(row, level.name, level.box, level.slices, numbering_sure=level.numbering_sure)
+        if row.edited_by is None:
+            name = moved_name(level.name, moved) or level.name
+            changed |= outline(row, name, level.box, level.slices, numbering_sure=level.numbering_sure)
         changed |= _add_prediction(row, level, reading)
         stored.append(row)
     for row in known:
-        if row.current and row not in stored:
+        if row.current and row.edited_by is None and row not in stored:
             row.current = False
             changed = True
     changed |= _describe(study, reading)
@@ -64,26 +70,44 @@ def store_reading(session: Session, reading: StudyReading) -> tuple[StudyLevel, 
 def match(known: Sequence[StudyLevel], found: Sequence[LevelReading]) -> tuple[StudyLevel | None, ...]:
     """For each level found, the known one that is the same vertebra, or None.
 
-    Same place first (box centres nearer than half a height), then the same name, then the nearest;
-    no known level is given twice.
+    Same place first (box centres nearer than half a height), then those that are current, then the
+    same name, then the nearest; no known level is given twice.
     """
     pairs = sorted(
-        (level.name is not reading.name, distance, i, j)
+        (not level.current, level.name is not reading.name, distance, i, j)
         for i, reading in enumerate(found)
         for j, level in enumerate(known)
-        if (distance := _apart(level.box, reading.box)) < _SAME_PLACE
+        if (distance := apart(level.box, reading.box)) < SAME_PLACE
     )
     result: list[StudyLevel | None] = [None] * len(found)
     taken: set[int] = set()
-    for _, _, i, j in pairs:
+    for *_, i, j in pairs:
         if result[i] is None and j not in taken:
             result[i] = known[j]
             taken.add(j)
     return tuple(result)
 
 
-def _apart(first: PatientBox, second: PatientBox) -> float:
-    """Distance of the centres in the sagittal plane, in mean heights of the two boxes."""
+def moved_name(name: Level, by: int, column: tuple[Level, ...] | None = None) -> Level | None:
+    """The name ``by`` places further down ``column`` (default: the usual spine); None beyond its ends."""
+    names = column or usual_levels()
+    at = names.index(name) + by if name in names else -1
+    return names[at] if 0 <= at < len(names) else None
+
+
+def _names_moved_by(found: Sequence[LevelReading], rows: Sequence[StudyLevel | None]) -> int:
+    """By how many places readers moved the names of this study; 0 when they moved them unalike."""
+    names = usual_levels()
+    moves = {
+        names.index(row.name) - names.index(reading.name)
+        for reading, row in zip(found, rows, strict=True)
+        if row is not None and row.current and row.edited_by and {row.name, reading.name} <= set(names)
+    }
+    return moves.pop() if len(moves) == 1 else 0
+
+
+def apart(first: PatientBox, second: PatientBox) -> float:
+    """Distance of the centres in the plane of the pictures, in mean heights of the two boxes."""
     away = first.axes.T @ (second.centre - first.centre)
     return float(np.hypot(away[0], away[1]) / ((first.size[1] + second.size[1]) / 2))
 

@@ -5,12 +5,25 @@ What a reader did stays: no later reading by the models undoes it (:func:`.level
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import Level
-from spine_fracture.cohort.models import StudyLevel
+from spine_fracture.anatomy import Level, spine
+from spine_fracture.cohort.audit import record
+from spine_fracture.cohort.columns import now
+from spine_fracture.cohort.desk import Lease
+from spine_fracture.cohort.leases import active
+from spine_fracture.cohort.levels import SAME_PLACE, apart, find_level, moved_name, new_level, outline
+from spine_fracture.cohort.models import LevelSource, Read, StudyLevel
+from spine_fracture.cohort.placing import place
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.reads import DrawnBox
+from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, standing_reads, submit_read
+from spine_fracture.cohort.states import ReadState
+from spine_fracture.cohort.studies import find_study
+from spine_fracture.errors import ConflictError, InputError
 
 
 def draw_level(project: Project, study_uid: str, name: Level, drawn: DrawnBox, reader: str) -> int:
@@ -21,17 +34,106 @@ def draw_level(project: Project, study_uid: str, name: Level, drawn: DrawnBox, r
     Raises :class:`ConflictError` when the study has a level of this name or at this place,
     :class:`InputError` for a box outside the picture.
     """
-    raise NotImplementedError
+    with project.session() as session:
+        box, slices = place(session, study_uid, drawn)
+    with project.transaction() as session:
+        study = find_study(session, study_uid)
+        # Two who draw in one study go one after the other.
+        session.refresh(study, with_for_update=True)
+        for known in _current(study.levels):
+            if known.name is name:
+                raise ConflictError(
+                    f"This study has its {name} already: remove that one, move the names, or choose another."
+                )
+            if apart(known.box, box) < SAME_PLACE:
+                raise ConflictError(f"{known.name} is outlined here already: drag its corners instead.")
+        level = new_level(study, name, box, LevelSource.READER)
+        outline(level, name, box, slices, numbering_sure=True)
+        level.edited_by = reader
+        session.flush()
+        _record(session, "level.drawn", level, reader)
+        return level.id
 
 
 def remove_level(session: Session, level_id: int, reader: str) -> StudyLevel:
     """No vertebra after all: the level is no longer current; its reads are kept and no longer teach."""
-    raise NotImplementedError
+    level = find_level(session, level_id)
+    session.refresh(level, with_for_update=True)
+    if level.current:
+        level.current, level.edited_by = False, reader
+        level.version += 1
+        for lease in session.scalars(select(Lease).where(Lease.level_id == level_id, active())):
+            lease.ended = now()
+        _record(session, "level.removed", level, reader)
+    return level
 
 
 def shift_names(session: Session, study_uid: str, by: int, reader: str) -> tuple[StudyLevel, ...]:
     """Move every name of the study by one: ``by`` 1 is up (L2 becomes L1), -1 is down.
 
-    Raises :class:`InputError` where there is no name to go to.
+    A T13 or L6 that the study has is one of the places. Standing reads of this reader that had the
+    old names are replaced by ones that have the new; reads of others stay as they were given.
+    Raises :class:`InputError` where there is no name to go to; then nothing is changed.
     """
-    raise NotImplementedError
+    if by not in (1, -1):
+        raise InputError("Names move up or down by one at a time.")
+    study = find_study(session, study_uid)
+    for level in study.levels:
+        session.refresh(level, with_for_update=True)
+    levels = _current(study.levels)
+    present = {level.name for level in levels}
+    column = spine(thirteen_thoracic=Level.T13 in present, six_lumbar=Level.L6 in present)
+    renamed = [(level, _moved(level.name, by, column)) for level in levels]
+    for level, name in renamed:
+        own = [r for r in standing_reads(level, reader) if r.name_given is level.name]
+        level.name, level.edited_by, level.numbering_sure = name, reader, True
+        level.version += 1
+        session.flush()
+        for read in own:
+            if read.state is ReadState.SUBMITTED:
+                submit_read(session, _renamed(read, name))
+    session.flush()
+    details: dict[str, object] = {"by": by, "levels": [f"{level.id}:{level.name}" for level in levels]}
+    record(session, "study.renamed", f"study:{study.id}", actor=reader, details=details)
+    return tuple(levels)
+
+
+def _current(levels: Sequence[StudyLevel]) -> list[StudyLevel]:
+    """The levels that readers read, head to foot: outlines given with the data are not theirs to change."""
+    kept = [level for level in levels if level.current and level.source is not LevelSource.REFERENCE]
+    return sorted(kept, key=lambda level: (level.name.order, level.id))
+
+
+def _moved(name: Level, by: int, column: tuple[Level, ...]) -> Level:
+    moved = moved_name(name, -by, column)
+    if moved is None:
+        end = "above" if by > 0 else "below"
+        raise InputError(
+            f"There is no name {end} {name}: give the levels their names one by one as you read them."
+        )
+    return moved
+
+
+def _renamed(read: Read, name: Level) -> ReadSubmission:
+    drawn = None
+    if read.series is not None and read.slice_index is not None and read.box is not None:
+        drawn = DrawnBox(read.series.uid, read.slice_index, read.box, read.sop_uid)
+    return ReadSubmission(
+        level_id=read.level_id,
+        reader=read.reader,
+        mode=read.mode,
+        diagnosis=read.diagnosis,
+        features=read.features,
+        confidence=read.confidence,
+        seconds=read.seconds,
+        token=f"renamed-{uuid.uuid4().hex}",
+        note=read.note,
+        basis=read.basis,
+        name_given=name,
+        box=drawn,
+    )
+
+
+def _record(session: Session, action: str, level: StudyLevel, reader: str) -> None:
+    details: dict[str, object] = {"name": level.name.value, "version": level.version}
+    record(session, action, f"level:{level.id}", actor=reader, details=details)

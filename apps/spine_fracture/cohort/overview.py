@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
+from spine_fracture.anatomy import Basis, Diagnosis
 from spine_fracture.cohort.models import (
     Centre,
     LevelSource,
@@ -19,7 +20,7 @@ from spine_fracture.cohort.models import (
     Study,
     StudyLevel,
 )
-from spine_fracture.cohort.reads import STANDING
+from spine_fracture.cohort.reads import REFERENCE, STANDING
 from spine_fracture.cohort.splits import Split
 
 
@@ -61,6 +62,46 @@ def reasons(session: Session) -> tuple[tuple[str, str, int], ...]:
         select(name, reason, func.count()).group_by(name, reason).order_by(func.count().desc(), name, reason)
     )
     return tuple((row[0], row[1], row[2]) for row in rows)
+
+
+def count_levels(
+    session: Session,
+    centre: str | None = None,
+    diagnosis: Diagnosis | None = None,
+    min_reads: int = 1,
+    basis: Basis | None = None,
+) -> int:
+    """How many levels have an answer: of one centre, with this diagnosis, read so often, resting on this.
+
+    The answer of a level is its reference read, or what all its standing reads say alike; a level
+    whose readers disagree has none yet. ``min_reads`` counts readers, an adjudicator too. ``basis``
+    is that of a read that says the answer.
+    """
+    query = (
+        select(Read)
+        .join(StudyLevel)
+        .join(Study)
+        .join(Patient)
+        .join(Centre)
+        .where(Read.state.in_(STANDING), StudyLevel.current.is_(True))
+    )
+    if centre is not None:
+        query = query.where(Centre.name == centre)
+    levels: dict[int, list[Read]] = {}
+    for read in session.scalars(query):
+        levels.setdefault(read.level_id, []).append(read)
+    return sum(
+        len({read.reader for read in reads}) >= min_reads
+        and (answer := _answer(reads)) is not None
+        and diagnosis in (None, answer)
+        and (basis is None or any(r.diagnosis is answer and r.basis is basis for r in reads))
+        for reads in levels.values()
+    )
+
+
+def _answer(reads: list[Read]) -> Diagnosis | None:
+    said = {read.diagnosis for read in reads if read.state in REFERENCE} or {r.diagnosis for r in reads}
+    return said.pop() if len(said) == 1 else None
 
 
 def _of(session: Session, centre: Centre) -> CentreOverview:

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spine_fracture.cohort.base import Base
 from spine_fracture.cohort.columns import now
-
-
-class Role(StrEnum):
-    """What somebody may do. ``SERVICE`` is a program that speaks for readers; no person has it."""
-
-    READER = "reader"
-    ADJUDICATOR = "adjudicator"
-    DATA_MANAGER = "data_manager"
-    ENGINEER = "engineer"
-    SERVICE = "service"
+from spine_fracture.cohort.words import Role as Role
 
 
 class User(Base):

@@ -13,7 +13,7 @@ from spine_fracture.anatomy import Diagnosis, Feature, Level
 from spine_fracture.cohort import models
 from spine_fracture.cohort.audit import CODE_VERSION, record
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.reads import STANDING, evaluates, trains
+from spine_fracture.cohort.reads import REFERENCE, STANDING, evaluates, trains
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ReadState
 from spine_fracture.errors import ConflictError, InsufficientEvidenceError, NotFoundError, StorageError
@@ -145,9 +145,16 @@ def _existing(session: Session, name: str | None, sha256: str) -> models.Snapsho
 
 
 def _content(session: Session) -> SnapshotContent:
-    reads = session.scalars(
-        select(models.Read).where(models.Read.state.in_(STANDING)).order_by(models.Read.id)
+    """The reads that count: of an adjudicated level its reference alone, of one a reader removed none."""
+    removed = models.StudyLevel.edited_by.is_not(None) & ~models.StudyLevel.current
+    standing = session.scalars(
+        select(models.Read)
+        .join(models.StudyLevel)
+        .where(models.Read.state.in_(STANDING), ~removed)
+        .order_by(models.Read.id)
     ).all()
+    decided = {read.level_id for read in standing if read.state in REFERENCE}
+    reads = [read for read in standing if read.state in REFERENCE or read.level_id not in decided]
     return SnapshotContent(
         code_version=CODE_VERSION,
         training=tuple(_frozen_read(read) for read in reads if trains(read)),

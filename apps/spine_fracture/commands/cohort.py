@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from spine_fracture.anatomy import Basis, Diagnosis
+
 _SHOWN = 20
 
 
@@ -20,16 +22,31 @@ def register(cli: typer.Typer) -> None:
     cli.add_typer(group, name="cohort")
 
 
-def show(context: typer.Context) -> None:
-    """Patients, studies, levels and reads of each centre, and what is missing."""
+def show(
+    context: typer.Context,
+    centre: Annotated[str | None, typer.Option(help="Count the read levels of this centre.")] = None,
+    diagnosis: Annotated[Diagnosis | None, typer.Option(help="Count the levels read as this.")] = None,
+    min_reads: Annotated[
+        int | None, typer.Option(help="Count the levels that so many readers read.", min=1)
+    ] = None,
+    basis: Annotated[Basis | None, typer.Option(help="Count the levels whose class rests on this.")] = None,
+) -> None:
+    """Patients, studies, levels and reads of each centre, and what is missing.
+
+    With any of the options, how many levels have an answer like that: agreed on, or adjudicated.
+    """
     if context.invoked_subcommand is not None:
         return
-    from spine_fracture.cohort.overview import overview, reasons
+    from spine_fracture.cohort.overview import count_levels, overview, reasons
     from spine_fracture.cohort.project import open_project
 
-    with open_project().session() as session:
-        rows, why = overview(session), reasons(session)
     console = Console()
+    with open_project().session() as session:
+        if any(option is not None for option in (centre, diagnosis, min_reads, basis)):
+            found = count_levels(session, centre, diagnosis, min_reads or 1, basis)
+            console.print(f"{found} levels. Not for clinical use.", highlight=False)
+            return
+        rows, why = overview(session), reasons(session)
     if not rows:
         console.print(
             "The catalogue is empty: take studies in with spine-fracture ingest PATH --centre NAME."

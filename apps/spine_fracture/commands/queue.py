@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spine_fracture.cohort.desk import WorkList
+from spine_fracture.cohort.words import WorkList
 
 
 def register(cli: typer.Typer) -> None:
