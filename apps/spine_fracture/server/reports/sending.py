@@ -1,0 +1,134 @@
+"""Sending what waits in the outbox: writing each report once, storing it, and trying again later."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.protocol import ProtocolConfig
+from spine_fracture.dicom.sr.statements import Form, StudyReport
+from spine_fracture.errors import RemoteError, SpineFractureError, StorageError
+from spine_fracture.files import locked, write_atomically
+from spine_fracture.server.dicomweb.holdings import Holdings
+from spine_fracture.server.reports import outbox
+from spine_fracture.server.reports.authors import author_of
+from spine_fracture.server.reports.content import pictured
+from spine_fracture.server.reports.delivery import Delivery
+
+_log = logging.getLogger(__name__)
+LOOK_EVERY_S = 1.0
+LONGEST_WAIT_S = 300.0
+_DEFECT = "It could not be written, which is a defect of ours: tell the engineers."
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What one pass through the outbox came to; ``trouble`` is empty when nothing is left for later."""
+
+    stored: int
+    failed: int
+    trouble: str = ""
+
+
+@dataclass(eq=False)
+class Sender:
+    """Writes and stores the reports that wait. One at a time on a project, whichever process it is in."""
+
+    project: Project
+    protocol: ProtocolConfig
+    delivery: Delivery
+    look_every_s: float = LOOK_EVERY_S
+    _closing: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="reports out", daemon=True).start()
+
+    def close(self) -> None:
+        self._closing.set()
+
+    def send(self) -> Sent:
+        """One pass through the outbox. It ends where the archive does not answer."""
+        stored = failed = 0
+        with self.project.session() as session:
+            rows = outbox.waiting(session)
+        if not rows:
+            return Sent(0, 0)
+        with locked(self.project.home / "outbox"):
+            for row_id in rows:
+                try:
+                    stored += self._send(row_id)
+                except (RemoteError, StorageError) as error:
+                    outbox.note_trouble(self.project, row_id, str(error), for_good=False)
+                    return Sent(stored, failed, str(error))
+                except SpineFractureError as error:
+                    failed += 1
+                    outbox.note_trouble(self.project, row_id, str(error), for_good=True)
+                except Exception as error:
+                    failed += 1
+                    _log.error("A report cannot be written: %s", type(error).__name__)
+                    outbox.note_trouble(self.project, row_id, _DEFECT, for_good=True)
+        return Sent(stored, failed)
+
+    def _send(self, row_id: int) -> int:
+        given = outbox.assign(self.project, row_id, self.protocol, self.delivery.folder)
+        if given is None:
+            return 0
+        if not given.path.is_file():
+            data = self._written(given)
+            if given.replaces and _says_the_same(data, given.replaces[1]):
+                outbox.drop(self.project, row_id)
+                return 0
+            write_atomically(given.path, data)
+        self.delivery.store(given.path.read_bytes())
+        outbox.note_stored(self.project, row_id)
+        return 1
+
+    def _written(self, given: outbox.Assignment) -> bytes:
+        from spine_fracture.dicom.sr.writing import write_report  # highdicom takes seconds to import
+
+        found = pictured(given.study_uid, given.said, given.tracking, Holdings(self.project))
+        report = StudyReport(
+            author=author_of(given.author),
+            statements=found.statements,
+            series_uid=given.series_uid,
+            sop_uid=given.sop_uid,
+            instance_number=given.instance_number,
+            replaces=given.replaces[0] if given.replaces else None,
+        )
+        data = write_report(report, Form(given.form.value), found.images)
+        return self.delivery.prepared(data, given.patient_key)
+
+    def _run(self) -> None:
+        wait = self.look_every_s
+        while not self._closing.wait(wait):
+            try:
+                trouble = self.send().trouble
+            except SpineFractureError as error:
+                trouble = str(error)
+            if trouble:
+                wait = min(2 * wait, LONGEST_WAIT_S)
+                _log.warning("Reports wait for %.0f s: %s", wait, trouble)
+            else:
+                wait = self.look_every_s
+
+
+def _says_the_same(data: bytes, before: Path) -> bool:
+    """Whether the content of a new report is that of the file of the one before it, if it is still there."""
+    if not before.is_file():
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        new, old = (_content(dcmread(BytesIO(one))) for one in (data, before.read_bytes()))
+    return bool(new == old)
+
+
+def _content(ds: Any) -> Any:
+    return ds.get("ContentSequence")
