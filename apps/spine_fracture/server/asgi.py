@@ -19,15 +19,18 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from spine_fracture.errors import InputError, SpineFractureError
 from spine_fracture.server.dicomweb.choose import web_over
+from spine_fracture.server.gate import Gate
 from spine_fracture.server.guard import BodyLimit, Defects, PlainStart, SameOrigin
 from spine_fracture.server.room import DEFAULT_CENTRE, ReadingRoom, open_room
 from spine_fracture.server.routes import (
     activelearning,
+    auth,
     datastore,
     dicomweb,
     infer,
     info,
     pages,
+    review,
     train,
     viewer,
     work,
@@ -39,6 +42,9 @@ from spine_fracture.settings import settings
 #: Labels and parameters are small; pictures are never uploaded.
 LARGEST_REQUEST = 32 * 2**20
 ROUTERS = (
+    auth.router,
+    review.router,
+    review.changes,
     info.router,
     infer.router,
     activelearning.router,
@@ -82,6 +88,7 @@ def create_app(open_the_room: Callable[[], ReadingRoom], hosts: Sequence[str] = 
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Gate)
     app.add_middleware(SameOrigin)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.add_middleware(BodyLimit, limit=LARGEST_REQUEST)

@@ -13,6 +13,7 @@ from monailabel.interfaces.datastore import Datastore
 
 from spine_fracture.errors import InputError
 from spine_fracture.files import write_atomically
+from spine_fracture.server.auth import LOCAL
 from spine_fracture.server.labels import FINAL, ONLY_FINAL
 from spine_fracture.server.room import ReadingRoom
 
@@ -65,7 +66,7 @@ class SpineDatastore(Datastore):  # type: ignore[misc]
 
     def get_label(self, label_id: str, label_tag: str, params: Any = None) -> bytes:
         study = self._room.catalogue.find(label_id)
-        return json.dumps(self._room.labels.document(study.uid), indent=1).encode()
+        return json.dumps(self._room.label(LOCAL, study.uid, {}), indent=1).encode()
 
     def get_label_uri(self, label_id: str, label_tag: str) -> str:
         """A file with the reads as they are now, in the cache."""
@@ -84,7 +85,7 @@ class SpineDatastore(Datastore):  # type: ignore[misc]
         """Store the reads in a file that MONAI Label has received."""
         if label_tag != FINAL:
             raise InputError(ONLY_FINAL)
-        saved = self._room.save_label(image_id, Path(label_filename).read_bytes(), label_info)
+        saved = self._room.save_label(LOCAL, image_id, Path(label_filename).read_bytes(), label_info)
         return str(saved["label"])
 
     def status(self) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from sqlalchemy.orm import selectinload
 
 from spine_fracture.cohort import models
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import STANDING
 from spine_fracture.errors import NotFoundError
 from spine_fracture.server.answers import NOTICE
+from spine_fracture.server.auth import Principal
+from spine_fracture.server.review.rights import may_see, not_blind
 
 #: MONAI Label's tag of what a person has finished. Predictions are not labels here.
 FINAL = "final"
@@ -22,8 +25,9 @@ ONLY_FINAL = f"Only the tag {FINAL!r} is kept: what models say is stored as pred
 class Labels:
     """The reads of a project by study."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, protocol: ProtocolConfig) -> None:
         self._project = project
+        self._protocol = protocol
 
     def labelled(self) -> frozenset[str]:
         """UIDs of the studies with at least one standing read."""
@@ -43,19 +47,25 @@ class Labels:
         with self._project.session() as session:
             return session.scalar(standing) or 0
 
-    def document(self, study_uid: str) -> dict[str, Any]:
-        """All standing reads of a study; raises :class:`NotFoundError` when there is none."""
+    def document(self, study_uid: str, who: Principal, reader: str | None) -> dict[str, Any]:
+        """The standing reads of a study that ``reader``, for whom ``who`` asks, may see.
+
+        Raises :class:`NotFoundError` when there is none and :class:`BlindedError` for a blinded reader.
+        """
         with self._project.session() as session:
-            reads = session.scalars(
+            if reader is not None:
+                not_blind(session, reader)
+            standing = session.scalars(
                 select(models.Read)
                 .join(models.StudyLevel)
                 .join(models.Study)
                 .where(models.Study.uid == study_uid, models.Read.state.in_(STANDING))
                 .order_by(models.Read.id)
                 .options(selectinload(models.Read.series))
-            ).all()
+            )
+            reads = [read for read in standing if may_see(who, reader, read, self._protocol)]
         if not reads:
-            raise NotFoundError("Nobody has read this study yet.")
+            raise NotFoundError("There is no read of this study that is yours to see yet.")
         return {"notice": NOTICE, "study": study_uid, "reads": _rows(reads)}
 
 
@@ -68,6 +78,7 @@ def _rows(reads: Sequence[models.Read]) -> list[dict[str, Any]]:
             "diagnosis": read.diagnosis,
             "features": sorted(read.features),
             "confidence": read.confidence,
+            "basis": read.basis,
             "mode": read.mode,
             "reader": read.reader,
             "created": read.created.isoformat(),

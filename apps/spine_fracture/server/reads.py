@@ -19,15 +19,16 @@ from pydantic_core import from_json
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level
-from spine_fracture.cohort.models import LevelSource, Read, ReadMode, Study, StudyLevel
+from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
+from spine_fracture.cohort.leases import Seat, read_mode, release
+from spine_fracture.cohort.models import LevelSource, Study, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, submit_read
-from spine_fracture.cohort.shown import was_shown
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PatientBox, PixelBox, VolumeFrame
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.markups import MarkedLevel
+from spine_fracture.server.samples import MONAI_LABEL_TAB
 
 #: An ROI belongs to the level whose centre is nearer than this share of its height; neighbours are 1.2 apart.
 _SAME_PLACE = 0.6
@@ -58,7 +59,7 @@ class ReadForm(BaseModel):
     features: frozenset[Feature] = frozenset()
     confidence: int = _UNSTATED_CONFIDENCE
     seconds: float = 0.0
-    mode: ReadMode = ReadMode.ASSISTED
+    basis: Basis = Basis.IMAGING
     note: str = ""
     token: str = Field(default_factory=lambda: uuid.uuid4().hex)
     box: BoxForm | None = None
@@ -147,20 +148,17 @@ class ReadDesk:
         self._project = project
 
     def take(self, study_uid: str, reader: str, forms: Sequence[ReadForm]) -> tuple[KeptRead, ...]:
-        """Store reads from our own clients, all or none.
+        """Store reads from our own clients, all or none; a level that was served is free again.
 
-        A reader who was shown what the models say of a level did not read it blinded.
+        The mode of a read is what the server knows of its reader, never what a client says.
         """
         with self._project.transaction() as session:
             levels = _levels(session, study_uid)
             submissions = [_submission(session, form, reader, levels) for form in forms]
-            return tuple(_kept(submit_read(session, submission)) for submission in submissions)
+            return tuple(_stored(session, submission) for submission in submissions)
 
     def take_marked(self, scene: MarkedScene, reader: str, asked: frozenset[int]) -> KeptScene:
-        """Store the ROIs of a scene that were touched or ``asked`` for (ids of levels), all or none.
-
-        The model's boxes were on the screen, so these reads are assisted.
-        """
+        """Store the ROIs of a scene that were touched or ``asked`` for (ids of levels), all or none."""
         study = scene.shown.study_uid
         with self._project.transaction() as session:
             levels = _levels(session, study)
@@ -171,7 +169,7 @@ class ReadDesk:
                 if level.id in asked or _touched(marked, level, scene)
             ]
             kept = tuple(
-                _kept(submit_read(session, _from_marked(marked, reader, level, scene)))
+                _stored(session, _from_marked(session, marked, reader, level, scene))
                 for marked, level in stated
             )
         return KeptScene(kept, len(placed) - len(stated))
@@ -181,7 +179,7 @@ def _levels(session: Session, study_uid: str) -> list[StudyLevel]:
     rows = session.scalars(
         select(StudyLevel)
         .join(Study)
-        .where(Study.uid == study_uid, StudyLevel.current, StudyLevel.source == LevelSource.DETECTED)
+        .where(Study.uid == study_uid, StudyLevel.current, StudyLevel.source != LevelSource.REFERENCE)
         .order_by(StudyLevel.id)
     )
     return list(rows)
@@ -195,12 +193,13 @@ def _submission(
     return ReadSubmission(
         level_id=level.id,
         reader=reader,
-        mode=ReadMode.ASSISTED if was_shown(session, level, reader) else form.mode,
+        mode=read_mode(session, level, reader),
         diagnosis=form.diagnosis,
         features=form.features,
         confidence=form.confidence,
         seconds=form.seconds,
         token=form.token,
+        basis=form.basis,
         note=form.note,
         name_given=form.level,
         box=DrawnBox(drawn.series, drawn.slice, PixelBox(*drawn.box)) if drawn else None,
@@ -235,14 +234,16 @@ def _touched(marked: MarkedLevel, level: StudyLevel, scene: MarkedScene) -> bool
     return not all(np.allclose(old, new, rtol=0, atol=_UNMOVED) for old, new in pairs)
 
 
-def _from_marked(marked: MarkedLevel, reader: str, level: StudyLevel, scene: MarkedScene) -> ReadSubmission:
+def _from_marked(
+    session: Session, marked: MarkedLevel, reader: str, level: StudyLevel, scene: MarkedScene
+) -> ReadSubmission:
     if marked.diagnosis is None:
         raise InputError(f"The ROI of {marked.level} has no class: name it like '{marked.level} malignant'.")
     flat, first, last = scene.frame.box_to_pixel(marked.box)
     return ReadSubmission(
         level_id=level.id,
         reader=reader,
-        mode=ReadMode.ASSISTED,
+        mode=read_mode(session, level, reader),
         diagnosis=marked.diagnosis,
         features=frozenset(),
         confidence=_UNSTATED_CONFIDENCE,
@@ -268,5 +269,7 @@ def _apart(level: PatientBox, drawn: PatientBox) -> float:
     return float(np.hypot(away[0], away[1]) / level.size[1])
 
 
-def _kept(read: Read) -> KeptRead:
+def _stored(session: Session, submission: ReadSubmission) -> KeptRead:
+    read = submit_read(session, submission)
+    release(session, read.level_id, Seat(submission.reader, MONAI_LABEL_TAB))
     return KeptRead(read.id, read.level_id, read.name_given, read.diagnosis)

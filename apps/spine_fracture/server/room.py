@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.project import Project, open_project
+from spine_fracture.cohort.protocol import ProtocolConfig, load_protocol
 from spine_fracture.cohort.shown import note_study_shown
-from spine_fracture.errors import InputError, SpineFractureError
+from spine_fracture.cohort.studies import find_study
+from spine_fracture.errors import InputError
 from spine_fracture.levels import StudyReading
+from spine_fracture.server.ahead import ReadAhead
 from spine_fracture.server.archive import Archive, Credentials
+from spine_fracture.server.auth import Principal, reader_of
 from spine_fracture.server.background import Background
 from spine_fracture.server.champions import Champions
+from spine_fracture.server.explain import Explainer
 from spine_fracture.server.inference import Inference, InferOptions, ModelInference, ModelName
 from spine_fracture.server.labels import FINAL, Labels
 from spine_fracture.server.markups import from_markups
 from spine_fracture.server.pictures import PictureCache
-from spine_fracture.server.readings import ModelPair, Pipeline, StudyReader
+from spine_fracture.server.readings import Pipeline, StudyReader
 from spine_fracture.server.reads import KeptScene, MarkedScene, ReadDesk, parse_reads
-from spine_fracture.server.samples import next_sample
+from spine_fracture.server.review.desk import ReviewDesk
+from spine_fracture.server.review.rights import not_blind, not_locked
+from spine_fracture.server.samples import Samples
 from spine_fracture.server.shelf import DatabaseShelf
 from spine_fracture.server.sources import ArchiveSource, CatalogueSource, FolderSource, Source
 from spine_fracture.server.studies import Catalogue, Study
 from spine_fracture.server.training import Trainings
 from spine_fracture.training.jobs import JobStore
 
-_log = logging.getLogger(__name__)
-#: A small folder is taken in before the first request; a large archive goes on behind the first requests.
-PATIENCE_S = 20.0
-#: New studies and new champions are noticed after so long at the latest.
-LOOK_EVERY_S = 5.0
 DEFAULT_CENTRE = "local"
-_UNNAMED_READER = "unnamed"
+DEFAULT_PROTOCOL = "single"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +56,10 @@ class ReadingRoom:
     trainings: Trainings
     batch: Background
     scoring: Background
-    _aside: set[tuple[str, ModelPair]] = field(default_factory=set)
-    _closing: threading.Event = field(default_factory=threading.Event)
+    protocol: ProtocolConfig
+    ahead: ReadAhead
+    samples: Samples
+    review: ReviewDesk
 
     @property
     def report_folder(self) -> Path:
@@ -65,42 +68,52 @@ class ReadingRoom:
     def start(self) -> None:
         """Take the studies in and read them with the models, behind the requests."""
         self.trainings.recover()
-        ready = threading.Event()
-        threading.Thread(target=self._prepare, args=(ready,), name="reading ahead", daemon=True).start()
-        ready.wait(PATIENCE_S)
+        self.ahead.start()
 
     def close(self) -> None:
-        self._closing.set()
+        self.ahead.close()
 
     def labelled_images(self) -> frozenset[str]:
         """The image ids of studies with at least one standing read."""
         return self.catalogue.images_of(self.labels.labelled())
 
-    def next_sample(self, strategy: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    def next_sample(self, who: Principal, strategy: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
         """The next level for a reader; the models read more studies when no level is left."""
-        reader = _reader(params)
-        sample, more = next_sample(self.project, strategy, reader), True
-        while sample is None and more:
-            # Asked again even when nothing was read: the reading ahead may just have stored a study.
-            more = self._read_one_more()
-            sample = next_sample(self.project, strategy, reader)
-        return sample
+        who.needs(Role.READER, Role.SERVICE)
+        return self.samples.next(strategy, reader_of(who, params))
 
-    def infer(self, model: ModelName, image: str, params: Mapping[str, Any]) -> Inference:
-        """What ``model`` says of the study with series ``image``; its reader is blind no more."""
+    def infer(self, who: Principal, model: ModelName, image: str, params: Mapping[str, Any]) -> Inference:
+        """What ``model`` says of the study with series ``image``; its reader is blind no more.
+
+        Raises :class:`BlindedError` for a blinded reader, and for a patient that never trains.
+        """
+        who.needs(Role.READER, Role.ADJUDICATOR, Role.ENGINEER, Role.SERVICE)
+        reader = reader_of(who, params)
         study = self.catalogue.find(image)
+        with self.project.session() as session:
+            not_blind(session, reader)
+            not_locked(who, find_study(session, study.uid).patient.split)
         result = self.models.infer(model, study, InferOptions.of(dict(params)))
-        note_study_shown(self.project, study.uid, _reader(params))
+        note_study_shown(self.project, study.uid, reader)
         return result
 
-    def save_label(self, image: str, data: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
+    def label(self, who: Principal, image: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The standing reads of a study that this principal may see, as one JSON document."""
+        reader = None if who.is_service and not params else reader_of(who, params)
+        return self.labels.document(self.catalogue.find(image).uid, who, reader)
+
+    def save_label(
+        self, who: Principal, image: str, data: bytes, params: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Store a Slicer scene or our read JSON as reads of the study with series ``image``.
 
         ``untouched`` counts the ROIs of a scene that say only what the models said (see :mod:`.reads`).
         """
+        who.needs(Role.READER, Role.SERVICE)
+        reader = reader_of(who, params)
         study = self.catalogue.find(image)
         shown = self.reader.read(study)  # the levels that reads belong to
-        kept = self._store(study, shown, data, params)
+        kept = self._store(study, shown, data, reader, params)
         return {
             "image": study.image,
             "label": study.image,
@@ -112,71 +125,38 @@ class ReadingRoom:
             "untouched": kept.untouched,
         }
 
-    def _store(self, study: Study, shown: StudyReading, data: bytes, params: Mapping[str, Any]) -> KeptScene:
-        reader = _reader(params)
+    def _store(
+        self, study: Study, shown: StudyReading, data: bytes, reader: str, params: Mapping[str, Any]
+    ) -> KeptScene:
         if b'"markups"' not in data:
             return KeptScene(self.desk.take(study.uid, reader, parse_reads(data)), 0)
         frame = self.catalogue.picture(study).frame
         scene = MarkedScene(from_markups(data), shown, study.image, frame)
         return self.desk.take_marked(scene, reader, _asked(params))
 
-    def _prepare(self, ready: threading.Event) -> None:
-        try:
-            self.catalogue.refresh()
-            self.pipeline()
-        except SpineFractureError as error:
-            _log.error("The server starts without its studies or models: %s", error)
-        except Exception as error:
-            _log.error("The server starts without its studies or models: %s", type(error).__name__)
-        finally:
-            ready.set()
-        while not self._closing.is_set():
-            if not self._read_one_more():
-                self._closing.wait(LOOK_EVERY_S)
-
-    def _read_one_more(self) -> bool:
-        """Read a study that the serving models have not seen; False when there is none that they can read."""
-        try:
-            serving = self.pipeline().models
-            unread = self.catalogue.unread(serving.detector, serving.classifier)
-            return any(self._read_ahead(uid, serving) for uid in unread if (uid, serving) not in self._aside)
-        except SpineFractureError as error:
-            _log.warning("Reading ahead has paused: %s", error)
-        except Exception as error:
-            _log.error("Reading ahead has paused: %s", type(error).__name__)
-        return False
-
-    def _read_ahead(self, uid: str, serving: ModelPair) -> bool:
-        """Whether this study was read; one on which our own code fails is put aside, and the others go on."""
-        try:
-            study = self.catalogue.find(uid)
-            if self.reader.refused(study):
-                return False
-            self.reader.read(study)
-        except InputError:
-            return False  # the reader keeps the reason for those who ask
-        except SpineFractureError:
-            raise
-        except Exception as error:
-            _log.error("A study is put aside until the server or its models change: %s", type(error).__name__)
-            self._aside.add((uid, serving))
-            return False
-        return True
-
 
 def open_room(
-    home: Path, studies: str | None, centre: str, pipeline: Callable[[], Pipeline] | None = None
+    home: Path,
+    studies: str | None,
+    centre: str,
+    pipeline: Callable[[], Pipeline] | None = None,
+    protocol: str = DEFAULT_PROTOCOL,
 ) -> ReadingRoom:
     """A room over the project at ``home``.
 
     ``studies`` is a folder of DICOM or the http(s) address of an archive, taken in as ``centre``; None serves
-    what is in the catalogue. ``pipeline`` stands in for the registry's champions.
+    what is in the catalogue. ``pipeline`` stands in for the registry's champions; ``protocol`` names how
+    many reads a level needs.
     """
     project = open_project(home)
+    rules = load_protocol(protocol)
     source = source_of(project, studies, centre)
     catalogue = Catalogue(project, source)
     serving = pipeline or Champions(project)
     reader = StudyReader(catalogue, serving, DatabaseShelf(project))
+    explainer = Explainer(project, catalogue, rules)
+    # What stands in for the champions has no feature space.
+    ahead = ReadAhead(catalogue, reader, serving, explainer.prepare if pipeline is None else lambda: False)
     return ReadingRoom(
         project=project,
         source=source,
@@ -185,11 +165,15 @@ def open_room(
         reader=reader,
         models=ModelInference(catalogue, reader),
         pictures=PictureCache(project.settings.cache_folder / "images", catalogue),
-        labels=Labels(project),
+        labels=Labels(project, rules),
         desk=ReadDesk(project),
         trainings=Trainings(project, JobStore(project.settings.jobs_folder)),
         batch=Background("batch inference"),
         scoring=Background("scoring"),
+        protocol=rules,
+        ahead=ahead,
+        samples=Samples(project, rules, ahead.one_more),
+        review=ReviewDesk.open(project, rules, explainer, ahead.one_more),
     )
 
 
@@ -204,11 +188,6 @@ def source_of(project: Project, studies: str | None, centre: str) -> Source:
     credentials = Credentials(user, password) if user and password else None
     cache = project.settings.cache_folder / "archive"
     return ArchiveSource(Archive(studies.rstrip("/"), cache, credentials), centre)
-
-
-def _reader(params: Mapping[str, Any]) -> str:
-    """Who asks: our clients say ``reader``, MONAI Label's say ``client_id``."""
-    return str(params.get("reader") or params.get("client_id") or _UNNAMED_READER)
 
 
 def _asked(params: Mapping[str, Any]) -> frozenset[int]:

@@ -2,33 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from spine_fracture.active_learning.queue import QueueItem, SeriesBox
-from spine_fracture.active_learning.strategies import load_strategy
-from spine_fracture.active_learning.worklists import next_items
+from spine_fracture.active_learning.queue import Place, QueueItem, SeriesBox, items
+from spine_fracture.active_learning.strategies import StrategyConfig, load_strategy
+from spine_fracture.active_learning.worklists import take_next
 from spine_fracture.cohort.desk import WorkList
+from spine_fracture.cohort.leases import Seat, held
 from spine_fracture.cohort.levels import find_level
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.protocol import load_protocol
+from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.geometry import PatientBox
 from spine_fracture.server.answers import NOTICE, BoxAnswer
 
+#: MONAI Label's clients have no windows of their own: each of their readers sits at one seat.
+MONAI_LABEL_TAB = "monai-label"
 
-def next_sample(project: Project, strategy: str, reader: str) -> dict[str, Any] | None:
-    """The image id and, in keys that stock clients pass over, the level; None when nothing is left.
 
-    ``box`` is x0, y0, x1, y1 in pixels of slice ``slice`` of the image ``id``; ``center`` and
-    ``box_mm`` are LPS millimetres.
+class Samples:
+    """Serves MONAI Label's clients from the same work list as the reading room.
+
+    ``read_more`` lets the models read one more study and says whether there was one.
     """
-    config = load_strategy(strategy)
-    with project.session() as session:
-        found = next_items(session, reader, WorkList.ASSISTED, load_protocol("single"), config, 1)
-        if not found:
+
+    def __init__(self, project: Project, protocol: ProtocolConfig, read_more: Callable[[], bool]) -> None:
+        self._project = project
+        self._protocol = protocol
+        self._read_more = read_more
+
+    def next(self, strategy: str, reader: str) -> dict[str, Any] | None:
+        """The image id and, in keys that stock clients pass over, the level; None when nothing is left.
+
+        The level is kept for the reader until it is read or its time has run out, and is given again
+        when asked for again. ``box`` is x0, y0, x1, y1 in pixels of slice ``slice`` of the image ``id``;
+        ``center`` and ``box_mm`` are LPS millimetres.
+        """
+        config = load_strategy(strategy)
+        seat = Seat(reader, MONAI_LABEL_TAB)
+        item, more = self._item(seat, config), True
+        while item is None and more:
+            # Asked again even when nothing was read: the reading ahead may just have stored a study.
+            more = self._read_more()
+            item = self._item(seat, config)
+        if item is None:
             return None
-        item = found[0]
-        return _sample(item, find_level(session, item.level_id).box, strategy)
+        with self._project.session() as session:
+            return _sample(item, find_level(session, item.level_id).box, strategy)
+
+    def _item(self, seat: Seat, strategy: StrategyConfig) -> QueueItem | None:
+        with self._project.session() as session:
+            lease = held(session, seat)
+            if lease is not None and lease.level.current:
+                place = Place(lease.level_id, lease.mode, lease.reason, lease.score)
+                return items(session, [place], lease.work_list)[0]
+        return take_next(self._project, seat, WorkList.ASSISTED, self._protocol, strategy)
 
 
 def _sample(item: QueueItem, box: PatientBox, strategy: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 
 from spine_fracture.active_learning.strategies import strategy_names
+from spine_fracture.server.auth import LOCAL
 from spine_fracture.server.inference import DESCRIPTIONS, ModelName
 from spine_fracture.server.room import ReadingRoom
 from spine_fracture.server.scoring import DESCRIPTION, METHOD, reader_agreement
@@ -62,7 +63,7 @@ class SpineInferTask(InferTask):  # type: ignore[misc]
 
     def __call__(self, request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """A temporary file, which MONAI Label removes after sending it, and the JSON answer."""
-        result = self._room.infer(self._model, str(request["image"]), request)
+        result = self._room.infer(LOCAL, self._model, str(request["image"]), request)
         params = result.answer.model_dump(mode="json")
         with tempfile.NamedTemporaryFile(suffix=f"-{result.file.name}", delete=False) as stream:
             stream.write(result.file.content)
@@ -97,7 +98,7 @@ class SpineStrategy(Strategy):  # type: ignore[misc]
         self._room = room
 
     def __call__(self, request: dict[str, Any], datastore: Datastore) -> dict[str, Any] | None:
-        return self._room.next_sample(self._name, request)
+        return self._room.next_sample(LOCAL, self._name, request)
 
 
 class ReaderAgreement(ScoringMethod):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What the routes share: what stands behind the application, and request parameters."""
+"""What the routes share: what stands behind the application, who asks, and request parameters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from spine_fracture.cohort.people import Role
 from spine_fracture.errors import InputError
+from spine_fracture.server.auth import Door, Principal, principal_of
 from spine_fracture.server.datastore import SpineDatastore
 from spine_fracture.server.room import ReadingRoom
 from spine_fracture.server.tasks import Tasks, tasks_of
@@ -16,15 +18,16 @@ from spine_fracture.server.tasks import Tasks, tasks_of
 
 @dataclass(frozen=True, eq=False)
 class ServerParts:
-    """The room, and MONAI Label's view of it."""
+    """The room, its door, and MONAI Label's view of the room."""
 
     room: ReadingRoom
+    door: Door
     tasks: Tasks
     datastore: SpineDatastore
 
     @classmethod
     def of(cls, room: ReadingRoom) -> ServerParts:
-        return cls(room, tasks_of(room), SpineDatastore(room))
+        return cls(room, Door(room.project), tasks_of(room), SpineDatastore(room))
 
 
 async def _parts(request: Request) -> ServerParts:
@@ -37,8 +40,24 @@ async def _room(request: Request) -> ReadingRoom:
     return parts.room
 
 
+async def _door(request: Request) -> Door:
+    parts: ServerParts = request.app.state.parts
+    return parts.door
+
+
+async def _who(request: Request) -> Principal:
+    return principal_of(request)  # the gate has asked the database already
+
+
+async def engineer(who: Annotated[Principal, Depends(_who)]) -> None:
+    """For routers that are the engineer's alone."""
+    who.needs(Role.ENGINEER)
+
+
 Parts = Annotated[ServerParts, Depends(_parts)]
 Room = Annotated[ReadingRoom, Depends(_room)]
+Doorway = Annotated[Door, Depends(_door)]
+Who = Annotated[Principal, Depends(_who)]
 
 
 def parse_params(text: str) -> dict[str, Any]:

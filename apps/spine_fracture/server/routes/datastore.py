@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.server.labels import FINAL, ONLY_FINAL
-from spine_fracture.server.routes.common import Parts, Room, parse_params
+from spine_fracture.server.routes.common import Parts, Room, Who, parse_params
 
 router = APIRouter(prefix="/datastore", tags=["Datastore"])
 
@@ -50,6 +50,7 @@ def image_info(parts: Parts, image: str) -> dict[str, Any]:
 @router.put("/label")
 def save_label(
     room: Room,
+    who: Who,
     image: str,
     label: Annotated[UploadFile, File()],
     params: Annotated[str, Form()] = "{}",
@@ -58,20 +59,20 @@ def save_label(
     """A Slicer scene or our read JSON; it becomes reads, and is acknowledged when they are on the disk."""
     if tag not in ("", FINAL):
         raise InputError(ONLY_FINAL)
-    return room.save_label(image, label.file.read(), parse_params(params))
+    return room.save_label(who, image, label.file.read(), parse_params(params))
 
 
 @router.head("/label", include_in_schema=False)
 @router.get("/label")
-def label(room: Room, label: str, tag: str) -> Response:
-    """All standing reads of a study as JSON."""
+def label(room: Room, who: Who, label: str, tag: str, client_id: str = "") -> Response:
+    """The standing reads of a study as JSON, as far as they are this reader's to see."""
     if tag != FINAL:
         raise NotFoundError(f"There is no label with the tag {tag!r}: the only tag is {FINAL!r}.")
-    study = room.catalogue.find(label)
-    disposition = {"Content-Disposition": f'attachment; filename="{study.image}.json"'}
-    return JSONResponse(room.labels.document(study.uid), headers=disposition)
+    document = room.label(who, label, {"client_id": client_id} if client_id else {})
+    disposition = {"Content-Disposition": f'attachment; filename="{room.catalogue.find(label).image}.json"'}
+    return JSONResponse(document, headers=disposition)
 
 
 @router.get("/label/info")
-def label_info(room: Room, label: str, tag: str) -> dict[str, Any]:
-    return room.labels.document(room.catalogue.find(label).uid)
+def label_info(room: Room, who: Who, label: str, tag: str, client_id: str = "") -> dict[str, Any]:
+    return room.label(who, label, {"client_id": client_id} if client_id else {})

@@ -13,7 +13,7 @@ from urllib3.fields import RequestField
 
 from spine_fracture.errors import InputError
 from spine_fracture.server.inference import Inference, ModelName, ResultFile
-from spine_fracture.server.routes.common import Room, parse_params
+from spine_fracture.server.routes.common import Room, Who, parse_params
 
 router = APIRouter(prefix="/infer", tags=["Infer"])
 
@@ -29,6 +29,7 @@ class Output(StrEnum):
 @router.post("/{model}")
 def infer(
     room: Room,
+    who: Who,
     model: str,
     image: str = "",
     output: Output = Output.ALL,
@@ -40,7 +41,7 @@ def infer(
     name = ModelName.parse(model)
     if file is not None or session_id:
         raise InputError("Pictures are not uploaded here: name an image of the studies folder or archive.")
-    result = room.infer(name, image, parse_params(params))
+    result = room.infer(who, name, image, parse_params(params))
     return _response(result, output)
 
 

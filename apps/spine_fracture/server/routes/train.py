@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Depends
 
 from spine_fracture.errors import NotFoundError
-from spine_fracture.server.routes.common import Room
+from spine_fracture.server.routes.common import Room, engineer
 from spine_fracture.server.training import TrainerName
 
-router = APIRouter(prefix="/train", tags=["Train"])
+router = APIRouter(prefix="/train", tags=["Train"], dependencies=[Depends(engineer)])
 Params = Annotated[dict[str, Any] | None, Body()]
 #: A training asked for with run_sync is waited for this long.
 _LONGEST_WAIT_S = 3600.0

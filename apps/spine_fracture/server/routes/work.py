@@ -5,17 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Depends
 
 from spine_fracture.errors import NotFoundError
 from spine_fracture.server.background import Background, Step
 from spine_fracture.server.inference import ModelName
 from spine_fracture.server.room import ReadingRoom
-from spine_fracture.server.routes.common import Room
+from spine_fracture.server.routes.common import Room, engineer
 from spine_fracture.server.scoring import METHOD, reader_agreement
 
-batch = APIRouter(prefix="/batch/infer", tags=["Infer"])
-scoring = APIRouter(prefix="/scoring", tags=["Scoring"])
+batch = APIRouter(prefix="/batch/infer", tags=["Infer"], dependencies=[Depends(engineer)])
+scoring = APIRouter(prefix="/scoring", tags=["Scoring"], dependencies=[Depends(engineer)])
 Params = Annotated[dict[str, Any] | None, Body()]
 Status = dict[str, Any] | list[dict[str, Any]]
 

@@ -1,0 +1,58 @@
+"""What readers do to the levels of a study: draw one, remove one, move all names by one."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from spine_fracture.cohort.desk import Lease
+from spine_fracture.cohort.leases import active
+from spine_fracture.cohort.outlines import draw_level, remove_level, shift_names
+from spine_fracture.cohort.people import Role
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.reads import DrawnBox
+from spine_fracture.errors import ConflictError
+from spine_fracture.geometry import PixelBox
+from spine_fracture.server.auth import Principal
+from spine_fracture.server.review.answers import LevelView
+from spine_fracture.server.review.forms import DrawForm, ShiftForm, TabForm
+from spine_fracture.server.review.task import levels_of, load_study
+
+
+class Outlining:
+    """Changes the levels of a study for its readers; each answer is all levels as they are now."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def draw(self, who: Principal, form: DrawForm) -> tuple[LevelView, ...]:
+        """Raises :class:`ConflictError` when there is such a level, :class:`InputError` for a wrong box."""
+        who.needs(Role.READER, Role.ADJUDICATOR)
+        drawn = DrawnBox(form.series, form.slice, PixelBox(*form.box), form.sop)
+        draw_level(self._project, form.study, form.name, drawn, who.id)
+        return self._levels(form.study)
+
+    def remove(self, who: Principal, level_id: int, form: TabForm) -> tuple[LevelView, ...]:
+        """Raises :class:`ConflictError` while the level lies before another reader."""
+        who.needs(Role.READER, Role.ADJUDICATOR)
+        with self._project.transaction() as session:
+            _not_before_others(session, level_id, who.id)
+            study_uid = remove_level(session, level_id, who.id).study.uid
+        return self._levels(study_uid)
+
+    def shift(self, who: Principal, study_uid: str, form: ShiftForm) -> tuple[LevelView, ...]:
+        """Raises :class:`InputError` where there is no name to go to."""
+        who.needs(Role.READER, Role.ADJUDICATOR)
+        with self._project.transaction() as session:
+            shift_names(session, study_uid, form.by, who.id)
+        return self._levels(study_uid)
+
+    def _levels(self, study_uid: str) -> tuple[LevelView, ...]:
+        with self._project.session() as session:
+            return levels_of(load_study(session, study_uid))
+
+
+def _not_before_others(session: Session, level_id: int, reader: str) -> None:
+    held = select(Lease.id).where(Lease.level_id == level_id, active(), Lease.reader != reader)
+    if session.scalar(held.limit(1)) is not None:
+        raise ConflictError("Another reader has this level just now: it cannot be removed under their eyes.")

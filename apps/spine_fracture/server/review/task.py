@@ -1,0 +1,195 @@
+"""A level as its reader sees it: what to hang, where to open, and only what this reader may know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from spine_fracture.active_learning.uncertainty import combined
+from spine_fracture.anatomy import MODEL_CLASSES
+from spine_fracture.cohort import models
+from spine_fracture.cohort.desk import Lease, WorkList
+from spine_fracture.cohort.models import LevelSource, Role
+from spine_fracture.cohort.reads import standing_reads
+from spine_fracture.imaging import Plane
+from spine_fracture.imaging import Sequence as Weighting
+from spine_fracture.server.answers import UncertaintyAnswer
+from spine_fracture.server.review.answers import (
+    BoxView,
+    LevelView,
+    Opinion,
+    Progress,
+    ReadView,
+    SeriesView,
+    Task,
+    TaskMode,
+)
+
+_NAMES = {
+    Weighting.T1: "T1",
+    Weighting.T2: "T2",
+    Weighting.T2_FAT_SAT: "STIR or fat-saturated T2",
+    Weighting.T1_CONTRAST: "T1 with contrast",
+    Weighting.UNKNOWN: "sequence unknown",
+}
+_ROLES = {Role.T1: 0, Role.T2: 1, None: 2}
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a task says beside its level: how far the reader is, and what they should know."""
+
+    lease_seconds: int
+    progress: Progress
+    notes: tuple[str, ...] = ()
+    draft: ReadView | None = None
+
+
+def build_task(session: Session, lease: Lease, around: Around, opinion: Opinion | None) -> Task:
+    """The task of a lease. ``opinion`` is None wherever the reader is not to see it."""
+    level = _load(session, lease.level_id)
+    study = level.study
+    adjudicates = lease.work_list is WorkList.ADJUDICATION
+    return Task(
+        level_id=level.id,
+        level_version=level.version,
+        name=level.name,
+        numbering_sure=level.numbering_sure,
+        study=study.uid,
+        centre=study.patient.centre.name,
+        list=lease.work_list,
+        mode=TaskMode.ADJUDICATION if adjudicates else TaskMode(lease.mode),
+        expires=lease.expires,
+        lease_seconds=around.lease_seconds,
+        why=lease.reason,
+        series=series_to_hang(study),
+        views=views_of(level),
+        levels=levels_of(study),
+        opinion=opinion,
+        reads=tuple(read_view(read) for read in standing_reads(level, None if adjudicates else lease.reader)),
+        draft=around.draft,
+        progress=around.progress,
+        notes=(*around.notes, *_warnings(study)),
+    )
+
+
+def opinion_of(session: Session, level_id: int) -> Opinion | None:
+    """What the models last said of a level; None when a reader drew it."""
+    query = select(models.Prediction).where(models.Prediction.level_id == level_id)
+    latest = session.scalar(query.order_by(models.Prediction.id.desc()).limit(1))
+    if latest is None:
+        return None
+    return Opinion(
+        probabilities=dict(zip(MODEL_CLASSES, latest.probabilities, strict=True)),
+        uncertainty=combined(latest.uncertainty),
+        parts=UncertaintyAnswer.of(latest.uncertainty),
+        detector_version=latest.detector_version,
+        classifier_version=latest.classifier_version,
+    )
+
+
+def series_to_hang(study: models.Study) -> tuple[SeriesView, ...]:
+    """T1, T2, then the other sagittal series, then the rest."""
+    ordered = sorted(
+        study.series, key=lambda s: (_ROLES[s.role], s.plane is not Plane.SAGITTAL, s.sequence, s.id)
+    )
+    return tuple(
+        SeriesView(
+            uid=series.uid,
+            sequence=series.sequence,
+            role=series.role,
+            slices=series.slices,
+            description=f"{_NAMES[series.sequence]}, {series.plane}",
+        )
+        for series in ordered
+    )
+
+
+def views_of(level: models.StudyLevel) -> tuple[BoxView, ...]:
+    """The best slice of T1 and of T2; of any series when the level lies on neither."""
+    best: dict[int, models.LevelSlice] = {}
+    for part in level.slices:
+        if part.series_id not in best or part.score > best[part.series_id].score:
+            best[part.series_id] = part
+    ordered = sorted(best.values(), key=lambda part: (_ROLES[part.series.role], part.id))
+    read = [part for part in ordered if part.series.role is not None]
+    return tuple(_box(part) for part in read or ordered)
+
+
+def levels_of(study: models.Study) -> tuple[LevelView, ...]:
+    """All levels that stand, head to foot; outlines that came with the data are no reader's to see."""
+    shown = [lv for lv in study.levels if lv.current and lv.source is not LevelSource.REFERENCE]
+    return tuple(
+        LevelView(
+            id=level.id,
+            version=level.version,
+            name=level.name,
+            source=level.source,
+            boxes=tuple(_box(part) for part in level.slices),
+        )
+        for level in sorted(shown, key=lambda level: (level.name.order, level.id))
+    )
+
+
+def load_study(session: Session, study_uid: str) -> models.Study:
+    """The study with all that :func:`levels_of` and :func:`series_to_hang` look at, in a few queries."""
+    levels = selectinload(models.Study.levels)
+    query = select(models.Study).where(models.Study.uid == study_uid)
+    return session.scalars(
+        query.options(
+            selectinload(models.Study.series),
+            selectinload(models.Study.patient).selectinload(models.Patient.centre),
+            levels.selectinload(models.StudyLevel.slices).selectinload(models.LevelSlice.series),
+        )
+    ).one()
+
+
+def read_view(read: models.Read) -> ReadView:
+    return ReadView(
+        id=read.id,
+        reader=read.reader,
+        diagnosis=read.diagnosis,
+        features=tuple(sorted(read.features)),
+        confidence=read.confidence,
+        basis=read.basis,
+        note=read.note,
+        name=read.name_given,
+        box=_drawn(read),
+        created=read.created,
+        mode=read.mode,
+    )
+
+
+def _load(session: Session, level_id: int) -> models.StudyLevel:
+    query = (
+        select(models.StudyLevel)
+        .where(models.StudyLevel.id == level_id)
+        .options(
+            selectinload(models.StudyLevel.reads).selectinload(models.Read.series),
+            selectinload(models.StudyLevel.study),
+        )
+        .execution_options(populate_existing=True)
+    )
+    level = session.scalars(query).one()
+    load_study(session, level.study.uid)
+    return level
+
+
+def _warnings(study: models.Study) -> Iterable[str]:
+    roles = {series.role for series in study.series}
+    for role in (Role.T1, Role.T2):
+        if role not in roles:
+            yield f"This study has no sagittal {role.name}: only the other sequence is shown."
+
+
+def _box(part: models.LevelSlice) -> BoxView:
+    return BoxView(series=part.series.uid, sop=part.sop_uid, slice=part.slice_index, box=part.box.as_tuple())
+
+
+def _drawn(read: models.Read) -> BoxView | None:
+    if read.series is None or read.box is None or read.slice_index is None:
+        return None
+    return BoxView(series=read.series.uid, sop=read.sop_uid, slice=read.slice_index, box=read.box.as_tuple())

@@ -1,0 +1,146 @@
+"""``/review``: where the reading room's page asks. Who asks is known from the session alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+
+from spine_fracture.cohort.desk import WorkList
+from spine_fracture.errors import ConflictError, InputError
+from spine_fracture.server.answers import NOTICE
+from spine_fracture.server.review.answers import (
+    Done,
+    HeatMapView,
+    Levels,
+    Me,
+    Progress,
+    Renewed,
+    SimilarView,
+    Skipped,
+    Submitted,
+    Task,
+    Upcoming,
+)
+from spine_fracture.server.review.desk import new_tab
+from spine_fracture.server.review.forms import (
+    DrawForm,
+    NextForm,
+    ReadForm,
+    ShiftForm,
+    SkipForm,
+    TabForm,
+    UpcomingForm,
+)
+from spine_fracture.server.routes.common import Doorway, Room, Who
+
+#: Grows with every change of the page that an older page would not survive.
+CLIENT = "1"
+
+
+async def _same_client(x_reading_client: Annotated[str, Header()] = "") -> None:
+    if x_reading_client != CLIENT:
+        raise ConflictError("This page is of an older version: reload it. What you typed is kept.")
+
+
+router = APIRouter(prefix="/review", tags=["Review"])
+changes = APIRouter(prefix="/review", tags=["Review"], dependencies=[Depends(_same_client)])
+ListName = Annotated[WorkList, Query(alias="list")]
+
+
+@router.get("/me")
+def me(who: Who, door: Doorway) -> Me:
+    roles = tuple(sorted(who.roles))
+    return Me(id=who.id, roles=roles, open=door.is_open(), notice=NOTICE, client=CLIENT)
+
+
+@router.get("/start")
+def start(
+    room: Room, who: Who, work_list: ListName = WorkList.ASSISTED, study: str | None = None
+) -> RedirectResponse:
+    """A level for a new window, and on to the viewer; back to the landing page when nothing is left."""
+    tab = new_tab()
+    task = room.review.serving.next(who, NextForm(list=work_list, tab=tab, study=study))
+    if isinstance(task, Done):
+        return RedirectResponse(f"/?{urlencode({'empty': work_list})}", 303)
+    where = {"StudyInstanceUIDs": task.study, "list": work_list, "tab": tab}
+    return RedirectResponse(f"/viewer/review?{urlencode(where)}", 303)
+
+
+@changes.post("/next")
+def next_level(room: Room, who: Who, ask: NextForm) -> Task | Done:
+    return room.review.serving.next(who, ask)
+
+
+@changes.post("/upcoming")
+def upcoming(room: Room, who: Who, ask: UpcomingForm) -> Upcoming:
+    return room.review.serving.upcoming(who, ask)
+
+
+@changes.post("/leases/{level_id}/renew")
+def renew(room: Room, who: Who, level_id: int, form: TabForm) -> Renewed:
+    return Renewed(expires=room.review.serving.renew(who, level_id, form.tab))
+
+
+async def _beacon(request: Request) -> TabForm:
+    """A page that closes sends its last word as plain text, without headers of its own."""
+    try:
+        return TabForm.model_validate_json(await request.body())
+    except ValidationError:
+        raise InputError("The request is missing or misuses: tab.") from None
+
+
+@router.post("/leases/release")
+def release(room: Room, who: Who, form: Annotated[TabForm, Depends(_beacon)]) -> dict[str, str]:
+    room.review.serving.release(who, form.tab)
+    return {}
+
+
+@changes.post("/reads")
+def submit(room: Room, who: Who, form: ReadForm) -> Submitted:
+    return room.review.answering.submit(who, form)
+
+
+@changes.post("/undo")
+def undo(room: Room, who: Who, form: TabForm) -> Task:
+    return room.review.answering.undo(who, form)
+
+
+@changes.post("/skips")
+def skip(room: Room, who: Who, form: SkipForm) -> Skipped:
+    return room.review.answering.skip(who, form)
+
+
+@changes.post("/levels")
+def draw(room: Room, who: Who, form: DrawForm) -> Levels:
+    return Levels(levels=room.review.outlining.draw(who, form))
+
+
+@changes.post("/levels/{level_id}/remove")
+def remove(room: Room, who: Who, level_id: int, form: TabForm) -> Levels:
+    return Levels(levels=room.review.outlining.remove(who, level_id, form))
+
+
+@changes.post("/studies/{study_uid}/shift")
+def shift(room: Room, who: Who, study_uid: str, form: ShiftForm) -> Levels:
+    return Levels(levels=room.review.outlining.shift(who, study_uid, form))
+
+
+@router.get("/levels/{level_id}/heatmap")
+def heatmap(
+    room: Room, who: Who, level_id: int, series: str, slice_index: Annotated[int, Query(alias="slice")]
+) -> HeatMapView:
+    return HeatMapView.of(room.review.explaining.heatmap(who, level_id, series, slice_index))
+
+
+@router.get("/levels/{level_id}/similar")
+def similar(room: Room, who: Who, level_id: int) -> SimilarView:
+    return SimilarView.of(room.review.explaining.similar(who, level_id))
+
+
+@router.get("/progress")
+def progress(room: Room, who: Who, tab: str, work_list: ListName = WorkList.ASSISTED) -> Progress:
+    return room.review.serving.progress(who, work_list, tab)
