@@ -10,10 +10,11 @@ from fastapi import HTTPException
 from monailabel.config import settings as monai_settings
 from monailabel.interfaces.app import MONAILabelApp
 
-from spine_fracture.errors import NotFoundError, SpineFractureError
+from spine_fracture.cohort.users import any_user
+from spine_fracture.errors import InputError, NotFoundError, SpineFractureError
 from spine_fracture.server.datastore import SpineDatastore
 from spine_fracture.server.info import DESCRIPTION, LABELS, NAME, package_version
-from spine_fracture.server.room import DEFAULT_CENTRE, open_room
+from spine_fracture.server.room import DEFAULT_CENTRE, ReadingRoom, open_room
 from spine_fracture.server.tasks import tasks_of
 from spine_fracture.server.workplace import clear_package
 from spine_fracture.settings import settings
@@ -29,6 +30,7 @@ class SpineFractureApp(MONAILabelApp):  # type: ignore[misc]
         home = settings().home
         clear_package(home)
         self._room = open_room(home, studies, conf.get("centre", DEFAULT_CENTRE))
+        _refuse_users(self._room)
         self._tasks = tasks_of(self._room)
         super().__init__(app_dir, studies, conf, NAME, DESCRIPTION, package_version(), LABELS)
 
@@ -77,6 +79,16 @@ class SpineFractureApp(MONAILabelApp):  # type: ignore[misc]
         if name not in tasks:
             raise NotFoundError(f"There is no {name!r}: use one of {', '.join(tasks)}.")
         return tasks[str(name)]
+
+
+def _refuse_users(room: ReadingRoom) -> None:
+    """MONAI Label's own routes would let everybody in."""
+    with room.project.session() as session:
+        if any_user(session):
+            raise InputError(
+                "This project has users, and MONAI Label's own server knows none of them: run spine-fracture "
+                "serve, or add --uvicorn_app spine_fracture.server.asgi:app."
+            )
 
 
 @contextmanager

@@ -21,12 +21,17 @@ def serve(
         typer.Option(help="Folder of DICOM, or http://HOST/dicom-web; without it the catalogue is served."),
     ] = None,
     centre: Annotated[str, typer.Option(help="Centre that new studies are taken in for.")] = "local",
+    protocol: Annotated[
+        str, typer.Option(help="How many readers see each level: single, or double with adjudication.")
+    ] = "single",
     host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")] = None,
 ) -> None:
-    """Serve MONAI Label's clients (3D Slicer, OHIF, Python) until interrupted. Not for clinical use."""
+    """Serve readers (OHIF, 3D Slicer, MONAI Label's clients) until interrupted. Not for clinical use."""
     import uvicorn
 
+    from spine_fracture.cohort.users import any_user
+    from spine_fracture.errors import InputError
     from spine_fracture.server.asgi import create_app
     from spine_fracture.server.room import open_room
     from spine_fracture.settings import settings
@@ -34,9 +39,14 @@ def serve(
     given = settings()
     address, number = host or given.host, port or given.port
     console = Console()
-    room = open_room(given.home, studies, centre)
+    room = open_room(given.home, studies, centre, protocol=protocol)
     if address not in LOOPBACK:
-        console.print("There is no login: whoever reaches this address sees the studies and can store reads.")
+        with room.project.session() as session:
+            if not any_user(session):
+                raise InputError(
+                    f"Others can reach {address}, and this project has no users: make some with "
+                    "spine-fracture user add, or serve this machine alone (--host 127.0.0.1)."
+                )
     console.print(f"Serving on http://{address}:{number} - not for clinical use. Ctrl-C ends it.")
     hosts = LOOPBACK if address in LOOPBACK else ("*",)
     app = create_app(lambda: room, hosts)

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -63,6 +64,11 @@ def principal_of(request: HTTPConnection) -> Principal:
         return known
     door: Door = request.app.state.parts.door
     found = door.principal(request.cookies.get(COOKIE), _bearer(request.headers))
+    if found == LOCAL and not _from_this_machine(request):
+        raise SignInError(
+            "This project has no users, so it answers to its own machine alone: make some there with "
+            "spine-fracture user add."
+        )
     request.state.principal = found
     return found
 
@@ -145,6 +151,16 @@ class Door:
 def _seal(user: User) -> str:
     """Changes with the password, so that a new one ends the sessions of the old."""
     return hashlib.sha256(user.password_hash.encode()).hexdigest()[:24]
+
+
+def _from_this_machine(request: HTTPConnection) -> bool:
+    """Whoever starts MONAI Label's own command may listen everywhere without having been asked."""
+    if request.client is None:
+        return True
+    try:
+        return ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 def _bearer(headers: Mapping[str, str]) -> str | None:

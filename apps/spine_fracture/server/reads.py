@@ -23,11 +23,13 @@ from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
 from spine_fracture.cohort.leases import Seat, read_mode, release
 from spine_fracture.cohort.models import LevelSource, Study, StudyLevel
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, submit_read
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PatientBox, PixelBox, VolumeFrame
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.markups import MarkedLevel
+from spine_fracture.server.reports.outbox import queue_reports
 from spine_fracture.server.samples import MONAI_LABEL_TAB
 
 #: An ROI belongs to the level whose centre is nearer than this share of its height; neighbours are 1.2 apart.
@@ -144,8 +146,9 @@ class MarkedScene:
 class ReadDesk:
     """Stores reads of a study that its levels are known of."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, protocol: ProtocolConfig) -> None:
         self._project = project
+        self._protocol = protocol
 
     def take(self, study_uid: str, reader: str, forms: Sequence[ReadForm]) -> tuple[KeptRead, ...]:
         """Store reads from our own clients, all or none; a level that was served is free again.
@@ -155,7 +158,7 @@ class ReadDesk:
         with self._project.transaction() as session:
             levels = _levels(session, study_uid)
             submissions = [_submission(session, form, reader, levels) for form in forms]
-            return tuple(_stored(session, submission) for submission in submissions)
+            return tuple(_stored(session, submission, self._protocol) for submission in submissions)
 
     def take_marked(self, scene: MarkedScene, reader: str, asked: frozenset[int]) -> KeptScene:
         """Store the ROIs of a scene that were touched or ``asked`` for (ids of levels), all or none."""
@@ -169,7 +172,7 @@ class ReadDesk:
                 if level.id in asked or _touched(marked, level, scene)
             ]
             kept = tuple(
-                _stored(session, _from_marked(session, marked, reader, level, scene))
+                _stored(session, _from_marked(session, marked, reader, level, scene), self._protocol)
                 for marked, level in stated
             )
         return KeptScene(kept, len(placed) - len(stated))
@@ -269,7 +272,8 @@ def _apart(level: PatientBox, drawn: PatientBox) -> float:
     return float(np.hypot(away[0], away[1]) / level.size[1])
 
 
-def _stored(session: Session, submission: ReadSubmission) -> KeptRead:
+def _stored(session: Session, submission: ReadSubmission, protocol: ProtocolConfig) -> KeptRead:
     read = submit_read(session, submission)
+    queue_reports(session, read.level, protocol)
     release(session, read.level_id, Seat(submission.reader, MONAI_LABEL_TAB))
     return KeptRead(read.id, read.level_id, read.name_given, read.diagnosis)

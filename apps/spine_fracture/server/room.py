@@ -27,6 +27,8 @@ from spine_fracture.server.markups import from_markups
 from spine_fracture.server.pictures import PictureCache
 from spine_fracture.server.readings import Pipeline, StudyReader
 from spine_fracture.server.reads import KeptScene, MarkedScene, ReadDesk, parse_reads
+from spine_fracture.server.reports.delivery import delivery_for
+from spine_fracture.server.reports.sending import Sender
 from spine_fracture.server.review.desk import ReviewDesk
 from spine_fracture.server.review.rights import not_blind, not_locked
 from spine_fracture.server.samples import Samples
@@ -60,6 +62,7 @@ class ReadingRoom:
     ahead: ReadAhead
     samples: Samples
     review: ReviewDesk
+    reports: Sender
 
     @property
     def report_folder(self) -> Path:
@@ -69,9 +72,11 @@ class ReadingRoom:
         """Take the studies in and read them with the models, behind the requests."""
         self.trainings.recover()
         self.ahead.start()
+        self.reports.start()
 
     def close(self) -> None:
         self.ahead.close()
+        self.reports.close()
 
     def labelled_images(self) -> frozenset[str]:
         """The image ids of studies with at least one standing read."""
@@ -166,7 +171,7 @@ def open_room(
         models=ModelInference(catalogue, reader),
         pictures=PictureCache(project.settings.cache_folder / "images", catalogue),
         labels=Labels(project, rules),
-        desk=ReadDesk(project),
+        desk=ReadDesk(project, rules),
         trainings=Trainings(project, JobStore(project.settings.jobs_folder)),
         batch=Background("batch inference"),
         scoring=Background("scoring"),
@@ -174,6 +179,7 @@ def open_room(
         ahead=ahead,
         samples=Samples(project, rules, ahead.one_more),
         review=ReviewDesk.open(project, rules, explainer, ahead.one_more),
+        reports=Sender(project, rules, delivery_for(project, source)),
     )
 
 

@@ -25,6 +25,7 @@ from spine_fracture.cohort.skips import skip_level
 from spine_fracture.errors import NotFoundError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.server.auth import Principal
+from spine_fracture.server.reports.outbox import queue_reports
 from spine_fracture.server.review.answers import Skipped, Submitted, Task
 from spine_fracture.server.review.forms import ReadForm, SkipForm, TabForm
 from spine_fracture.server.review.opening import take_chosen
@@ -65,6 +66,7 @@ class Answering:
             notes = () if known else _notes(session, level, seat, self._protocol)
             submission = _submission(session, form, level, who.id)
             read = adjudicate(session, submission) if decides else submit_read(session, submission)
+            queue_reports(session, level, self._protocol)
             release(session, level.id, seat)
             work_list = lease.work_list if lease else WorkList.ASSISTED
             progress = progress_of(session, seat, work_list, self._protocol)
@@ -81,6 +83,7 @@ class Answering:
         with self._project.transaction() as session:
             read, lease = _last_answer(session, seat)
             withdraw_read(session, read.id, who.id)
+            queue_reports(session, read.level, self._protocol)
             again = take_chosen(session, read.level, seat, lease.work_list, self._protocol)
             again.mode, again.reason, again.score = lease.mode, lease.reason, lease.score
             return self._serving.task(session, again, draft=read_view(read))

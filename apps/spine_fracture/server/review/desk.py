@@ -32,7 +32,7 @@ class ReviewDesk:
         return cls(
             serving,
             Answering(project, protocol, serving),
-            Outlining(project),
+            Outlining(project, protocol),
             Explaining(project, explainer),
         )
 

@@ -10,10 +10,12 @@ from spine_fracture.cohort.leases import active
 from spine_fracture.cohort.outlines import draw_level, remove_level, shift_names
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import DrawnBox
 from spine_fracture.errors import ConflictError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.server.auth import Principal
+from spine_fracture.server.reports.outbox import queue_reports
 from spine_fracture.server.review.answers import LevelView
 from spine_fracture.server.review.forms import DrawForm, ShiftForm, TabForm
 from spine_fracture.server.review.task import levels_of, load_study
@@ -22,8 +24,9 @@ from spine_fracture.server.review.task import levels_of, load_study
 class Outlining:
     """Changes the levels of a study for its readers; each answer is all levels as they are now."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, protocol: ProtocolConfig) -> None:
         self._project = project
+        self._protocol = protocol
 
     def draw(self, who: Principal, form: DrawForm) -> tuple[LevelView, ...]:
         """Raises :class:`ConflictError` when there is such a level, :class:`InputError` for a wrong box."""
@@ -37,7 +40,9 @@ class Outlining:
         who.needs(Role.READER, Role.ADJUDICATOR)
         with self._project.transaction() as session:
             _not_before_others(session, level_id, who.id)
-            study_uid = remove_level(session, level_id, who.id).study.uid
+            level = remove_level(session, level_id, who.id)
+            queue_reports(session, level, self._protocol)
+            study_uid = level.study.uid
         return self._levels(study_uid)
 
     def shift(self, who: Principal, study_uid: str, form: ShiftForm) -> tuple[LevelView, ...]:
