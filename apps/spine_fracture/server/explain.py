@@ -149,9 +149,11 @@ class Explainer:
 
     def prepare(self) -> bool:
         """Look at the levels of one study that has labels and was not looked at; False when there is none."""
-        network = self._classifier()
         with self._project.session() as session:
             labelled = labelled_levels(session)
+        if not labelled:
+            return False
+        network = self._classifier()
         unseen = [
             level
             for level in labelled
