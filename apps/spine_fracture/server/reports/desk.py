@@ -1,0 +1,186 @@
+"""The report desk of a running server: what goes out, what comes in, and what people should know of both."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.protocol import ProtocolConfig
+from spine_fracture.cohort.reports import ArrivalState, FeedPosition, ReceivedReport, Report, ReportState
+from spine_fracture.dicom.sr.reading import read_report
+from spine_fracture.errors import InputError, NotFoundError, SpineFractureError
+from spine_fracture.server.reports import arrivals
+from spine_fracture.server.reports.arrivals import ArchiveShelf, FolderShelf, Shelf
+from spine_fracture.server.reports.delivery import delivery_for
+from spine_fracture.server.reports.feed import Feed
+from spine_fracture.server.reports.intake import Intake
+from spine_fracture.server.reports.sending import LONGEST_WAIT_S, Sender
+from spine_fracture.server.sources import ArchiveSource, Source
+
+_log = logging.getLogger(__name__)
+LOOK_EVERY_S = 2.0
+_NEVER_CAME = "It was announced and never came: store it again."
+
+
+@dataclass(frozen=True)
+class UnmatchedReport:
+    """A report of somebody else of which not everything could be taken in, and why."""
+
+    id: int
+    study_uid: str
+    author: str
+    created: datetime
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """``waiting`` reports are kept and tried again; ``trouble`` says why the last one was not stored."""
+
+    waiting: int
+    trouble: str
+    failed: int
+    unmatched: tuple[UnmatchedReport, ...]
+
+
+def overview(session: Session, most: int = 50) -> Overview:
+    """What waits, what was refused for good, and the latest ``most`` reports with something unmatched."""
+    counted = dict(session.execute(select(Report.state, func.count()).group_by(Report.state)).tuples().all())
+    trouble = session.scalar(
+        select(Report.last_error)
+        .where(Report.state != ReportState.STORED, Report.last_error != "")
+        .order_by(Report.id)
+        .limit(1)
+    )
+    rows = session.scalars(
+        select(ReceivedReport)
+        .where(ReceivedReport.state.in_((ArrivalState.UNMATCHED, ArrivalState.TAKEN, ArrivalState.ARRIVED)))
+        .order_by(ReceivedReport.id.desc())
+    )
+    listed = [row for row in rows if row.state is not ArrivalState.TAKEN or row.unmatched][:most]
+    return Overview(
+        waiting=counted.get(ReportState.WAITING, 0),
+        trouble=trouble or "",
+        failed=counted.get(ReportState.FAILED, 0),
+        unmatched=tuple(
+            UnmatchedReport(row.id, row.study_uid, row.author, row.created, _reasons(row)) for row in listed
+        ),
+    )
+
+
+@dataclass(eq=False)
+class Receiver:
+    """Looks for reports that came in, and takes them in."""
+
+    project: Project
+    intake: Intake
+    shelf: Shelf
+    feed: Feed | None
+    look_every_s: float = LOOK_EVERY_S
+    _closing: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="reports in", daemon=True).start()
+
+    def close(self) -> None:
+        self._closing.set()
+
+    def look(self) -> None:
+        """Take in what came. Raises :class:`RemoteError` when the archive does not answer."""
+        done = self.feed is None
+        while not done and not self._closing.is_set():
+            done = self._follow()
+        with self.project.session() as session:
+            rows = arrivals.to_look_at(session)
+        for row_id in rows:
+            self._take(row_id)
+
+    def _follow(self) -> bool:
+        """One page of the feed; whether it was the last one for now."""
+        assert self.feed is not None
+        with self.project.session() as session:
+            known = session.get(FeedPosition, self.feed.name)
+            position = known.value if known else 0
+        page = self.feed.since(position)
+        for instance in page.instances:
+            data = self.feed.report(instance)
+            if data is not None:
+                self._meet(data)
+        with self.project.transaction() as session:
+            session.merge(FeedPosition(name=self.feed.name, value=page.last))
+        return page.done
+
+    def _meet(self, data: bytes) -> None:
+        try:
+            found = read_report(data)
+        except InputError as error:
+            _log.warning("A report in the archive is passed over: %s", error)
+            return
+        with self.project.transaction() as session:
+            row = arrivals.note_arrival(session, found, self.project.home)
+            row_id = row.id if row else None
+        if row_id is not None:
+            self.intake.take(row_id, data)
+
+    def _take(self, row_id: int) -> None:
+        with self.project.session() as session:
+            row = session.get_one(ReceivedReport, row_id)
+        try:
+            data = self.shelf.fetch(row)
+        except NotFoundError:
+            if arrivals.waited_too_long(row):
+                self.intake.give_up(row_id, _NEVER_CAME)
+            return
+        self.intake.take(row_id, data)
+
+    def _run(self) -> None:
+        wait = self.look_every_s
+        while not self._closing.wait(wait):
+            try:
+                self.look()
+                wait = self.look_every_s
+            except SpineFractureError as error:
+                wait = min(2 * wait, LONGEST_WAIT_S)
+                _log.warning("Reports of others are looked for again in %.0f s: %s", wait, error)
+            except Exception as error:
+                wait = min(2 * wait, LONGEST_WAIT_S)
+                _log.error("Reports of others cannot be taken in: %s", type(error).__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class ReportDesk:
+    """Both directions of one server."""
+
+    sender: Sender
+    receiver: Receiver
+
+    @classmethod
+    def of(cls, project: Project, source: Source, protocol: ProtocolConfig) -> ReportDesk:
+        """Reports go to, and come from, where the pictures are: the archive, or the project's folder."""
+        delivery = delivery_for(project, source)
+        shelf: Shelf = FolderShelf(delivery.folder)
+        feed = None
+        if isinstance(source, ArchiveSource):
+            shelf, feed = ArchiveShelf(source.archive), Feed.of(source.archive)
+        return cls(
+            Sender(project, protocol, delivery), Receiver(project, Intake(project, protocol), shelf, feed)
+        )
+
+    def start(self) -> None:
+        """Work behind the requests until :meth:`close`."""
+        self.sender.start()
+        self.receiver.start()
+
+    def close(self) -> None:
+        self.sender.close()
+        self.receiver.close()
+
+
+def _reasons(row: ReceivedReport) -> tuple[str, ...]:
+    return tuple(reason for reason in (row.reason, *(row.unmatched or [])) if reason)

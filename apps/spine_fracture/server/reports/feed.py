@@ -1,0 +1,95 @@
+"""The change feed of an Orthanc (``/changes``), over pyorthanc: what came in since we last looked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from pyorthanc import Orthanc
+
+from spine_fracture.dicom.sr.tree import SR_CLASSES
+from spine_fracture.errors import RemoteError
+from spine_fracture.server.archive import Archive
+
+_DICOM_WEB = "/dicom-web"
+_PAGE = 500
+_NEW_INSTANCE = "NewInstance"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Orthanc's ids of instances that came in, and up to which change was looked. ``done``: no more now."""
+
+    instances: tuple[str, ...]
+    last: int
+    done: bool
+
+
+class Feed:
+    """The changes of one Orthanc. Every new instance is a change, one added to an old series too."""
+
+    def __init__(self, root: str, archive: Archive) -> None:
+        given = archive.credentials
+        self._client = Orthanc(
+            root,
+            given.user if given else None,
+            given.password if given else None,
+            return_raw_response=True,
+            timeout=httpx.Timeout(30.0, connect=5.0),
+            trust_env=False,
+        )
+        #: What the position in this feed is kept under.
+        self.name = f"orthanc {hashlib.sha256(root.encode()).hexdigest()[:32]}"
+
+    @classmethod
+    def of(cls, archive: Archive) -> Feed | None:
+        """The feed behind an archive's DICOMweb address; None when that is not where an Orthanc has it."""
+        if not archive.url.endswith(_DICOM_WEB):
+            return None
+        return cls(archive.url.removesuffix(_DICOM_WEB), archive)
+
+    def since(self, position: int) -> Page:
+        """What came after change ``position``; from the beginning when Orthanc has forgotten so much.
+
+        Raises :class:`RemoteError` when nobody answers, or no Orthanc does.
+        """
+        answer = self._ask(lambda: self._client.get_changes({"since": position, "limit": _PAGE}))
+        if answer is None:
+            raise RemoteError("The archive has no change feed: reports that others store there are not seen.")
+        page = answer.json()
+        last = int(page["Last"])
+        if last < position:
+            return Page((), 0, done=False)
+        new = (change["ID"] for change in page["Changes"] if change["ChangeType"] == _NEW_INSTANCE)
+        return Page(tuple(dict.fromkeys(map(str, new))), last, bool(page["Done"]))
+
+    def report(self, instance: str) -> bytes | None:
+        """The file of an instance if it is a structured report, and still there."""
+        kind = self._ask(lambda: self._client.get_instances_id_metadata_name(instance, "SopClassUid"))
+        if kind is None or kind.text.strip() not in SR_CLASSES:
+            return None
+        file = self._ask(lambda: self._client.get_instances_id_file(instance))
+        return None if file is None else bytes(file.content)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        """The answer; None where there is nothing."""
+        try:
+            answer = question()
+        except httpx.HTTPError:
+            raise RemoteError(
+                "The archive does not answer: reports of others are looked for later."
+            ) from None
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if not answer.is_success:
+            raise RemoteError(
+                f"The archive's change feed answered with HTTP {answer.status_code}: reports of others are "
+                "not seen until it is allowed."
+            )
+        return answer
