@@ -34,7 +34,7 @@ from spine_fracture.server.review.progress import progress_of
 from spine_fracture.server.review.rights import may_use
 from spine_fracture.server.review.task import Around, build_task, load_study, opinion_of, series_to_hang
 
-_NOTHING_LEFT = {
+NOTHING_LEFT = {
     WorkList.ASSISTED: "Nothing is left to read on this list.",
     WorkList.BLINDED: "Nothing is left to read on this list.",
     WorkList.SECOND: "No level waits for a second read of yours.",
@@ -71,7 +71,7 @@ class Serving:
                 return self.task(session, lease)
             end_all(session, seat)
             return Done(
-                message=_NOTHING_LEFT[ask.work_list],
+                message=NOTHING_LEFT[ask.work_list],
                 progress=progress_of(session, seat, ask.work_list, self._protocol),
             )
 

@@ -1,58 +1,54 @@
-"""What a browser sees: a landing page, and the report of the demo where one was written."""
+"""What a browser sees first: the landing page, and the report of the demo where one was written."""
 
 from __future__ import annotations
-
-from html import escape
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse
 
+from spine_fracture.cohort.desk import WorkList
+from spine_fracture.cohort.people import Role
 from spine_fracture.errors import NotFoundError
-from spine_fracture.server.answers import NOTICE
-from spine_fracture.server.routes.common import Room
+from spine_fracture.server.landing import landing
+from spine_fracture.server.pages import page
+from spine_fracture.server.review.rights import not_blind
+from spine_fracture.server.review.serving import NOTHING_LEFT
+from spine_fracture.server.routes.common import Doorway, Room, Who
 
 router = APIRouter(include_in_schema=False)
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Spine fracture</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 44rem; padding: 0 1rem }}
-.notice {{ background: #7a1f1f; color: #fff; padding: .5rem 1rem; border-radius: .3rem }}
-dt {{ font-weight: 600 }} dd {{ margin: 0 0 .6rem }}
-</style>
-<h1>Spine fracture</h1>
-<p class="notice">{notice} Trained on simulated lesions and one hospital's open pictures.</p>
-<p>A MONAI Label server that finds vertebrae on sagittal T1 and T2, tells benign from malignant fractures, and
-asks readers about the levels it can learn most from.</p>
-<dl>
-<dt>Studies</dt><dd>{studies} from {source}</dd>
-<dt>For 3D Slicer and MONAI Label's client</dt><dd>use the address of this page;
-<a href="info/">/info/</a> lists everything</dd>
-{report}
-</dl>
-</html>
-"""
 _REPORT_FILES = ("report.html", "report.json")
-_REPORT = '<dt>Report of the last demo</dt><dd><a href="report/">open it</a></dd>'
+_REPORTS_FOR = (Role.ENGINEER, Role.DATA_MANAGER)
 
 
 @router.get("/")
-def landing(room: Room) -> HTMLResponse:
+def first_page(room: Room, who: Who, door: Doorway, empty: WorkList | None = None) -> HTMLResponse:
+    """Work lists for readers, and what else there is for other roles."""
+    with room.project.session() as session:
+        shown = landing(session, who, room.protocol)
+    jobs = room.trainings.all() if who.may(Role.ENGINEER) else ()
+    has_report = (room.report_folder / _REPORT_FILES[0]).is_file() and who.may(*_REPORTS_FOR)
     return HTMLResponse(
-        _PAGE.format(
-            notice=escape(NOTICE),
+        page(
+            "landing.html",
+            who=who,
+            open=door.is_open(),
+            shown=shown,
+            empty=NOTHING_LEFT[empty] if empty else "",
             studies=room.catalogue.count(),
-            source=escape(room.source.name),
-            report=_REPORT if (room.report_folder / "report.html").is_file() else "",
-        )
+            source=room.source.name,
+            has_report=has_report,
+            is_engineer=who.may(Role.ENGINEER),
+            training=room.trainings.as_monai_label(jobs[-1]) if jobs else None,
+        ),
+        headers={"Cache-Control": "no-store"},
     )
 
 
 @router.get("/report/{name:path}")
-def report(room: Room, name: str) -> FileResponse:
-    """One of the two files of the report, and no other file."""
+def report(room: Room, who: Who, name: str) -> FileResponse:
+    """One of the two files of the report, and no other file; it shows what the models say."""
+    who.needs(*_REPORTS_FOR)
+    with room.project.session() as session:
+        not_blind(session, who.id)
     wanted = name or _REPORT_FILES[0]
     file = room.report_folder / wanted
     if wanted not in _REPORT_FILES or not file.is_file():

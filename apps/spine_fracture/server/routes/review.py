@@ -59,11 +59,15 @@ def me(who: Who, door: Doorway) -> Me:
 
 @router.get("/start")
 def start(
-    room: Room, who: Who, work_list: ListName = WorkList.ASSISTED, study: str | None = None
+    room: Room,
+    who: Who,
+    work_list: ListName = WorkList.ASSISTED,
+    study: Annotated[str | None, Query(max_length=64)] = None,
+    level: int | None = None,
 ) -> RedirectResponse:
     """A level for a new window, and on to the viewer; back to the landing page when nothing is left."""
     tab = new_tab()
-    task = room.review.serving.next(who, NextForm(list=work_list, tab=tab, study=study))
+    task = room.review.serving.next(who, NextForm(list=work_list, tab=tab, study=study, level_id=level))
     if isinstance(task, Done):
         return RedirectResponse(f"/?{urlencode({'empty': work_list})}", 303)
     where = {"StudyInstanceUIDs": task.study, "list": work_list, "tab": tab}
