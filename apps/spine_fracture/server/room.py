@@ -27,8 +27,7 @@ from spine_fracture.server.markups import from_markups
 from spine_fracture.server.pictures import PictureCache
 from spine_fracture.server.readings import Pipeline, StudyReader
 from spine_fracture.server.reads import KeptScene, MarkedScene, ReadDesk, parse_reads
-from spine_fracture.server.reports.delivery import delivery_for
-from spine_fracture.server.reports.sending import Sender
+from spine_fracture.server.reports.desk import ReportDesk
 from spine_fracture.server.review.desk import ReviewDesk
 from spine_fracture.server.review.rights import not_blind, not_locked
 from spine_fracture.server.samples import Samples
@@ -62,7 +61,7 @@ class ReadingRoom:
     ahead: ReadAhead
     samples: Samples
     review: ReviewDesk
-    reports: Sender
+    reports: ReportDesk
 
     @property
     def report_folder(self) -> Path:
@@ -179,7 +178,7 @@ def open_room(
         ahead=ahead,
         samples=Samples(project, rules, ahead.one_more),
         review=ReviewDesk.open(project, rules, explainer, ahead.one_more),
-        reports=Sender(project, rules, delivery_for(project, source)),
+        reports=ReportDesk.of(project, source, rules),
     )
 
 
