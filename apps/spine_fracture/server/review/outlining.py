@@ -49,7 +49,8 @@ class Outlining:
         """Raises :class:`InputError` where there is no name to go to."""
         who.needs(Role.READER, Role.ADJUDICATOR)
         with self._project.transaction() as session:
-            shift_names(session, study_uid, form.by, who.id)
+            for level in shift_names(session, study_uid, form.by, who.id):
+                queue_reports(session, level, self._protocol)
         return self._levels(study_uid)
 
     def _levels(self, study_uid: str) -> tuple[LevelView, ...]:
