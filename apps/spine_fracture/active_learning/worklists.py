@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
 from spine_fracture.active_learning.pools import (
@@ -162,7 +162,9 @@ def _taken(project: Project, item: QueueItem, seat: Seat, protocol: ProtocolConf
 
 def _places_so_far(session: Session, reader: str) -> int:
     """How many places of the queue this reader was given: read, passed over, or before them now."""
-    read = select(func.count(distinct(Read.level_id))).where(Read.reader == reader, Read.state.in_(STANDING))
-    skipped = select(func.count(Skip.id)).where(Skip.reader == reader)
-    held = select(func.count(Lease.id)).where(Lease.reader == reader, active())
-    return sum(session.scalar(query) or 0 for query in (read, skipped, held))
+    given = union(
+        select(Read.level_id).where(Read.reader == reader, Read.state.in_(STANDING)),
+        select(Skip.level_id).where(Skip.reader == reader),
+        select(Lease.level_id).where(Lease.reader == reader, active()),
+    )
+    return session.scalar(select(func.count()).select_from(given.subquery())) or 0

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
 from spine_fracture.cohort import models
 from spine_fracture.cohort.audit import CODE_VERSION, record
 from spine_fracture.cohort.project import Project
@@ -37,7 +37,11 @@ class SnapshotSlice(_Frozen):
 
 
 class SnapshotRead(_Frozen):
-    """One read with what it was a read of. ``drawn`` is the reader's own box, None when not touched."""
+    """One read with what it was a read of.
+
+    ``drawn`` is the reader's own box, None when not touched. Snapshots of before readers were asked
+    for the ``basis`` rest on imaging.
+    """
 
     read_id: int
     level_id: int
@@ -52,6 +56,7 @@ class SnapshotRead(_Frozen):
     reader: str
     mode: models.ReadMode
     reference: bool
+    basis: Basis = Basis.IMAGING
     slices: tuple[SnapshotSlice, ...]
     drawn: SnapshotSlice | None
 
@@ -178,6 +183,7 @@ def _frozen_read(read: models.Read) -> SnapshotRead:
         reader=read.reader,
         mode=read.mode,
         reference=read.state is not ReadState.SUBMITTED,
+        basis=read.basis,
         slices=tuple(_slice(s) for s in read.level.slices),
         drawn=_drawn(read),
     )
