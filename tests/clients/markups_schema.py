@@ -14,22 +14,10 @@ FLAG: Schema = {"type": "boolean"}
 NUMBER: Schema = {"type": "number"}
 NOT_NEGATIVE: Schema = {"type": "number", "minimum": 0.0}
 SHARE: Schema = {"type": "number", "minimum": 0.0, "maximum": 1.0}
-GLYPHS = [
-    "Vertex2D",
-    "Dash2D",
-    "Cross2D",
-    "ThickCross2D",
-    "Triangle2D",
-    "Square2D",
-    "Circle2D",
-    "Diamond2D",
-    "Arrow2D",
-    "ThickArrow2D",
-    "HookedArrow2D",
-    "StarBurst2D",
-    "Sphere3D",
-    "Diamond3D",
-]
+GLYPHS_2D = (
+    *("Vertex2D", "Dash2D", "Cross2D", "ThickCross2D", "Triangle2D", "Square2D", "Circle2D", "Diamond2D"),
+    *("Arrow2D", "ThickArrow2D", "HookedArrow2D", "StarBurst2D"),
+)
 
 
 def one_of(*words: str) -> Schema:
@@ -87,7 +75,7 @@ DISPLAY = some(
         **dict.fromkeys(
             ("lineColorFadingSaturation", "lineColorFadingHueOffset", "interactionHandleScale"), NUMBER
         ),
-        "glyphType": one_of(*GLYPHS),
+        "glyphType": one_of(*GLYPHS_2D, "Sphere3D", "Diamond3D"),
         "snapMode": one_of("unconstrained", "toVisibleSurface"),
     }
 )
