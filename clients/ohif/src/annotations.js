@@ -1,0 +1,172 @@
+// Rectangles on the screen for the levels of the slices in view, and what a hand does to them.
+// Only the slices in view have rectangles: the boxes themselves live in StudyBoxes.
+
+import { clipped, corners, depth, normal, spanned } from './geometry.js';
+import { TOOL } from './level-box-tool.js';
+import { carried, nearest, sameChange } from './linking.js';
+import { core, tools } from './ohif.js';
+
+/** @typedef {import('./stage.js').Pane} Pane */
+/** @typedef {import('./boxes.js').PlacedBox} PlacedBox */
+
+export class LevelAnnotations {
+  /**
+   * @param {() => Pane[]} panes
+   * @param {{moved: (levelId: number, placed: PlacedBox) => void, drawn: (placed: PlacedBox) => void}} told
+   */
+  constructor(panes, told) {
+    this.panes = panes;
+    this.told = told;
+    /** @type {import('./boxes.js').StudyBoxes | null} */
+    this.boxes = null;
+    /** @type {number | null} */
+    this.current = null;
+    /** Name given to the level being read, where it differs. @type {string | null} */
+    this.renamed = null;
+    this.hidden = false;
+    const { Events } = tools().Enums;
+    this.heard = [
+      [Events.ANNOTATION_MODIFIED, (/** @type {any} */ event) => this.modified(event.detail.annotation)],
+      [Events.ANNOTATION_COMPLETED, (/** @type {any} */ event) => this.completed(event.detail.annotation)],
+    ];
+    for (const [name, listener] of this.heard) core().eventTarget.addEventListener(name, listener);
+  }
+
+  stop() {
+    for (const [name, listener] of this.heard) core().eventTarget.removeEventListener(name, listener);
+    this.clear();
+  }
+
+  clear() {
+    const { state } = tools().annotation;
+    for (const one of state.getAllAnnotations()) {
+      if (one.metadata.toolName === TOOL) state.removeAnnotation(one.annotationUID);
+    }
+  }
+
+  /** @param {import('./boxes.js').StudyBoxes | null} boxes @param {number | null} current */
+  show(boxes, current) {
+    this.boxes = boxes;
+    this.current = current;
+    this.refresh();
+  }
+
+  /** Make the rectangles of the slices in view agree with the boxes. */
+  refresh() {
+    const { state } = tools().annotation;
+    const wanted = new Map();
+    for (const pane of this.panes()) {
+      const { imageId, sop } = pane.series.slices[pane.index];
+      for (const { level, placed } of this.boxes?.on(pane.series.uid, sop) ?? []) {
+        wanted.set(`level-${level.id}-${pane.id}-${sop}`, { pane, level, placed, imageId });
+      }
+    }
+    for (const one of state.getAllAnnotations()) {
+      if (one.metadata.toolName === TOOL && !wanted.has(one.annotationUID)) state.removeAnnotation(one.annotationUID);
+    }
+    for (const [uid, { pane, level, placed, imageId }] of wanted) {
+      const { plane } = pane.series.slices[pane.index];
+      const existing = state.getAnnotation(uid);
+      const one = existing ?? this.make(uid, pane, plane, imageId);
+      const current = level.id === this.current;
+      Object.assign(one.data, {
+        levelId: level.id, label: (current && this.renamed) || level.name, current, hidden: this.hidden && !current,
+      });
+      one.data.handles.points = corners(plane, placed.box);
+      if (!existing) state.addAnnotation(one, pane.viewport.element);
+    }
+    for (const pane of this.panes()) pane.viewport.render();
+  }
+
+  /** @param {string} uid @param {Pane} pane @param {import('./geometry.js').Plane} plane @param {string} imageId */
+  make(uid, pane, plane, imageId) {
+    const none = [0, 0, 0];
+    return {
+      annotationUID: uid,
+      highlighted: false, isLocked: false, isVisible: true, invalidated: false,
+      metadata: {
+        toolName: TOOL,
+        FrameOfReferenceUID: pane.viewport.getFrameOfReferenceUID(),
+        referencedImageId: imageId,
+        viewPlaneNormal: normal(plane),
+        viewUp: plane.column.map((/** @type {number} */ part) => -part),
+      },
+      data: {
+        handles: {
+          points: [],
+          activeHandleIndex: null,
+          textBox: { hasMoved: false, worldPosition: none, worldBoundingBox: { topLeft: none, topRight: none, bottomLeft: none, bottomRight: none } },
+        },
+        cachedStats: {},
+      },
+    };
+  }
+
+  /** @param {any} one */
+  place(one) {
+    const pane = this.panes().find((candidate) => candidate.series.slices[candidate.index].imageId === one.metadata.referencedImageId);
+    if (!pane) return null;
+    const { plane, sop } = pane.series.slices[pane.index];
+    const box = clipped(plane, spanned(plane, one.data.handles.points));
+    return { pane, plane, placed: { series: pane.series.uid, sop, slice: pane.index, box } };
+  }
+
+  /** A hand moved a rectangle: the same change in the other pictures, in mm. @param {any} one */
+  modified(one) {
+    const { levelId } = one.data;
+    if (one.metadata.toolName !== TOOL || !levelId || !this.boxes) return;
+    const here = this.place(one);
+    const before = here && this.boxes.of(levelId, here.placed.series, here.placed.sop);
+    if (!here || !before || same(before.box, here.placed.box)) return;
+    for (const there of this.panes()) {
+      if (there.id !== here.pane.id) this.carryOver(levelId, here, before, there);
+    }
+    // The server's count of slices stays: it need not be the viewer's.
+    this.boxes.change(levelId, { ...here.placed, slice: before.slice });
+    this.told.moved(levelId, { ...here.placed, slice: before.slice });
+    this.refreshOthers(one);
+  }
+
+  /**
+   * @param {number} levelId @param {{pane: Pane, plane: import('./geometry.js').Plane, placed: PlacedBox}} here
+   * @param {PlacedBox} before @param {Pane} there
+   */
+  carryOver(levelId, here, before, there) {
+    const shown = there.series.slices[there.index];
+    const known = this.boxes?.inSeries(levelId, there.series.uid) ?? [];
+    let target = known.find((placed) => placed.sop === shown.sop);
+    if (!target && known.length) {
+      // The level is not on the slice in view there: change it on the slice nearest to this one.
+      const slices = known.map((placed) => there.series.slices.find((slice) => slice.sop === placed.sop)).filter(Boolean);
+      const at = nearest(slices.map((slice) => /** @type {any} */ (slice).plane), depth(here.plane), normal(here.plane));
+      target = known.find((placed) => placed.sop === slices[at]?.sop);
+    }
+    const slice = there.series.slices.find((candidate) => candidate.sop === (target?.sop ?? shown.sop));
+    if (!slice) return;
+    const box = target
+      ? sameChange(here.plane, before.box, here.placed.box, slice.plane, target.box)
+      : carried(here.plane, here.placed.box, slice.plane);
+    const placed = target ?? { series: there.series.uid, sop: slice.sop, slice: there.index };
+    this.boxes?.change(levelId, { ...placed, box: clipped(slice.plane, box) });
+  }
+
+  /** @param {any} held the rectangle in the hand, which is left alone */
+  refreshOthers(held) {
+    const { points } = held.data.handles;
+    const { activeHandleIndex } = held.data.handles;
+    this.refresh();
+    Object.assign(held.data.handles, { points, activeHandleIndex });
+  }
+
+  /** A new rectangle was drawn: its box goes to be named, and the drawing goes. @param {any} one */
+  completed(one) {
+    if (one.metadata.toolName !== TOOL || one.data.levelId) return;
+    const here = this.place(one);
+    tools().annotation.state.removeAnnotation(one.annotationUID);
+    this.refresh();
+    if (here) this.told.drawn(here.placed);
+  }
+}
+
+/** @param {number[]} a @param {number[]} b */
+const same = (a, b) => a.every((value, index) => Math.abs(value - b[index]) < 0.01);

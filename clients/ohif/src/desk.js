@@ -1,0 +1,261 @@
+// The reading desk: a level's pictures, boxes and overlays on the screen, as the room asks for them.
+
+import { LevelAnnotations } from './annotations.js';
+import { StudyBoxes } from './boxes.js';
+import { Following } from './following.js';
+import { fault } from './geometry.js';
+import { HeatMap } from './heatmap.js';
+import { TOOL } from './level-box-tool.js';
+import { besides } from './linking.js';
+import { core, services } from './ohif.js';
+import { prefetchNext } from './prefetch.js';
+import { indexOf, seriesHere, whenHere } from './series.js';
+import { call } from './server.js';
+import { bring, hang, holding, hungSeries, lookAt, panes, pixelsOf, sliceFor, TOOL_GROUP } from './stage.js';
+
+export class Desk {
+  /** @param {import('./room.js').Room} room */
+  constructor(room) {
+    this.room = room;
+    this.boxes = new StudyBoxes([]);
+    this.study = '';
+    this.turn = 0;
+    /** @type {number | null} */
+    this.fetchedAhead = null;
+    this.following = new Following(panes, () => this.scrolled());
+    this.heat = new HeatMap();
+    this.annotations = new LevelAnnotations(panes, {
+      moved: (levelId, placed) => this.moved(levelId, placed),
+      drawn: (placed) => this.drawn(placed),
+    });
+    room.present = (task) => this.present(task);
+    room.faultOf = (task) => this.faultOf(task);
+  }
+
+  stop() {
+    this.turn += 1;
+    this.following.stop();
+    this.heat.clear();
+    this.annotations.stop();
+  }
+
+  /** Show the level of a task. @param {any} task */
+  async present(task) {
+    const turn = ++this.turn;
+    this.fetchedAhead = null;
+    const current = () => turn === this.turn;
+    try {
+      this.takeIn(task);
+      const series = await this.seriesOf(task);
+      if (!current()) return;
+      performance.mark('reading:metadata');
+      const views = series.map((one) => this.viewOf(task, one.uid));
+      await Promise.all(series.map((one, pane) => pixelsOf(one.slices[sliceFor(one, views[pane])].imageId, 'interaction')));
+      if (!current()) return;
+      performance.mark('reading:pixels');
+      await this.open(series, views, current);
+      if (!current()) return;
+      performance.mark('reading:rendered');
+      this.room.set({ phase: 'reading' });
+      window.history.replaceState(window.history.state, '', this.room.seat?.address(task.study));
+      void this.prefetch(turn);
+    } catch (error) {
+      if (!current()) return;
+      this.room.set({ phase: 'reading' });
+      this.room.complain(error);
+    }
+  }
+
+  /** The boxes of a study, with what the reader has changed in any of its levels. @param {any} task */
+  takeIn(task) {
+    if (task.study === this.study) this.boxes.replace(task.levels);
+    else this.boxes = new StudyBoxes(task.levels);
+    this.study = task.study;
+    this.boxes.forget(task.level_id);
+    for (const placed of this.room.state.draft.boxes) this.boxes.change(task.level_id, placed);
+    this.heat.clear();
+  }
+
+  /** Series to hang that the archive still has. @param {any} task */
+  async seriesOf(task) {
+    const uids = hungSeries(task);
+    if (!uids.length) throw new Error('No series of this study can be shown. Skip the level, and tell the data manager.');
+    try {
+      return await bring(task.study, uids);
+    } catch (error) {
+      const left = uids.map(seriesHere).filter((one) => one !== null);
+      if (!left.length) throw error;
+      this.room.set({ notes: [...this.room.state.notes, 'One series of this study is no longer in the archive: the other is shown.'] });
+      return left;
+    }
+  }
+
+  /** Where to open a series. @param {any} task @param {string} uid @returns {import('./boxes.js').PlacedBox | null} */
+  viewOf(task, uid) {
+    const view = task.views.find((/** @type {any} */ one) => one.series === uid);
+    const known = this.boxes.inSeries(task.level_id, uid);
+    const at = view ?? known[Math.floor(known.length / 2)] ?? null;
+    return at && (this.boxes.of(task.level_id, uid, at.sop) ?? at);
+  }
+
+  /**
+   * @param {import('./series.js').Series[]} series @param {(import('./boxes.js').PlacedBox | null)[]} views
+   * @param {() => boolean} current
+   */
+  async open(series, views, current) {
+    this.following.stop();
+    await hang(series, series.map((one, pane) => sliceFor(one, views[pane])));
+    const drawn = [];
+    for (const [pane, one] of series.entries()) {
+      const viewport = await holding(pane, one, current);
+      if (!viewport || !current()) return;
+      await lookAt(viewport, one, views[pane]);
+      drawn.push(rendered(viewport));
+    }
+    this.annotations.renamed = this.room.state.draft.name;
+    this.annotations.show(this.boxes, this.room.state.task?.level_id ?? null);
+    await Promise.all(drawn);
+    this.following.start(panes());
+  }
+
+  /** @param {number} turn */
+  async prefetch(turn) {
+    const { seat } = this.room;
+    if (!seat) return;
+    const fetched = await prefetchNext((path, body) => call('POST', path, body), seat, () => turn === this.turn).catch(() => 0);
+    if (turn === this.turn) this.fetchedAhead = fetched;
+  }
+
+  scrolled() {
+    this.annotations.refresh();
+    if (this.room.state.heat) this.dropHeat();
+  }
+
+  /** @param {number} levelId @param {import('./boxes.js').PlacedBox} placed */
+  moved(levelId, placed) {
+    const { task, draft } = this.room.state;
+    if (!task || !this.room.drafts) return;
+    const boxes = this.boxes.changed(levelId);
+    if (levelId === task.level_id) return this.room.enter({ box: placed, boxes });
+    // Another level's box: kept for when that level is read.
+    const kept = this.room.drafts.load(levelId) ?? { ...draft, diagnosis: null, features: [], confidence: null, note: '', name: null, basis: 'imaging', seconds: 0 };
+    this.room.drafts.save(levelId, { ...kept, box: placed, boxes });
+    const name = this.boxes.levels.get(levelId)?.name ?? 'this level';
+    this.room.say(`You changed the box of ${name}, not of the level being read. It is kept and sent when you read ${name}.`);
+  }
+
+  /** Back to the boxes that the server sent. */
+  resetBox() {
+    const { task } = this.room.state;
+    if (!task) return;
+    this.boxes.forget(task.level_id);
+    this.room.enter({ box: null, boxes: [] });
+    this.annotations.refresh();
+  }
+
+  /** Why the box cannot be submitted, in words, or null. @param {any} _task */
+  faultOf(_task) {
+    const { box } = this.room.state.draft;
+    const series = box && seriesHere(box.series);
+    const at = box && series ? indexOf(series, box.sop, box.slice) : -1;
+    return box && series && at >= 0 ? fault(series.slices[at].plane, box.box) : null;
+  }
+
+  /** Once more as it was opened: slice, place, zoom and window. */
+  async recentre() {
+    const { task } = this.room.state;
+    if (!task) return;
+    for (const { viewport, series } of panes()) await lookAt(viewport, series, this.viewOf(task, series.uid));
+    this.following.start(panes());
+    this.annotations.refresh();
+  }
+
+  /** STIR or contrast in the right picture, then T2 again. */
+  async cycleThird() {
+    const { task, third } = this.room.state;
+    if (!task) return;
+    const hung = hungSeries(task);
+    const others = task.series.map((/** @type {any} */ one) => one.uid).filter((/** @type {string} */ uid) => !hung.includes(uid));
+    if (!others.length) return this.room.say('This study has no further series, such as STIR or contrast.');
+    const next = third === null ? others[0] : others[others.indexOf(third) + 1] ?? null;
+    const pair = [hung[0], ...(next ? [next] : hung.slice(1))];
+    try {
+      const series = await Promise.all(pair.map((uid) => whenHere(uid)));
+      const here = panes()[0];
+      const views = series.map((one) => this.viewOf(task, one.uid) ?? this.besides(task, here, one));
+      this.room.set({ third: next, heat: false });
+      this.heat.clear();
+      await this.open(series, views, () => this.room.state.task === task);
+    } catch (error) {
+      this.room.complain(error);
+    }
+  }
+
+  /** Where the level lies in a series without boxes, going by the patient's millimetres. */
+  besides(/** @type {any} */ task, /** @type {import('./stage.js').Pane | undefined} */ here, /** @type {import('./series.js').Series} */ series) {
+    const from = here && this.viewOf(task, here.series.uid);
+    const at = from ? indexOf(here.series, from.sop, from.slice) : -1;
+    const there = from && at >= 0 ? besides(here.series.slices[at].plane, from.box, series.slices.map((slice) => slice.plane)) : null;
+    return there && { series: series.uid, sop: series.slices[there.index].sop, slice: there.index, box: there.box };
+  }
+
+  toggleBoxes() {
+    const boxesHidden = !this.room.state.boxesHidden;
+    this.annotations.hidden = boxesHidden;
+    this.room.set({ boxesHidden });
+    this.annotations.refresh();
+  }
+
+  /** @param {string | null} name */
+  rename(name) {
+    this.annotations.renamed = name;
+    this.annotations.refresh();
+  }
+
+  async toggleHeat() {
+    const { task, heat } = this.room.state;
+    if (!task || !task.opinion) return;
+    if (heat) return this.dropHeat();
+    this.room.set({ heat: true });
+    try {
+      for (const pane of panes()) {
+        const known = this.boxes.inSeries(task.level_id, pane.series.uid).find((one) => one.sop === pane.series.slices[pane.index].sop);
+        const slice = known?.slice ?? pane.index;
+        const map = await call('GET', `/levels/${task.level_id}/heatmap?series=${encodeURIComponent(pane.series.uid)}&slice=${slice}`);
+        if (this.room.state.heat && this.room.state.task === task) this.heat.lay(pane, map);
+      }
+    } catch (error) {
+      if (!this.heat.shown) this.room.set({ heat: false });
+      this.room.complain(error);
+    }
+  }
+
+  dropHeat() {
+    this.heat.clear();
+    this.room.set({ heat: false });
+  }
+
+  /** Draw a new level with the primary button, or no longer. @param {boolean} on */
+  drawing(on) {
+    const group = services().toolGroupService.getToolGroup(TOOL_GROUP);
+    const [draw, look] = on ? [TOOL, 'WindowLevel'] : ['WindowLevel', TOOL];
+    group.setToolPassive(look);
+    group.setToolActive(draw, { bindings: [{ mouseButton: 1 }] });
+  }
+
+  /** @param {import('./boxes.js').PlacedBox} placed */
+  drawn(placed) {
+    this.drawing(false);
+    const series = seriesHere(placed.series);
+    const wrong = series && fault(series.slices[indexOf(series, placed.sop, placed.slice)].plane, placed.box);
+    if (wrong) return this.room.set({ menu: null, message: { kind: 'warning', text: wrong } });
+    this.room.set({ menu: 'name-drawn', menuData: placed });
+  }
+}
+
+/** The next picture that a viewport draws. */
+const rendered = (/** @type {any} */ viewport) =>
+  new Promise((resolve) => {
+    viewport.element.addEventListener(core().Enums.Events.IMAGE_RENDERED, () => requestAnimationFrame(resolve), { once: true });
+    setTimeout(resolve, 3000);
+  });

@@ -1,0 +1,80 @@
+// The rectangle of a level: cornerstone's own, without its text of statistics, with a small name beside it.
+
+import { core, tools } from './ohif.js';
+
+export const TOOL = 'SpineLevelBox';
+export const COLOURS = { current: 'rgb(255, 193, 7)', other: 'rgba(120, 190, 235, 0.75)', drawn: 'rgb(111, 207, 151)' };
+
+/** Made when cornerstone is there, once. */
+export function registerLevelBoxTool() {
+  const { RectangleROITool, addTool, annotation: annotations } = tools();
+  if (tools().state?.tools?.[TOOL]) return;
+
+  class LevelBoxTool extends RectangleROITool {
+    static toolName = TOOL;
+
+    constructor(/** @type {any} */ props = {}) {
+      super(props);
+      this.configuration.calculateStats = false;
+      this.configuration.shadow = false;
+      const drawBoxes = this.renderAnnotation;
+      const nearEdge = this.isPointNearTool;
+      this.renderAnnotation = (/** @type {any} */ enabled, /** @type {any} */ drawing) => {
+        const drawn = drawBoxes(enabled, drawing);
+        const { element } = enabled.viewport;
+        const known = annotations.state.getAnnotations(this.getToolName(), element) ?? [];
+        for (const one of this.filterInteractableAnnotationsForElement(element, known)) nameBeside(enabled.viewport, drawing, one);
+        return drawn;
+      };
+      // Other levels move by their corners only: their edges lie under many a drag meant for the window.
+      this.isPointNearTool = (/** @type {any} */ element, /** @type {any} */ one, /** @type {any} */ point, /** @type {number} */ near) =>
+        Boolean(one.data.current) && nearEdge(element, one, point, near);
+    }
+
+    /** Only those of the slice in view, the one being read first, so that it is the first to be grasped. */
+    filterInteractableAnnotationsForElement(/** @type {any} */ element, /** @type {any[]} */ known) {
+      const shown = core().getEnabledElement(element)?.viewport?.getCurrentImageId?.();
+      const here = (known ?? []).filter((one) => one.metadata.referencedImageId === shown && !one.data.hidden);
+      return here.sort((a, b) => Number(b.data.current ?? false) - Number(a.data.current ?? false));
+    }
+
+    getAnnotationStyle(/** @type {any} */ context) {
+      const { data, highlighted } = context.annotation;
+      const colour = data.current ? COLOURS.current : data.levelId ? COLOURS.other : COLOURS.drawn;
+      const lineWidth = (data.current ? 2.5 : 1) + (highlighted ? 1 : 0);
+      return { visibility: true, locked: false, color: colour, lineWidth, lineDash: '', shadow: false };
+    }
+
+    getLinkedTextBoxStyle() {
+      return { visibility: false };
+    }
+  }
+  addTool(LevelBoxTool);
+}
+
+/** The name, in front of the box at half its height, where it covers no bone. */
+function nameBeside(/** @type {any} */ viewport, /** @type {any} */ drawing, /** @type {any} */ one) {
+  const { label, current, levelId } = one.data;
+  if (!label) return;
+  const points = one.data.handles.points.map((/** @type {number[]} */ point) => viewport.worldToCanvas(point));
+  const left = Math.min(...points.map((/** @type {number[]} */ point) => point[0]));
+  const ys = points.map((/** @type {number[]} */ point) => point[1]);
+  const key = `${one.annotationUID}-name`;
+  let text = drawing.getSvgNode(key);
+  if (!text) {
+    text = document.createElementNS('http://www.w3.org/2000/svg', 'text');
+    text.setAttribute('text-anchor', 'end');
+    text.setAttribute('dominant-baseline', 'middle');
+    text.setAttribute('paint-order', 'stroke');
+    text.setAttribute('stroke', 'rgba(0, 0, 0, 0.8)');
+    text.setAttribute('stroke-width', '3');
+    text.setAttribute('data-testid', `box-name-${levelId}`);
+    drawing.appendNode(text, key);
+  }
+  text.setAttribute('x', String(left - 6));
+  text.setAttribute('y', String((Math.min(...ys) + Math.max(...ys)) / 2));
+  text.setAttribute('fill', current ? COLOURS.current : COLOURS.other);
+  text.setAttribute('style', `font: ${current ? '600 14px' : '400 11px'} Inter, system-ui, sans-serif; pointer-events: none`);
+  text.textContent = label;
+  drawing.setNodeTouched(key);
+}

@@ -1,0 +1,108 @@
+// Levels drawn, removed and renamed by the reader.
+
+import { middle } from './geometry.js';
+import { indexOf, seriesHere } from './series.js';
+import { call } from './server.js';
+import { suggestedName } from './suggest.js';
+
+/** @typedef {import('./room.js').Room} Room */
+/** @typedef {import('./desk.js').Desk} Desk */
+
+export class LevelEditing {
+  /** @param {Room} room @param {Desk} desk */
+  constructor(room, desk) {
+    this.room = room;
+    this.desk = desk;
+  }
+
+  get ready() {
+    return this.room.state.phase === 'reading' && this.room.state.task;
+  }
+
+  draw() {
+    if (!this.ready) return;
+    const drawing = this.room.state.menu === 'draw';
+    this.desk.drawing(!drawing);
+    this.room.set({ menu: drawing ? null : 'draw', message: null });
+  }
+
+  cancel() {
+    this.desk.drawing(false);
+    this.room.set({ menu: null, menuData: null });
+  }
+
+  /** Names in the order in which the drawn box makes them likely. @returns {string | null} */
+  suggestion() {
+    const { task, menuData } = this.room.state;
+    const series = menuData && seriesHere(menuData.series);
+    if (!task || !series) return null;
+    const heightOf = (/** @type {import('./boxes.js').PlacedBox} */ placed) => {
+      const slice = series.slices[Math.max(indexOf(series, placed.sop, placed.slice), 0)];
+      return -middle(slice.plane, placed.box)[2] || placed.box[1];
+    };
+    const present = [...this.desk.boxes.levels.values()].flatMap((level) => {
+      const [one] = this.desk.boxes.inSeries(level.id, series.uid);
+      return one ? [{ name: level.name, height: heightOf(one) }] : [];
+    });
+    return suggestedName(present, heightOf(menuData), task.names);
+  }
+
+  /** @param {string} name */
+  async add(name) {
+    const { task, menuData } = this.room.state;
+    if (!task || !menuData) return;
+    const body = { study: task.study, name, ...menuData, tab: this.room.seat?.tab };
+    await this.ask('/levels', body, `${name} is added. It comes up for reading like the others.`);
+  }
+
+  remove() {
+    if (!this.ready) return;
+    this.room.set({ menu: this.room.state.menu === 'remove' ? null : 'remove', message: null });
+  }
+
+  async removeNow() {
+    const { task } = this.room.state;
+    if (!this.ready || !task) return;
+    const done = await this.ask(`/levels/${task.level_id}/remove`, { tab: this.room.seat?.tab }, '');
+    if (!done) return;
+    this.room.drafts?.drop(task.level_id);
+    this.room.seat?.forgetLevel();
+    await this.room.next();
+    this.room.say(`${task.name} is removed: it was not a vertebra.`);
+  }
+
+  /** @param {1 | -1} by 1: everything one up, so that L2 becomes L1 */
+  async shift(by) {
+    const { task } = this.room.state;
+    if (!this.ready || !task) return;
+    const direction = by === 1 ? 'up' : 'down';
+    await this.ask(`/studies/${encodeURIComponent(task.study)}/shift`, { by, tab: this.room.seat?.tab }, `All names are moved one ${direction}. Shift and the other arrow takes it back.`);
+  }
+
+  /** @param {string} path @param {object} body @param {string} told */
+  async ask(path, body, told) {
+    try {
+      const { levels } = await call('POST', path, body);
+      this.take(levels);
+      this.room.set({ menu: null, menuData: null });
+      if (told) this.room.say(told);
+      return true;
+    } catch (error) {
+      this.room.complain(error);
+      if (/** @type {any} */ (error).unreachable) this.room.say('The server cannot be reached: this was not saved. Try again when the connection is back.', 'error');
+      return false;
+    }
+  }
+
+  /** @param {import('./boxes.js').Level[]} levels */
+  take(levels) {
+    const { task, draft } = this.room.state;
+    this.desk.boxes.replace(levels);
+    const own = levels.find((level) => level.id === task?.level_id);
+    if (task && own) {
+      const name = draft.name === own.name ? null : draft.name;
+      this.room.set({ task: { ...task, name: own.name, level_version: own.version, levels }, draft: { ...draft, name } });
+    }
+    this.desk.annotations.refresh();
+  }
+}

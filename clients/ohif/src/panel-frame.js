@@ -1,0 +1,95 @@
+// Head and foot of the panel: level, reason, progress, connection; submit, skip, undo.
+
+import { h, keycap, setText, show } from './dom.js';
+import { KEYS } from './keyboard.js';
+import { LISTS } from './words.js';
+
+/** @typedef {import('./panel.js').Section} Section */
+/** @typedef {import('./room.js').State} State */
+
+const MODES = { assisted: 'Assisted', blinded: 'Blinded', adjudication: 'Adjudication' };
+
+/** @param {(action: string) => void} _act @returns {Section} */
+export function headSection(_act) {
+  const name = h('span.sr-level', { key: 'level-name' });
+  const unsure = h('span.sr-unsure', { key: 'numbering-unsure', title: 'Counting from both ends did not agree: check the name, and move all names if needed.' }, 'numbering unsure');
+  const mode = h('span.sr-mode', { key: 'mode' });
+  const where = h('span.sr-where', { key: 'centre' });
+  const why = h('p.sr-why', { key: 'why' });
+  const notes = h('p.sr-notes', { key: 'notes' });
+  const progress = h('p.sr-progress', { key: 'progress' });
+  const banner = h('div.sr-banner', { key: 'connection-banner', role: 'alert' });
+  const home = h('a.sr-home', { href: '/', key: 'home', title: 'Back to the work lists' }, 'Work lists');
+  return {
+    node: h('header.sr-head', {},
+      h('div.sr-row', {}, h('span.sr-caution', { key: 'not-for-clinical-use' }, 'Not for clinical use'), mode, home),
+      h('div.sr-row', {}, name, unsure, where),
+      why, notes, progress, banner),
+    update(state) {
+      const { task } = state;
+      setText(name, task ? state.draft.name ?? task.name : '—');
+      show(unsure, Boolean(task && !task.numbering_sure));
+      setText(mode, task ? MODES[/** @type {keyof typeof MODES} */ (task.mode)] ?? task.mode : '');
+      mode.dataset.mode = task?.mode ?? '';
+      setText(where, task?.centre ? `centre ${task.centre}` : '');
+      setText(why, task ? task.why : '');
+      setText(notes, [...state.notes, ...missingPicture(task)].join(' '));
+      setText(progress, progressText(state));
+      const text = connectionText(state);
+      show(banner, text !== '');
+      setText(banner, text);
+      banner.dataset.kind = state.connection;
+    },
+  };
+}
+
+/** @param {any} task */
+function missingPicture(task) {
+  if (!task) return [];
+  const has = (/** @type {string} */ role) => task.series.some((/** @type {any} */ one) => one.role === role);
+  if (has('t1') && has('t2')) return [];
+  if (has('t1')) return ['This study has no usable T2: T1 alone is shown.'];
+  if (has('t2')) return ['This study has no usable T1: T2 alone is shown.'];
+  return ['This study has neither T1 nor T2: its first series is shown.'];
+}
+
+/** @param {State} state */
+function progressText({ progress, task }) {
+  if (!progress) return '';
+  const list = task ? LISTS[/** @type {keyof typeof LISTS} */ (task.list)] ?? task.list : '';
+  const waiting = progress.waiting_reports ? ` · ${progress.waiting_reports} reports on their way to the archive` : '';
+  return `${progress.session} this session · ${progress.mine} in all · ${progress.left} left${list ? ` in “${list}”` : ''}${waiting}`;
+}
+
+/** @param {State} state */
+function connectionText({ connection, waiting, task }) {
+  const kept = waiting ? ` ${waiting} submitted ${waiting === 1 ? 'read is' : 'reads are'} kept here and sent when it is back.` : task ? ' What you have entered is kept here.' : '';
+  if (connection === 'offline') return `No connection to the server.${kept} Trying again…`;
+  if (connection === 'signed out') return `You are no longer signed in.${kept} Sign in again in another tab, then go on here.`;
+  if (connection === 'outdated') return `This page is older than the server: reload it.${kept}`;
+  return waiting ? `${waiting} submitted ${waiting === 1 ? 'read waits' : 'reads wait'} to be sent.` : '';
+}
+
+/** @param {(action: string) => void} act @returns {Section} */
+export function footerSection(act) {
+  const button = (/** @type {string} */ action, /** @type {string} */ label, /** @type {string} */ style = '') =>
+    h(`button.sr-button${style}`, { type: 'button', key: action, onclick: () => act(action) }, label, keycap(KEYS[/** @type {keyof typeof KEYS} */ (action)]));
+  const message = h('p.sr-message', { key: 'message', role: 'status' });
+  const submit = button('submit', 'Submit', '.sr-primary');
+  const skip = button('skip', 'Skip');
+  const undo = button('undo', 'Undo');
+  undo.title = 'Take back the last submitted read (U or Ctrl+Z)';
+  const label = submit.firstChild;
+  return {
+    node: h('footer.sr-foot', {}, message, h('div.sr-actions', {}, submit, skip, undo)),
+    update({ phase, message: told, task }) {
+      setText(message, told?.text ?? (phase === 'opening' ? 'Opening the pictures…' : ''));
+      message.dataset.kind = told?.kind ?? '';
+      submit.disabled = phase !== 'reading';
+      skip.disabled = phase !== 'reading';
+      undo.disabled = phase === 'sending' || phase === 'starting';
+      const words = phase === 'sending' ? 'Sending…' : phase === 'waiting' ? 'Waiting…' : task?.mode === 'adjudication' ? 'Decide' : 'Submit';
+      if (label.textContent !== words) label.textContent = words;
+    },
+  };
+}

@@ -1,0 +1,65 @@
+// Who sits where: the work list and the id of this browser tab, kept over a reload, and the hold on a level.
+
+import { call, releaseLeases } from './server.js';
+
+const TAB = 'spine-reading:tab';
+const LIST = 'spine-reading:list';
+const LEVEL = 'spine-reading:level';
+
+export class Seat {
+  /** @param {URLSearchParams} query @param {Storage} [store] */
+  constructor(query, store = sessionStorage) {
+    this.store = store;
+    const given = query.get('tab');
+    if (given && given !== store.getItem(TAB)) store.removeItem(LEVEL);
+    this.tab = given ?? store.getItem(TAB) ?? crypto.randomUUID();
+    this.list = query.get('list') ?? store.getItem(LIST) ?? 'assisted';
+    store.setItem(TAB, this.tab);
+    store.setItem(LIST, this.list);
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    this.renewing = undefined;
+    this.leave = () => releaseLeases(this.tab);
+    window.addEventListener('pagehide', this.leave);
+  }
+
+  /** The level that was being read when the page was reloaded. @param {string} study @returns {number | null} */
+  levelOf(study) {
+    const [kept, level] = (this.store.getItem(LEVEL) ?? '').split('/');
+    return kept === study && level ? Number(level) : null;
+  }
+
+  /** @param {any} task @param {(error: Error) => void} lost told when the hold on the level cannot be kept */
+  hold(task, lost) {
+    this.store.setItem(LEVEL, `${task.study}/${task.level_id}`);
+    this.letGo();
+    this.renewing = setInterval(async () => {
+      try {
+        await call('POST', `/leases/${task.level_id}/renew`, { tab: this.tab });
+      } catch (error) {
+        lost(/** @type {Error} */ (error));
+      }
+    }, (task.lease_seconds * 1000) / 3);
+  }
+
+  letGo() {
+    clearInterval(this.renewing);
+  }
+
+  forgetLevel() {
+    this.letGo();
+    this.store.removeItem(LEVEL);
+  }
+
+  stop() {
+    this.letGo();
+    window.removeEventListener('pagehide', this.leave);
+    this.leave();
+  }
+
+  /** The address of a study in this list, without the tab: a link that is passed on shares no seat. @param {string} study */
+  address(study) {
+    const url = new URL(window.location.href);
+    url.search = new URLSearchParams({ StudyInstanceUIDs: study, list: this.list }).toString();
+    return url.toString();
+  }
+}
