@@ -113,10 +113,11 @@ class Catalogue:
         with self._project.session() as session:
             return load_pair(session, study.uid)
 
-    def picture(self, study: Study) -> Volume:
-        """The series that stands for the study."""
+    def picture(self, study: Study, series_uid: str | None = None) -> Volume:
+        """A series of the study, by default the one that stands for it."""
+        uid = series_uid or study.image
         with self._project.session() as session:
-            return read_volume(session.scalars(select(models.Series).filter_by(uid=study.image)).one())
+            return read_volume(session.scalars(select(models.Series).filter_by(uid=uid)).one())
 
     def _find(self, uid: str) -> Study | None:
         with self._project.session() as session:

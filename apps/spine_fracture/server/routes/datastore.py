@@ -35,10 +35,12 @@ def listing(parts: Parts, output: Listing = Listing.STATS) -> dict[str, Any] | l
 @router.head("/image", include_in_schema=False)
 @router.get("/image")
 def image(room: Room, image: str) -> FileResponse:
-    """The study's image as NIfTI."""
+    """A series that is read as NIfTI; for the UID of a study, its image."""
     study = room.catalogue.find(image)
     return FileResponse(
-        room.pictures.nifti(study), media_type="application/octet-stream", filename=f"{study.image}.nii.gz"
+        room.pictures.nifti(study, image),
+        media_type="application/octet-stream",
+        filename=f"{image}.nii.gz",
     )
 
 
