@@ -1,9 +1,10 @@
-// The rectangle of a level: cornerstone's own, without its text of statistics, with a small name beside it.
+// The rectangle of a level: cornerstone's own, without its text of statistics, with a small name beside it
+// and, on the level being read, corners to grasp.
 
 import { core, tools } from './ohif.js';
 
 export const TOOL = 'SpineLevelBox';
-export const COLOURS = { current: 'rgb(255, 193, 7)', other: 'rgba(120, 190, 235, 0.75)', drawn: 'rgb(111, 207, 151)' };
+export const COLOURS = { current: 'rgb(255, 193, 7)', other: 'rgb(110, 178, 220)', drawn: 'rgb(111, 207, 151)' };
 
 /** Made when cornerstone is there, once. */
 export function registerLevelBoxTool() {
@@ -59,22 +60,31 @@ function nameBeside(/** @type {any} */ viewport, /** @type {any} */ drawing, /**
   const points = one.data.handles.points.map((/** @type {number[]} */ point) => viewport.worldToCanvas(point));
   const left = Math.min(...points.map((/** @type {number[]} */ point) => point[0]));
   const ys = points.map((/** @type {number[]} */ point) => point[1]);
-  const key = `${one.annotationUID}-name`;
-  let text = drawing.getSvgNode(key);
-  if (!text) {
-    text = document.createElementNS('http://www.w3.org/2000/svg', 'text');
-    text.setAttribute('text-anchor', 'end');
-    text.setAttribute('dominant-baseline', 'middle');
-    text.setAttribute('paint-order', 'stroke');
-    text.setAttribute('stroke', 'rgba(0, 0, 0, 0.8)');
-    text.setAttribute('stroke-width', '3');
-    text.setAttribute('data-testid', `box-name-${levelId}`);
-    drawing.appendNode(text, key);
-  }
-  text.setAttribute('x', String(left - 6));
+  const text = drawn(drawing, `${one.annotationUID}-name`, 'text', {
+    'text-anchor': 'end', 'dominant-baseline': 'middle', 'paint-order': 'stroke', stroke: 'rgba(0, 0, 0, 0.85)', 'stroke-width': '3',
+    'data-testid': `box-name-${levelId}`,
+  });
+  text.setAttribute('x', String(left - 7));
   text.setAttribute('y', String((Math.min(...ys) + Math.max(...ys)) / 2));
   text.setAttribute('fill', current ? COLOURS.current : COLOURS.other);
-  text.setAttribute('style', `font: ${current ? '600 14px' : '400 11px'} Inter, system-ui, sans-serif; pointer-events: none`);
+  text.setAttribute('style', `font: ${current ? '600 14px' : '500 11px'} Inter, system-ui, sans-serif; pointer-events: none`);
   text.textContent = label;
+  if (!current) return;
+  points.forEach((/** @type {number[]} */ [x, y], /** @type {number} */ index) => {
+    const dot = drawn(drawing, `${one.annotationUID}-corner-${index}`, 'circle', { r: '3.5', fill: COLOURS.current, stroke: 'black' });
+    dot.setAttribute('cx', String(x));
+    dot.setAttribute('cy', String(y));
+  });
+}
+
+/** A part of the drawing, made at its first use and kept alive. */
+function drawn(/** @type {any} */ drawing, /** @type {string} */ key, /** @type {string} */ tag, /** @type {Record<string, string>} */ looks) {
+  let part = drawing.getSvgNode(key);
+  if (!part) {
+    part = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    for (const [name, value] of Object.entries(looks)) part.setAttribute(name, value);
+    drawing.appendNode(part, key);
+  }
   drawing.setNodeTouched(key);
+  return part;
 }

@@ -14,7 +14,7 @@ import { sitting } from './sitting.js';
 const CORNERSTONE = '@ohif/extension-cornerstone';
 const STACK = '@ohif/extension-default.sopClassHandlerModule.stack';
 const NOT_PICTURES = ['SR', 'SEG', 'KO', 'PR', 'RTSTRUCT', 'SM', 'ECG'];
-const PANEL_WIDTH = 372;
+const PANEL_WIDTH = 384;
 
 let stopWatching = () => {};
 

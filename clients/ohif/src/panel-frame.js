@@ -2,6 +2,7 @@
 
 import { h, keycap, setText, show } from './dom.js';
 import { KEYS } from './keyboard.js';
+import { keepFocus } from './panel-read.js';
 import { LISTS } from './words.js';
 
 /** @typedef {import('./panel.js').Section} Section */
@@ -9,9 +10,19 @@ import { LISTS } from './words.js';
 
 const MODES = { assisted: 'Assisted', blinded: 'Blinded', adjudication: 'Adjudication' };
 
-/** @param {(action: string) => void} _act @returns {Section} */
-export function headSection(_act) {
-  const name = h('span.sr-level', { key: 'level-name' });
+/** @param {import('./room.js').Room} room @param {any} keyboard @returns {Section} */
+export function headSection(room, keyboard) {
+  const name = h('select.sr-level', { key: 'name-select', title: 'Another name for this level (L)', onchange: () => rename() });
+  const rename = () => {
+    const chosen = name.value === room.state.task?.name ? null : name.value;
+    room.enter({ name: chosen });
+    keyboard.desk.rename(chosen);
+    name.blur();
+  };
+  keyboard.fields.name = name;
+  keepFocus(name);
+  /** @type {any} */
+  let listed = null;
   const unsure = h('span.sr-unsure', { key: 'numbering-unsure', title: 'Counting from both ends did not agree: check the name, and move all names if needed.' }, 'numbering unsure');
   const mode = h('span.sr-mode', { key: 'mode' });
   const where = h('span.sr-where', { key: 'centre' });
@@ -23,11 +34,17 @@ export function headSection(_act) {
   return {
     node: h('header.sr-head', {},
       h('div.sr-row', {}, h('span.sr-caution', { key: 'not-for-clinical-use' }, 'Not for clinical use'), mode, home),
-      h('div.sr-row', {}, name, unsure, where),
-      why, notes, progress, banner),
+      h('div.sr-row', {}, name, keycap(KEYS.name), unsure, where),
+      h('div.sr-reason', {}, why, notes), progress, banner),
     update(state) {
       const { task } = state;
-      setText(name, task ? state.draft.name ?? task.name : '—');
+      if (task && listed !== task.names) {
+        listed = task.names;
+        name.replaceChildren(...task.names.map((/** @type {string} */ one) => h('option', { value: one }, one)));
+      }
+      const wanted = task ? state.draft.name ?? task.name : '';
+      if (name.value !== wanted) name.value = wanted;
+      show(name.parentElement, task !== null);
       show(unsure, Boolean(task && !task.numbering_sure));
       setText(mode, task ? MODES[/** @type {keyof typeof MODES} */ (task.mode)] ?? task.mode : '');
       mode.dataset.mode = task?.mode ?? '';
@@ -57,8 +74,10 @@ function missingPicture(task) {
 function progressText({ progress, task }) {
   if (!progress) return '';
   const list = task ? LISTS[/** @type {keyof typeof LISTS} */ (task.list)] ?? task.list : '';
-  const waiting = progress.waiting_reports ? ` · ${progress.waiting_reports} reports on their way to the archive` : '';
-  return `${progress.session} this session · ${progress.mine} in all · ${progress.left} left${list ? ` in “${list}”` : ''}${waiting}`;
+  const reports = progress.waiting_reports;
+  const parts = [list, `${progress.session} read now`, `${progress.mine} in all`, `${progress.left} left`];
+  if (reports) parts.push(`${reports} ${reports === 1 ? 'report' : 'reports'} waiting`);
+  return parts.filter(Boolean).join(' · ');
 }
 
 /** @param {State} state */

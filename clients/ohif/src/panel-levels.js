@@ -1,50 +1,29 @@
-// The level's name and box, the study's levels, and what the pictures show.
+// The study's levels, and what the pictures show.
 
 import { h, keycap } from './dom.js';
 import { KEYS } from './keyboard.js';
-import { keepFocus } from './panel-read.js';
 import { hungSeries } from './stage.js';
 
-/**
- * @param {(action: string) => void} act @param {import('./room.js').Room} room @param {any} keyboard
- * @returns {import('./panel.js').Section}
- */
-export function levelSection(act, room, keyboard) {
+/** @param {(action: string) => void} act @returns {import('./panel.js').Section} */
+export function levelSection(act) {
   const button = (/** @type {string} */ action, /** @type {string} */ label, /** @type {string} */ title) =>
-    h('button.sr-button.sr-small', { type: 'button', key: action, title, onclick: () => act(action) }, label, keycap(KEYS[/** @type {keyof typeof KEYS} */ (action)]));
-  const name = h('select.sr-select', { key: 'name-select', onchange: () => rename() });
-  const rename = () => {
-    const chosen = name.value === room.state.task?.name ? null : name.value;
-    room.enter({ name: chosen });
-    keyboard.desk.rename(chosen);
-    name.blur();
-  };
-  keyboard.fields.name = name;
-  keepFocus(name);
+    h('button.sr-button.sr-small', { type: 'button', key: action, title, onclick: () => act(action) }, h('span', {}, label), keycap(KEYS[/** @type {keyof typeof KEYS} */ (action)]));
   const reset = button('reset', 'Reset box', 'Back to the box as it was opened');
-  const third = button('third', 'STIR / contrast', 'Other series in the right picture');
+  const third = button('third', 'STIR, contrast', 'Other series in the right picture');
   const boxes = button('boxes', 'Hide boxes', 'Hide the boxes of the other levels');
   const tools = h('div.sr-tools', {},
     button('draw', 'Draw a level', 'Draw the box of a vertebra that was missed'),
     button('remove', 'Remove level', 'This is not a vertebra'),
     button('up', 'All names up', 'Every level gets the name of the one above: L2 becomes L1'),
     button('down', 'All names down', 'Every level gets the name of the one below: L2 becomes L3'));
-  const views = h('div.sr-tools', {}, third, boxes, reset, button('recentre', 'Back to level', 'Slice, zoom and window as opened'));
+  const views = h('div.sr-tools', {}, third, boxes, reset, button('recentre', 'Level as opened', 'Slice, zoom and window as opened'));
   const node = h('section.sr-section', { key: 'level-tools' },
-    h('h3', {}, 'Level'), h('label.sr-field', {}, h('span', {}, 'Name'), name, keycap(KEYS.name)), tools,
-    h('h3', {}, 'Pictures'), views, h('p.sr-faint', {}, '↑ ↓ slices, + − zoom, right drag zoom, middle drag move, left drag window'));
-  /** @type {any} */
-  let listed = null;
+    tools, views,
+    h('p.sr-faint', {}, '↑ ↓ slices, + − zoom, right drag zoom, middle drag move, left drag window'));
   return {
     node,
     update({ task, draft, third: shown, boxesHidden, menu }) {
       if (!task) return;
-      if (listed !== task.names) {
-        listed = task.names;
-        name.replaceChildren(...task.names.map((/** @type {string} */ one) => h('option', { value: one }, one)));
-      }
-      const wanted = draft.name ?? task.name;
-      if (name.value !== wanted) name.value = wanted;
       const others = task.series.filter((/** @type {any} */ one) => !hungSeries(task).includes(one.uid));
       third.disabled = others.length === 0;
       const label = shown ? `Showing ${task.series.find((/** @type {any} */ one) => one.uid === shown)?.sequence}` : others.length ? others.map((/** @type {any} */ one) => one.sequence).join(', ') : 'No STIR or contrast';

@@ -2,7 +2,7 @@
 
 import { h, keycap, setText, show } from './dom.js';
 import { KEYS } from './keyboard.js';
-import { CLASSES, partName, percent } from './words.js';
+import { CLASSES, partWords, percent } from './words.js';
 
 const MODEL_CLASSES = CLASSES.slice(0, 4);
 
@@ -33,8 +33,10 @@ export function opinionSection(act) {
         setText(value, percent(share));
       }
       setText(uncertainty, `uncertainty ${opinion.uncertainty.toFixed(2)}`);
-      const words = Object.entries(opinion.parts).map(([part, value]) => `${partName(part)} ${Number(value).toFixed(2)}`);
-      setText(parts, words.join(' · '));
+      parts.replaceChildren(...Object.entries(opinion.parts).map(([part, value]) => {
+        const [name, meaning] = partWords(part);
+        return h('span', { title: meaning }, name, h('b', {}, Number(value).toFixed(2)));
+      }));
       node.title = `Detector ${opinion.detector_version}, classifier ${opinion.classifier_version}. Probabilities are calibrated.`;
       heat.setAttribute('aria-pressed', String(heatOn));
       similar.setAttribute('aria-pressed', String(menu === 'similar'));

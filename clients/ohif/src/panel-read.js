@@ -21,7 +21,7 @@ export function readSection(act, room, keyboard) {
     return { id, help, node };
   });
   const note = h('textarea.sr-note', {
-    key: 'note-text', rows: 2, maxLength: 2000, placeholder: 'Note (no names or dates of patients)',
+    key: 'note-text', rows: 2, maxLength: 2000, placeholder: 'Nothing that names a patient',
     oninput: () => room.enter({ note: note.value }),
   });
   keyboard.fields.note = note;
@@ -30,8 +30,8 @@ export function readSection(act, room, keyboard) {
     h('h3', {}, 'Class'), h('div.sr-classes', {}, ...classes.map((one) => one.node)),
     h('h3', {}, 'Confidence'), h('div.sr-confidences', {}, ...confidences.map((one) => one.node)),
     h('h3', {}, 'Signs'), h('div.sr-features', {}, ...features.map((one) => one.node)),
-    h('h3', {}, 'Basis', keycap(KEYS.basis)), h('div.sr-bases', {}, ...bases.map((one) => one.node)),
-    h('h3', {}, 'Note', keycap(KEYS.note)), note);
+    h('div.sr-line', {}, h('h3', {}, 'Basis', keycap(KEYS.basis)), h('div.sr-bases', {}, ...bases.map((one) => one.node))),
+    h('div.sr-line', {}, h('h3', {}, 'Note', keycap(KEYS.note)), note));
   return {
     node,
     update({ draft, phase }) {

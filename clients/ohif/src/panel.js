@@ -40,10 +40,10 @@ export function definePanel() {
       const { room, keyboard } = sitting;
       if (!room) return this.replaceChildren();
       const act = (/** @type {string} */ action) => keyboard.act(action);
-      const body = [opinionSection(act), readsSection(act), readSection(act, room, keyboard), levelSection(act, room, keyboard)];
+      const body = [opinionSection(act), readsSection(act), readSection(act, room, keyboard), levelSection(act)];
       const scroll = h('div.sr-scroll', {}, ...body.map((section) => section.node));
       const empty = h('div.sr-empty', { key: 'panel-empty' });
-      const head = headSection(act);
+      const head = headSection(room, keyboard);
       const menu = menuSection(act, room, keyboard);
       const footer = footerSection(act);
       this.className = 'sr';

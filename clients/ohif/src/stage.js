@@ -128,7 +128,7 @@ export async function lookAt(viewport, series, placed) {
   const index = sliceFor(series, placed);
   await viewport.setImageIdIndex(index);
   const { imageId, plane } = series.slices[index];
-  const voiRange = windowFor(imageId);
+  const voiRange = windowFor(imageId, placed?.box ?? null);
   if (voiRange) viewport.setProperties({ voiRange });
   if (placed) centreOn(viewport, plane, placed.box);
   viewport.render();

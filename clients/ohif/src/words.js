@@ -73,18 +73,18 @@ export function excludedBy(id, ticked) {
   return null;
 }
 
-/** Parts of the uncertainty, by the server's names for them. */
+/** Parts of the uncertainty, by the server's names for them. @type {Record<string, [string, string]>} */
 const PARTS = {
-  entropy: 'Spread over the classes',
-  sequence_disagreement: 'T1 and T2 disagree',
-  detector_disagreement: 'Detector and classifier disagree',
-  detection: 'Unsure of the box',
-  numbering: 'Unsure of the name',
-  augmentation: 'Changes when the picture is shifted',
+  entropy: ['Class spread', 'How evenly the probability is spread over the classes'],
+  sequence_disagreement: ['T1 against T2', 'How far the opinions on T1 and on T2 lie apart'],
+  detector_disagreement: ['Detector against classifier', 'How far the detector and the classifier lie apart'],
+  detection: ['Box', 'How unsure the detector is that this is a vertebra'],
+  numbering: ['Name', 'Whether counting the levels was unsure'],
+  augmentation: ['Shifted picture', 'How much the opinion changes when the picture is shifted a little'],
 };
 
-/** @param {string} part */
-export const partName = (part) => PARTS[/** @type {keyof typeof PARTS} */ (part)] ?? part.replaceAll('_', ' ');
+/** @param {string} part @returns {[string, string]} name and what it means */
+export const partWords = (part) => PARTS[part] ?? [part.replaceAll('_', ' '), ''];
 
 export const LISTS = { assisted: 'Assisted', blinded: 'Blinded', second: 'Second reader', adjudication: 'Adjudication' };
 
