@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,9 @@ DICOM_WEB = "/dicom-web"
 #: Where the viewer that comes with MONAI Label lives, and where its build looks for DICOM.
 BUNDLED, BUNDLED_DICOM = "/ohif", "/proxy/dicom"
 _EXTENSION, _MODE = "extension.js", "mode.js"
+_OWN_SERVER = (
+    "document.cookie = `MONAILABEL_SERVER_URL=${escape(`${location.origin}/`)}; path=" + BUNDLED + "`;\n"
+)
 #: Nothing is loaded from or sent to another machine, whatever a page asks for.
 CONTENT_POLICY = "; ".join(
     (
@@ -101,20 +105,23 @@ def bundled_folder() -> Path:
 
 
 def bundled_file(name: str) -> Path:
-    """A file of MONAI Label's viewer; a page address gives its index. Raises :class:`NotFoundError`."""
-    folder = bundled_folder()
-    try:
-        return _inside(folder, name)
-    except NotFoundError:
-        if "." in name.rpartition("/")[2]:
-            raise
-        return _inside(folder, "index.html")
+    """A file of MONAI Label's viewer. Raises :class:`NotFoundError`."""
+    return _inside(bundled_folder(), name)
+
+
+def bundled_page() -> str:
+    """The page of MONAI Label's viewer, without what it would load from the internet."""
+    page = bundled_file("index.html").read_text()
+    return re.sub(r'<link [^>]*href="https?://[^>]*>', "", page)
 
 
 def bundled_config() -> str:
-    """The configuration of MONAI Label's viewer, over our DICOMweb."""
+    """The configuration of MONAI Label's viewer, over our DICOMweb.
+
+    Its panel looks for a server on port 8000 unless a cookie names another.
+    """
     return (
-        "window.config = "
+        f"{_OWN_SERVER}window.config = "
         + json.dumps(
             {
                 "routerBasename": f"{BUNDLED}/",
@@ -179,12 +186,17 @@ def _inside(folder: Path, name: str) -> Path:
 
 NOT_INSTALLED = f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>The viewer is not installed</title>
-<style>body {{ background: #090c29; color: #fff; font: 16px/1.5 system-ui, sans-serif; margin: 4rem auto;
-max-width: 40rem; padding: 0 1rem }} code {{ background: #1f2454; padding: .1rem .4rem }} a {{ color: #9ccef9 }}</style>
+<style>
+body {{ background: #090c29; color: #fff; font: 16px/1.5 system-ui, sans-serif }}
+main {{ margin: 4rem auto; max-width: 40rem; padding: 0 1rem }}
+code {{ background: #1f2454; padding: .1rem .4rem }} a {{ color: #9ccef9 }}
+</style>
+<main>
 <h1>The viewer is not installed</h1>
-<p>This server has no OHIF viewer to show pictures with. Whoever looks after it runs <code>make setup</code> in the
-folder of the product, or sets <code>SPINE_FRACTURE_VIEWER</code> to the <code>dist</code> folder of
-<code>@ohif/app</code>, and reloads this page. Reads and results are not affected.</p>
+<p>This server has no OHIF viewer to show pictures with. Whoever looks after it runs <code>make setup</code>
+in the folder of the product, or sets <code>SPINE_FRACTURE_VIEWER</code> to the <code>dist</code> folder of
+<code>@ohif/app</code>, and then you reload this page. Reads and results are not affected.</p>
 <p><a href="/">Back to the start</a></p>
-<p>{NOTICE}</p></html>
+<p>{NOTICE}</p>
+</main></html>
 """

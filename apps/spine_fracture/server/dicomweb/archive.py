@@ -28,7 +28,7 @@ _LIMITS = httpx.Limits(max_connections=40, max_keepalive_connections=40, keepali
 _LARGEST_JSON = 256 * 2**20
 #: Types that a browser shows harmlessly; another is handed on as bytes.
 _HARMLESS = frozenset(
-    "multipart/related application/dicom application/octet-stream image/jpeg image/png image/gif".split()
+    {"multipart/related", "application/dicom", "application/octet-stream", "image/jpeg", "image/png"}
 )
 _TRIES = 2
 

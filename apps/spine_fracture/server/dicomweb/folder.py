@@ -84,7 +84,7 @@ class FolderWeb:
     def _found(self, question: Question, query: Query) -> Iterator[Attributes]:
         """Rows of a search, before its page is cut out. Headers are read as far as rows are taken."""
         address = question.address
-        for uid, patient in self.holdings.keys():
+        for uid, patient in self.holdings.studies():
             known = {
                 STUDY_UID: of("UI", uid),
                 PATIENT_ID: of("LO", patient),

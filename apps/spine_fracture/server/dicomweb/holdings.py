@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from spine_fracture.cohort import models
@@ -58,7 +58,7 @@ class Holdings:
     def reports_folder(self) -> Path:
         return self.project.settings.results_folder / "reports"
 
-    def keys(self) -> list[tuple[str, str]]:
+    def studies(self) -> list[tuple[str, str]]:
         """(study UID, patient key) of every study, the newest first."""
         query = (
             select(models.Study.uid, models.Patient.key)
@@ -70,9 +70,18 @@ class Holdings:
 
     def study(self, uid: str) -> HeldStudy | None:
         """The study with all its series; None when there is none."""
-        query = select(models.Study).where(models.Study.uid == uid)
+        series = selectinload(models.Study.series)
+        query = (
+            select(models.Study)
+            .where(models.Study.uid == uid)
+            .options(
+                joinedload(models.Study.patient),
+                series.selectinload(models.Series.instances),
+                series.joinedload(models.Series.folder),
+            )
+        )
         with self.project.session() as session:
-            row = session.scalar(_whole(query))
+            row = session.scalar(query)
             if row is None:
                 return None
             pictures = [self._held(series, row) for series in row.series]
@@ -126,15 +135,6 @@ class Holdings:
         except OSError:  # taken away meanwhile
             return None
         return self._heads[key]
-
-
-def _whole(query: Select[tuple[models.Study]]) -> Select[tuple[models.Study]]:
-    series = selectinload(models.Study.series)
-    return query.options(
-        joinedload(models.Study.patient),
-        series.selectinload(models.Series.instances),
-        series.joinedload(models.Series.folder),
-    )
 
 
 def _read_head(path: Path) -> _ReportHead | None:

@@ -17,11 +17,13 @@ from spine_fracture.server.dicomweb.attributes import (
 from spine_fracture.server.dicomweb.headers import Header
 from spine_fracture.server.dicomweb.holdings import HeldSeries
 
+#: What a row says, by tag, as far as the headers say it.
 _STUDY = (
-    "00080005 00080020 00080030 00080050 00080090 00081030 00100010 00100020 00100030 00100040 0020000D 00200010"
-).split()
-_SERIES = "00080021 00080031 00080060 0008103E 0020000E 00200011 00180015".split()
-_INSTANCE = "00080016 00080018 00200013 00280008 00280010 00280011 00280100".split()
+    *("00080005", "00080020", "00080030", "00080050", "00080090", "00081030"),
+    *("00100010", "00100020", "00100030", "00100040", "0020000D", "00200010"),
+)
+_SERIES = ("00080021", "00080031", "00080060", "0008103E", "0020000E", "00200011", "00180015")
+_INSTANCE = ("00080016", "00080018", "00200013", "00280008", "00280010", "00280011", "00280100")
 
 
 def study_row(series: Sequence[tuple[HeldSeries, Header]]) -> Attributes:

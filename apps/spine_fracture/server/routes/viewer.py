@@ -15,6 +15,7 @@ from spine_fracture.server.viewer import (
     Viewer,
     bundled_config,
     bundled_file,
+    bundled_page,
 )
 from spine_fracture.settings import settings
 
@@ -66,7 +67,9 @@ def config_of_bundled() -> Response:
 @router.get("/ohif")
 @router.get("/ohif/{name:path}")
 def bundled(request: Request, name: str = "") -> Response:
-    return _file(request, bundled_file(name), _ASK_AGAIN)
+    if "." in name.rpartition("/")[2]:
+        return _file(request, bundled_file(name), _ASK_AGAIN)
+    return HTMLResponse(bundled_page(), headers={"Cache-Control": _ASK_AGAIN} | _SAFE)
 
 
 @router.get("/{stem}.{suffix}")
