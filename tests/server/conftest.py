@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from server.readers import service_token
 from server.running import RunningServer, running
 from server.studies import QuickPipeline, write_study
 
@@ -26,3 +27,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, studies: Path) -> Iterator[
     home = tmp_path_factory.mktemp("home")
     with running(home, str(studies), QuickPipeline()) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def token(server: RunningServer) -> str:
+    """A service token: its holder may speak for any reader."""
+    return service_token(server, "slicer")

@@ -33,8 +33,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(home: Path, studies: str | None, pipeline: Pipeline) -> Iterator[RunningServer]:
-    room = open_room(home, studies, "Test centre", lambda: pipeline)
+def running(
+    home: Path, studies: str | None, pipeline: Pipeline, protocol: str = "single"
+) -> Iterator[RunningServer]:
+    room = open_room(home, studies, "Test centre", lambda: pipeline, protocol)
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(create_app(lambda: room, LOOPBACK), port=port, log_level="warning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ import httpx
 import pytest
 from monailabel.client.client import MONAILabelClient, MONAILabelClientException
 from server.conftest import PATIENTS
+from server.readers import next_assisted, speaking_for
 from server.running import RunningServer
 from server.studies import LEVELS, image_id
+from sqlalchemy import select
 
+from spine_fracture.cohort.models import Read, ReadMode
+from spine_fracture.server.auth import LOCAL
 from spine_fracture.server.inference import ModelName
+from spine_fracture.server.samples import MONAI_LABEL_TAB
 
 # The client leaves its sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -22,7 +28,17 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 @pytest.fixture
 def client(server: RunningServer, tmp_path: Path) -> MONAILabelClient:
+    """As on an open project: whatever it calls itself, it is everybody."""
     return MONAILabelClient(server.url, tmpdir=str(tmp_path), client_id="reader-1")
+
+
+Speaking = Callable[[str], MONAILabelClient]
+
+
+@pytest.fixture
+def speaking(server: RunningServer, token: str, tmp_path: Path) -> Speaking:
+    """Clients of readers by their names."""
+    return lambda reader: speaking_for(server, reader, token, tmp_path)
 
 
 def test_info_lists_everything(client: MONAILabelClient) -> None:
@@ -41,8 +57,8 @@ def test_info_lists_everything(client: MONAILabelClient) -> None:
     assert not client.auth_enabled()
 
 
-def test_the_whole_loop(client: MONAILabelClient, server: RunningServer) -> None:
-    sample = client.next_sample("uncertainty", {})
+def test_the_whole_loop(client: MONAILabelClient, server: RunningServer, tmp_path: Path) -> None:
+    sample = next_assisted(client, tmp_path)
     assert sample["level"] in LEVELS
     assert len(sample["box"]) == 4
     assert len(sample["center"]) == 3
@@ -56,8 +72,9 @@ def test_the_whole_loop(client: MONAILabelClient, server: RunningServer) -> None
     assert client.info()["datastore"]["label_tags"]["final"] == before + 1
     assert client.datastore()["objects"][sample["id"]]["labels"]
     label = json.loads(Path(client.download_label(saved["label"], "final")).read_text())
-    assert {read["reader"] for read in label["reads"]} == {"reader-1"}
+    assert {read["reader"] for read in label["reads"]} == {LOCAL.id}
     assert client.next_sample("uncertainty", {})["level_id"] not in [r["level_id"] for r in saved["reads"]]
+    server.room.review.serving.release(LOCAL, MONAI_LABEL_TAB)
 
     job = client.train_start("fracture_classification", {})
     assert job["status"] in ("SUBMITTED", "RUNNING")
@@ -69,7 +86,15 @@ def test_the_whole_loop(client: MONAILabelClient, server: RunningServer) -> None
     assert not client.train_status(check_if_running=True)
 
 
-def test_our_own_read_has_features_and_confidence(client: MONAILabelClient, tmp_path: Path) -> None:
+def test_a_sample_is_kept_for_its_reader(speaking: Speaking) -> None:
+    first, second = speaking("keeps-1"), speaking("keeps-2")
+    mine = first.next_sample("uncertainty", {})
+    assert second.next_sample("uncertainty", {})["level_id"] != mine["level_id"]
+    assert first.next_sample("random_stratified", {})["level_id"] == mine["level_id"]
+
+
+def test_our_own_read_has_features_and_confidence(speaking: Speaking, tmp_path: Path) -> None:
+    client = speaking("reader-2")
     image = image_id(PATIENTS[1])
     sheet = {
         "reads": [
@@ -79,42 +104,50 @@ def test_our_own_read_has_features_and_confidence(client: MONAILabelClient, tmp_
                 "features": ["anterior_wedge", "band_oedema"],
                 "confidence": 4,
                 "seconds": 21.5,
-                "mode": "blinded",
+                "basis": "biopsy",
                 "token": "press-1",
                 "box": {"series": image, "slice": 2, "box": [21, 23, 43, 37]},
             }
         ]
     }
-    kept = client.save_label(image, _file(tmp_path, sheet), params={"reader": "reader-2"})
-    assert client.save_label(image, _file(tmp_path, sheet), params={"reader": "reader-2"}) == kept
+    kept = client.save_label(image, _file(tmp_path, sheet))
+    assert client.save_label(image, _file(tmp_path, sheet)) == kept
     (read,) = _stored(client, image, "reader-2")
     assert read["features"] == ["anterior_wedge", "band_oedema"]
-    assert (read["confidence"], read["mode"], read["reader"]) == (4, "blinded", "reader-2")
+    assert (read["confidence"], read["basis"], read["reader"]) == (4, "biopsy", "reader-2")
     assert read["box"] == {"series": image, "slice": 2, "box": [21, 23, 43, 37]}
 
 
-def test_who_was_shown_the_predictions_does_not_read_blinded(
-    client: MONAILabelClient, server: RunningServer, tmp_path: Path
+def test_the_mode_of_a_read_is_what_the_server_knows(
+    speaking: Speaking, server: RunningServer, tmp_path: Path
 ) -> None:
-    image = image_id(PATIENTS[1])
-    looking = MONAILabelClient(server.url, tmpdir=str(tmp_path), client_id="reader-5")
-    read = {"level": "L4", "diagnosis": "normal", "mode": "blinded"}
-    for name in ("reader-5", "reader-6"):
-        client.save_label(image, _file(tmp_path, read), params={"reader": name})
-    looking.infer(ModelName.CLASSIFICATION, image, {})
-    looking.save_label(image, _file(tmp_path, read))
-    assert [r["mode"] for r in _stored(client, image, "reader-5")] == ["assisted"]
-    assert [r["mode"] for r in _stored(client, image, "reader-6")] == ["blinded"]
+    blinded, looking = speaking("reader-5"), speaking("reader-6")
+    sample = blinded.next_sample("uncertainty", {})
+    while sample["mode"] != "blinded":
+        _answer(blinded, sample, tmp_path)
+        sample = blinded.next_sample("uncertainty", {})
+    with pytest.raises(MONAILabelClientException, match="You are reading blinded"):
+        blinded.infer(ModelName.CLASSIFICATION, sample["id"], {})
+    _answer(blinded, sample, tmp_path)
+    looking.infer(ModelName.CLASSIFICATION, sample["id"], {})
+    _answer(looking, sample, tmp_path)
+    with server.room.project.session() as session:
+        modes = session.execute(select(Read.reader, Read.mode).where(Read.level_id == sample["level_id"]))
+        assert {row.reader: row.mode for row in modes} == {
+            "reader-5": ReadMode.BLINDED,
+            "reader-6": ReadMode.ASSISTED,
+        }
 
 
-def test_a_corrected_scene_keeps_the_new_box_name_and_class(client: MONAILabelClient, tmp_path: Path) -> None:
+def test_a_corrected_scene_keeps_the_new_box_name_and_class(speaking: Speaking, tmp_path: Path) -> None:
+    client = speaking("reader-3")
     image = image_id(PATIENTS[2])
     file, _ = client.infer(ModelName.DETECTION, image, {})
     scene = json.loads(Path(file).read_text())
     scene["markups"] = [scene["markups"][1], {"type": "ROI", "name": "SAM2 ROI", "controlPoints": []}]
     scene["markups"][0]["name"] = "L3 hemangioma"
     scene["markups"][0]["size"][1] *= 1.2
-    saved = client.save_label(image, _file(tmp_path, scene), params={"reader": "reader-3"})
+    saved = client.save_label(image, _file(tmp_path, scene))
     assert [(r["level"], r["diagnosis"]) for r in saved["reads"]] == [("L3", "hemangioma")]
     (read,) = _stored(client, image, "reader-3")
     assert read["box"]["slice"] == 2
@@ -124,14 +157,15 @@ def test_a_corrected_scene_keeps_the_new_box_name_and_class(client: MONAILabelCl
         client.save_label(image, _file(tmp_path, scene))
 
 
-def test_of_a_scene_only_what_the_reader_changed_is_a_read(client: MONAILabelClient, tmp_path: Path) -> None:
+def test_of_a_scene_only_what_the_reader_changed_is_a_read(speaking: Speaking, tmp_path: Path) -> None:
+    client = speaking("reader-4")
     image = image_id(PATIENTS[2])
     file, _ = client.infer(ModelName.DETECTION, image, {})
     scene = json.loads(Path(file).read_text())
     scene["markups"][0]["center"][2] += 0.2
     scene["markups"][3]["center"][2] += 2.0
     scene["markups"][4]["name"] = "L5 malignant"
-    saved = client.save_label(image, _file(tmp_path, scene), params={"reader": "reader-4"})
+    saved = client.save_label(image, _file(tmp_path, scene))
     assert [(read["level"], read["diagnosis"]) for read in saved["reads"]] == [
         ("L4", "hemangioma"),
         ("L5", "malignant"),
@@ -141,17 +175,32 @@ def test_of_a_scene_only_what_the_reader_changed_is_a_read(client: MONAILabelCli
         client.save_label(image, file, params={"level_id": "x"})
 
 
-def test_two_readers_saving_at_once_both_keep_their_reads(server: RunningServer, tmp_path: Path) -> None:
+def test_two_readers_saving_at_once_both_keep_their_reads(
+    speaking: Speaking, server: RunningServer, tmp_path: Path
+) -> None:
     image = image_id(PATIENTS[1])
     before = server.room.labels.count()
 
     def save(number: int) -> None:
-        own = MONAILabelClient(server.url, tmpdir=str(tmp_path), client_id=f"many-{number}")
+        own = speaking(f"many-{number}")
         own.save_label(image, _file(tmp_path, {"level": "L5", "diagnosis": "normal"}, f"{number}.json"))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(save, range(16)))
     assert server.room.labels.count() == before + 16
+
+
+def test_a_service_names_its_reader_and_nobody_else_does(
+    client: MONAILabelClient, server: RunningServer, token: str, tmp_path: Path
+) -> None:
+    image, read = image_id(PATIENTS[0]), {"level": "L5", "diagnosis": "normal"}
+    client.save_label(image, _file(tmp_path, read), params={"reader": "somebody-else"})
+    assert not _stored(client, image, "somebody-else")
+    assert _stored(client, image)
+    bare = httpx.post(
+        f"{server.url}/activelearning/uncertainty", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert (bare.status_code, "client_id" in bare.text) == (422, True)
 
 
 def test_batch_inference_and_scoring(client: MONAILabelClient, server: RunningServer) -> None:
@@ -166,9 +215,16 @@ def test_batch_inference_and_scoring(client: MONAILabelClient, server: RunningSe
     assert httpx.get(f"{server.url}/scoring/?check_if_running=true").status_code == 404
 
 
-def _stored(client: MONAILabelClient, image: str, reader: str) -> list[dict[str, Any]]:
-    label = json.loads(Path(client.download_label(image, "final")).read_text())
-    return [read for read in label["reads"] if read["reader"] == reader]
+def _stored(client: MONAILabelClient, image: str, reader: str = LOCAL.id) -> list[dict[str, Any]]:
+    """A reader's reads as that reader sees them; MONAI Label's client names nobody when it downloads."""
+    params = {"label": image, "tag": "final", "client_id": reader}
+    headers = {"Authorization": client._headers.get("Authorization", "")}
+    label = httpx.get(f"{client.get_server_url()}/datastore/label", params=params, headers=headers)
+    return [read for read in label.raise_for_status().json()["reads"] if read["reader"] == reader]
+
+
+def _answer(client: MONAILabelClient, sample: dict[str, Any], folder: Path) -> None:
+    client.save_label(sample["id"], _file(folder, {"level_id": sample["level_id"], "diagnosis": "normal"}))
 
 
 def _file(folder: Path, content: dict[str, Any], name: str = "label.json") -> str:

@@ -19,15 +19,14 @@ def test_every_level_comes_once_and_blinded_ones_tell_nothing(tmp_path: Path) ->
     with running(tmp_path / "home", str(tmp_path / "studies"), QuickPipeline()) as server:
         seen = []
         with httpx.Client(base_url=server.url) as client:
-            while sample := client.post("/activelearning/uncertainty", json={"client_id": "r"}).json():
+            while sample := client.post("/activelearning/uncertainty", json={}).json():
                 seen.append(sample)
-                read = {"level_id": sample["level_id"], "diagnosis": "normal", "mode": sample["mode"]}
+                read = {"level_id": sample["level_id"], "diagnosis": "normal"}
                 label = {"label": ("read.json", json.dumps(read))}
                 client.put(
                     "/datastore/label",
                     params={"image": sample["id"]},
                     files=label,
-                    data={"params": json.dumps({"client_id": "r"})},
                 ).raise_for_status()
         assert len(seen) == len({s["level_id"] for s in seen}) == len(PATIENTS) * len(LEVELS)
         blinded = [s for s in seen if s["mode"] == "blinded"]

@@ -14,7 +14,10 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from spine_fracture.cli import cli
-from spine_fracture.errors import StorageError
+from spine_fracture.cohort.people import Role
+from spine_fracture.cohort.project import open_project
+from spine_fracture.cohort.users import add_user
+from spine_fracture.errors import InputError, NotFoundError, StorageError
 from spine_fracture.server.asgi import create_app
 from spine_fracture.server.room import open_room
 from spine_fracture.settings import settings
@@ -36,19 +39,46 @@ def test_it_listens_on_this_machine_only_unless_told(monkeypatch: pytest.MonkeyP
     result = CliRunner().invoke(cli, ["serve"])
     assert result.exit_code == 0, result.output
     assert "not for clinical use" in result.output
-    assert "no login" not in result.output
     ((app, options),) = started
     assert (options["host"], options["port"]) == ("127.0.0.1", 8000)
     paths = app.openapi()["paths"]
     assert "/infer/{model}" in paths
-    assert not any(path.startswith(("/proxy", "/model", "/session", "/logs")) for path in paths)
+    assert not any(path.startswith(("/model", "/session", "/logs")) for path in paths)
+
+
+def test_other_machines_are_let_in_only_where_people_sign_in(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, object]] = []
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: started.append(options))
+    for host in ("0.0.0.0", "192.0.2.7", "::"):
+        refused = CliRunner().invoke(cli, ["serve", "--host", host])
+        assert isinstance(refused.exception, InputError)
+        assert "spine-fracture user add" in str(refused.exception)
+    assert started == []
+    with open_project(home).transaction() as session:
+        add_user(session, "reader-1", "correct horse battery", [Role.READER])
+    assert CliRunner().invoke(cli, ["serve", "--host", "0.0.0.0"]).exit_code == 0
+    assert started[0]["host"] == "0.0.0.0"
 
 
 @pytest.mark.usefixtures("home")
-def test_other_machines_are_let_in_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_protocol_is_one_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn, "run", lambda app, **options: None)
-    result = CliRunner().invoke(cli, ["serve", "--host", "0.0.0.0"])
-    assert "There is no login" in result.output
+    assert CliRunner().invoke(cli, ["serve", "--protocol", "double"]).exit_code == 0
+    wrong = CliRunner().invoke(cli, ["serve", "--protocol", "../double"])
+    assert isinstance(wrong.exception, NotFoundError)
+
+
+def test_monai_labels_own_server_does_not_serve_a_project_with_users(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spine_fracture.main import SpineFractureApp
+
+    with open_project(home).transaction() as session:
+        add_user(session, "reader-1", "correct horse battery", [Role.READER])
+    with pytest.raises(InputError, match="--uvicorn_app"):
+        SpineFractureApp(str(tmp_path), str(tmp_path), {})
 
 
 def test_a_project_folder_that_cannot_be_made_is_told_before_anything_listens(

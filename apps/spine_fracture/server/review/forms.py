@@ -31,6 +31,21 @@ class NextForm(TabForm):
     level_id: int | None = None
 
 
+class StartForm(Form):
+    """What a link asks for; its window gets a name from the server."""
+
+    work_list: WorkList = Field(WorkList.ASSISTED, alias="list")
+    study: str | None = Field(None, max_length=64)
+    level: int | None = None
+
+    def in_window(self, tab: str) -> NextForm:
+        return NextForm(list=self.work_list, tab=tab, study=self.study, level_id=self.level)
+
+
+class ProgressForm(TabForm):
+    work_list: WorkList = Field(WorkList.ASSISTED, alias="list")
+
+
 class UpcomingForm(TabForm):
     work_list: WorkList = Field(WorkList.ASSISTED, alias="list")
     count: int = Field(2, ge=1, le=MOST_AHEAD)

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from spine_fracture.cohort.desk import WorkList
 from spine_fracture.errors import ConflictError, InputError
 from spine_fracture.server.answers import NOTICE
 from spine_fracture.server.review.answers import (
@@ -29,9 +28,11 @@ from spine_fracture.server.review.desk import new_tab
 from spine_fracture.server.review.forms import (
     DrawForm,
     NextForm,
+    ProgressForm,
     ReadForm,
     ShiftForm,
     SkipForm,
+    StartForm,
     TabForm,
     UpcomingForm,
 )
@@ -48,7 +49,6 @@ async def _same_client(x_reading_client: Annotated[str, Header()] = "") -> None:
 
 router = APIRouter(prefix="/review", tags=["Review"])
 changes = APIRouter(prefix="/review", tags=["Review"], dependencies=[Depends(_same_client)])
-ListName = Annotated[WorkList, Query(alias="list")]
 
 
 @router.get("/me")
@@ -58,19 +58,13 @@ def me(who: Who, door: Doorway) -> Me:
 
 
 @router.get("/start")
-def start(
-    room: Room,
-    who: Who,
-    work_list: ListName = WorkList.ASSISTED,
-    study: Annotated[str | None, Query(max_length=64)] = None,
-    level: int | None = None,
-) -> RedirectResponse:
+def start(room: Room, who: Who, asked: Annotated[StartForm, Query()]) -> RedirectResponse:
     """A level for a new window, and on to the viewer; back to the landing page when nothing is left."""
     tab = new_tab()
-    task = room.review.serving.next(who, NextForm(list=work_list, tab=tab, study=study, level_id=level))
+    task = room.review.serving.next(who, asked.in_window(tab))
     if isinstance(task, Done):
-        return RedirectResponse(f"/?{urlencode({'empty': work_list})}", 303)
-    where = {"StudyInstanceUIDs": task.study, "list": work_list, "tab": tab}
+        return RedirectResponse(f"/?{urlencode({'empty': asked.work_list})}", 303)
+    where = {"StudyInstanceUIDs": task.study, "list": asked.work_list, "tab": tab}
     return RedirectResponse(f"/viewer/review?{urlencode(where)}", 303)
 
 
@@ -146,5 +140,5 @@ def similar(room: Room, who: Who, level_id: int) -> SimilarView:
 
 
 @router.get("/progress")
-def progress(room: Room, who: Who, tab: str, work_list: ListName = WorkList.ASSISTED) -> Progress:
-    return room.review.serving.progress(who, work_list, tab)
+def progress(room: Room, who: Who, asked: Annotated[ProgressForm, Query()]) -> Progress:
+    return room.review.serving.progress(who, asked.work_list, asked.tab)
