@@ -20,6 +20,11 @@ from spine_fracture.anatomy import (
 )
 
 DCM = "DCM"
+#: Who makes our reports, in their headers.
+MANUFACTURER = "spine_fracture"
+#: How OHIF tracks what is drawn in it: it makes an editable rectangle of a group under the second name.
+OHIF_TOOLS = "Cornerstone3DTools"
+RECTANGLE = f"{OHIF_TOOLS}@^0.1.0:RectangleROI"
 TITLE = Code("126000", DCM, "Imaging Measurement Report")
 IMAGING_MEASUREMENTS = Code("126010", DCM, "Imaging Measurements")
 MEASUREMENT_GROUP = Code("125007", DCM, "Measurement Group")

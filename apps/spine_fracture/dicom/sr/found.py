@@ -22,11 +22,13 @@ class FoundRegion:
 class FoundStatement:
     """One measurement group.
 
+    ``tool`` names what drew it, where it says so.
     What it did not say, or said in words or codes that are not understood, is None (or empty), and
     ``problems`` says why. ``note`` is free text of its author and may name people.
     """
 
     tracking_uid: str
+    tool: str
     region: FoundRegion | None
     level: Level | None
     diagnosis: Diagnosis | None
@@ -55,6 +57,7 @@ class FoundReport:
     study_uid: str
     patient_id: str
     instance_number: int
+    manufacturer: str
     observer: Observer
     replaces: tuple[str, ...]
     pictures: frozenset[str]

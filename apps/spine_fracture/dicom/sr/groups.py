@@ -40,12 +40,10 @@ from spine_fracture.dicom.sr.codes import (
     PRESENT,
     PROBABILITY,
     PURPOSE_BOUNDED,
+    RECTANGLE,
 )
 from spine_fracture.dicom.sr.images import SourceImage
 from spine_fracture.dicom.sr.statements import Algorithm, Author, Form, Statement
-
-#: OHIF makes an editable rectangle of a group that is tracked under this name.
-_RECTANGLE = "Cornerstone3DTools@^0.1.0:RectangleROI"
 
 
 def group(statement: Statement, author: Author, image: SourceImage, form: Form) -> Any:
@@ -82,7 +80,7 @@ def _viewer(statement: Statement, author: Author, image: SourceImage) -> Any:
     )
     number[0].ContentSequence = ContentSequence([outline])
     return MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(statement.tracking_uid, _RECTANGLE),
+        tracking_identifier=TrackingIdentifier(statement.tracking_uid, RECTANGLE),
         measurements=[number],
         **_shared(statement, author),
     )

@@ -6,8 +6,9 @@ rest of it is still read. Codes go before labels; a label is read only where a c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
+from typing import TypeVar
 
 import numpy as np
 
@@ -39,6 +40,7 @@ from spine_fracture.dicom.sr.tree import Document, Item, parse_document, same
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
 
+T = TypeVar("T")
 #: The code under which cornerstone keeps what people typed, in whichever of its schemes.
 _FREE_TEXT = "CORNERSTONEFREETEXT"
 #: Names that tools give to what they draw: they say nothing of the level.
@@ -60,6 +62,7 @@ def read_report(data: bytes) -> FoundReport:
         study_uid=document.study_uid,
         patient_id=document.patient_id,
         instance_number=document.instance_number,
+        manufacturer=document.manufacturer,
         observer=_observer(document.root),
         replaces=document.replaces,
         pictures=document.pictures,
@@ -98,24 +101,9 @@ def _statement(group: Item) -> FoundStatement:
     if diagnosis is None and not problems:
         problems.append("It says no class: label the box like 'L3 malignant'.")
     region = _region(group, problems)
-    confidence = next(
-        (
-            VOCABULARY.confidences[key(item.code)]
-            for item in group.named(CONFIDENCE)
-            if item.code and key(item.code) in VOCABULARY.confidences
-        ),
-        None,
-    )
-    basis = next(
-        (
-            VOCABULARY.bases[key(item.code)]
-            for item in group.named(BASIS)
-            if item.code and key(item.code) in VOCABULARY.bases
-        ),
-        None,
-    )
     return FoundStatement(
         tracking_uid=next((item.text for item in group.named(TRACKING_UID)), ""),
+        tool=next((item.text for item in group.named(TRACKING_IDENTIFIER) if _is_tool(item.text)), ""),
         region=region,
         level=level,
         diagnosis=diagnosis,
@@ -124,20 +112,23 @@ def _statement(group: Item) -> FoundStatement:
             for item in group.children
             if item.name and key(item.name) in VOCABULARY.features and same(item.code, PRESENT)
         ),
-        confidence=confidence,
-        basis=basis,
+        confidence=next(_meant(group.named(CONFIDENCE), VOCABULARY.confidences), None),
+        basis=next(_meant(group.named(BASIS), VOCABULARY.bases), None),
         probability=next((item.number for item in group.named(PROBABILITY)), None),
         note="\n".join(texts[1:] if texts and understand(texts[0]).level else texts),
         problems=tuple(problems),
     )
 
 
+def _meant(items: Iterable[Item], known: Mapping[tuple[str, str], T]) -> Iterator[T]:
+    """What the codes of ``items`` mean, of those that are known."""
+    return (known[key(item.code)] for item in items if item.code is not None and key(item.code) in known)
+
+
 def _label(group: Item, comments: list[str], problems: list[str]) -> Label:
     """The first text of the group that states a level or a class."""
-    doubt = ""
     for text in [*comments[:1], *_free_texts(group), *_names(group)]:
         label = understand(text)
-        doubt = doubt or label.problem
         if label.level or label.diagnosis or label.problem:
             if label.problem:
                 problems.append(label.problem)
@@ -153,32 +144,37 @@ def _free_texts(group: Item) -> Iterator[str]:
 
 def _names(group: Item) -> Iterator[str]:
     for item in group.named(TRACKING_IDENTIFIER):
-        if not any(mark in item.text.lower() for mark in _TOOL_MARKS):
+        if not _is_tool(item.text):
             yield item.text
 
 
+def _is_tool(text: str) -> bool:
+    return any(mark in text.lower() for mark in _TOOL_MARKS)
+
+
 def _coded_diagnosis(group: Item, problems: list[str]) -> Diagnosis | None:
-    codes = [item.code for item in group.named(FINDING) if item.code and item.code.value != _FREE_TEXT]
-    known = {VOCABULARY.diagnoses[key(code)] for code in codes if key(code) in VOCABULARY.diagnoses}
-    if len(known) == 1:
-        return known.pop()
-    if known:
-        problems.append("It names more than one class: leave one of them.")
-    elif codes:
-        problems.append(f"Its finding is coded as {_shown(codes[0])}, which is not known here.")
-    return None
+    several = "It names more than one class: leave one of them."
+    return _coded(group.named(FINDING), VOCABULARY.diagnoses, problems, "finding", several)
 
 
 def _coded_level(group: Item, problems: list[str]) -> Level | None:
+    several = "It names more than one level: give each level a box of its own."
     sites = [*group.named(FINDING_SITE), *group.named(FINDING_SITE_RETIRED)]
-    codes = [item.code for item in sites if item.code and item.code.value != _FREE_TEXT]
-    known = {VOCABULARY.levels[key(code)] for code in codes if key(code) in VOCABULARY.levels}
-    if len(known) == 1:
-        return known.pop()
-    if known:
-        problems.append("It names more than one level: give each level a box of its own.")
-    elif codes:
-        problems.append(f"Its site is coded as {_shown(codes[0])}, which is not known here.")
+    return _coded(sites, VOCABULARY.levels, problems, "site", several)
+
+
+def _coded(
+    items: Iterable[Item], known: Mapping[tuple[str, str], T], problems: list[str], what: str, several: str
+) -> T | None:
+    """What the codes of ``items`` mean together; typed text in the place of a code is no code."""
+    coded = [item for item in items if item.code is not None and item.code.value != _FREE_TEXT]
+    meant = set(_meant(coded, known))
+    if len(meant) == 1:
+        return meant.pop()
+    if meant:
+        problems.append(several)
+    elif coded and coded[0].code is not None:
+        problems.append(f"Its {what} is coded as {_shown(coded[0].code)}, which is not known here.")
     return None
 
 

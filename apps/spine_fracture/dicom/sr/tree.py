@@ -58,6 +58,7 @@ class Document:
     study_uid: str
     patient_id: str
     instance_number: int
+    manufacturer: str
     replaces: tuple[str, ...]
     pictures: frozenset[str]
     root: Item
@@ -102,6 +103,7 @@ def _document(ds: Any) -> Document:
         study_uid=uids[2],
         patient_id=_text(ds, "PatientID"),
         instance_number=int(_number(ds.get("InstanceNumber")) or 0),
+        manufacturer=_text(ds, "Manufacturer"),
         replaces=tuple(_predecessors(ds)),
         pictures=frozenset((evidence | {item.sop_uid for item in root.below()}) - {""}),
         root=root,

@@ -22,14 +22,13 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import ComprehensiveSRStorage
 
 from spine_fracture.anatomy import PRIVATE_SCHEME
-from spine_fracture.dicom.sr.codes import DEVICE, PERSON, PROCEDURE, TITLE
+from spine_fracture.dicom.sr.codes import DEVICE, MANUFACTURER, PERSON, PROCEDURE, TITLE
 from spine_fracture.dicom.sr.groups import concept, group
 from spine_fracture.dicom.sr.images import SourceImage
 from spine_fracture.dicom.sr.statements import Algorithm, Author, Form, StudyReport
 from spine_fracture.dicom.write import uid_from
 from spine_fracture.errors import InputError
 
-MANUFACTURER = "spine_fracture"
 NOTICE = "not for clinical use"
 #: Behind the series of any scanner, in the order in which viewers list them.
 _SERIES_NUMBERS = {Form.VIEWER: 9001, Form.STANDARD: 9002}

@@ -23,6 +23,7 @@ from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import ReadSubmission, standing_reads, submit_read, withdraw_read
 from spine_fracture.cohort.reports import ArrivalState, ReceivedReport
 from spine_fracture.dicom.grid import SeriesGrid
+from spine_fracture.dicom.sr.codes import MANUFACTURER, OHIF_TOOLS
 from spine_fracture.dicom.sr.found import FoundRegion, FoundReport, FoundStatement
 from spine_fracture.dicom.sr.reading import read_report
 from spine_fracture.errors import ConflictError, InputError, SpineFractureError
@@ -159,7 +160,8 @@ class _Taking:
         self._overtake()
 
     def _take(self, number: int, statement: FoundStatement) -> StudyLevel:
-        matched = match(self.study, statement, self.pictures.find)
+        is_ohifs = statement.tool.startswith(OHIF_TOOLS) and self.found.manufacturer != MANUFACTURER
+        matched = match(self.study, statement, self.pictures.find, is_ohifs=is_ohifs)
         reader = self.row.author
         own = [r for r in standing_reads(matched.level, reader) if not r.token.startswith(_TOKEN)]
         if own:

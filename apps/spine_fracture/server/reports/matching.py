@@ -19,6 +19,8 @@ from spine_fracture.geometry import FloatArray, PixelBox
 _SAME_PLACE = 0.6
 #: A name that is off by one corrects the numbering; one further off is a slip.
 _RENUMBERED = 1
+#: Spacings that differ by less than this share move no box by half a pixel.
+_SQUARE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,18 @@ class UnmatchedError(Exception):
     """A statement that belongs to no level; its text says why, for people."""
 
 
-def match(study: Study, statement: FoundStatement, find: Callable[[FoundRegion], Picture | None]) -> Match:
+def match(
+    study: Study,
+    statement: FoundStatement,
+    find: Callable[[FoundRegion], Picture | None],
+    *,
+    is_ohifs: bool = False,
+) -> Match:
     """The level of ``study`` that ``statement`` is about; ``find`` gives the picture of a region.
 
     Raises :class:`UnmatchedError`. Place goes before name; without a place the name alone decides.
+    ``is_ohifs``: drawn in stock OHIF, which (3.12) takes the spacing of rows for that of columns and so
+    misplaces boxes where pixels are not square.
     """
     levels = [level for level in study.levels if level.current]
     if statement.diagnosis is None:
@@ -58,6 +68,11 @@ def match(study: Study, statement: FoundStatement, find: Callable[[FoundRegion],
     picture = find(statement.region)
     if picture is None:
         raise UnmatchedError("It lies on a picture that this study does not have here: draw it on T1 or T2.")
+    column, row, _ = picture.grid.stored.spacing
+    if is_ohifs and abs(column - row) > _SQUARE * row:
+        raise UnmatchedError(
+            "Its viewer misplaces boxes on pictures whose pixels are not square: draw it in the reading room."
+        )
     centre = picture.grid.to_shown([statement.region.centre], picture.index)[0]
     level = _by_place(levels, picture, centre)
     if statement.level is not None and abs(statement.level.order - level.name.order) > _RENUMBERED:
