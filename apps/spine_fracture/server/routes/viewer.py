@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.datastructures import Headers
 from starlette.staticfiles import NotModifiedResponse
 
+from spine_fracture.server.routes.common import Room
 from spine_fracture.server.viewer import (
     CONTENT_POLICY,
     NOT_INSTALLED,
@@ -17,7 +19,6 @@ from spine_fracture.server.viewer import (
     bundled_file,
     bundled_page,
 )
-from spine_fracture.settings import settings
 
 router = APIRouter(include_in_schema=False)
 #: Names of the build carry a digest of their content, so that a browser may keep them.
@@ -25,14 +26,17 @@ _KEEP, _ASK_AGAIN = "private, max-age=31536000, immutable", "no-cache"
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 
-def _viewer() -> Viewer:
-    given = settings()
+async def _viewer(room: Room) -> Viewer:
+    given = room.project.settings
     return Viewer(given.viewer_folder, given.client_folder)
 
 
+Files = Annotated[Viewer, Depends(_viewer)]
+
+
 @router.get("/app-config.js")
-def config() -> Response:
-    return _script(_viewer().config())
+def config(viewer: Files) -> Response:
+    return _script(viewer.config())
 
 
 @router.get("/init-service-worker.js")
@@ -45,15 +49,14 @@ def no_service_worker() -> Response:
 
 
 @router.get("/ohif-spine/{name:path}")
-def ours(request: Request, name: str) -> Response:
-    return _file(request, _viewer().our_file(name), _ASK_AGAIN)
+def ours(request: Request, viewer: Files, name: str) -> Response:
+    return _file(request, viewer.our_file(name), _ASK_AGAIN)
 
 
 @router.get("/viewer")
 @router.get("/viewer/{page:path}")
-def page(request: Request, page: str = "") -> Response:
+def page(request: Request, viewer: Files, page: str = "") -> Response:
     """Every address of the viewer is the same page, which shows what the address says."""
-    viewer = _viewer()
     if not viewer.installed:
         return HTMLResponse(NOT_INSTALLED, 503)
     return _file(request, viewer.stock_file("index.html"), _ASK_AGAIN)
@@ -73,17 +76,17 @@ def bundled(request: Request, name: str = "") -> Response:
 
 
 @router.get("/{stem}.{suffix}")
-def build(request: Request, stem: str, suffix: str) -> Response:
+def build(request: Request, viewer: Files, stem: str, suffix: str) -> Response:
     """The build expects its files at the root."""
-    return _file(request, _viewer().stock_file(f"{stem}.{suffix}"), _KEEP if _digested(stem) else _ASK_AGAIN)
+    return _file(request, viewer.stock_file(f"{stem}.{suffix}"), _KEEP if _digested(stem) else _ASK_AGAIN)
 
 
 @router.get("/assets/{name:path}")
 @router.get("/ort/{name:path}")
 @router.get("/dicom-microscopy-viewer/{name:path}")
-def assets(request: Request, name: str) -> Response:
+def assets(request: Request, viewer: Files, name: str) -> Response:
     folder = request.url.path.split("/")[1]
-    return _file(request, _viewer().stock_file(f"{folder}/{name}"), _ASK_AGAIN)
+    return _file(request, viewer.stock_file(f"{folder}/{name}"), _ASK_AGAIN)
 
 
 def _digested(stem: str) -> bool:
