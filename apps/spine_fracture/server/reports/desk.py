@@ -51,7 +51,8 @@ class Overview:
 
 def overview(session: Session, most: int = 50) -> Overview:
     """What waits, what was refused for good, and the latest ``most`` reports with something unmatched."""
-    counted = dict(session.execute(select(Report.state, func.count()).group_by(Report.state)).tuples().all())
+    states = session.execute(select(Report.state, func.count()).group_by(Report.state))
+    counted = {state: number for state, number in states}
     trouble = session.scalar(
         select(Report.last_error)
         .where(Report.state != ReportState.STORED, Report.last_error != "")

@@ -1,0 +1,320 @@
+"""Reports of others on their way in: matched by place and name, once, never blinded, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dicom.made_reports import changed, groups, items, without
+from pydicom.dataset import Dataset
+from server.made_desk import DOUBLE, Desk, box_of, desk
+from server.studies import study_uid
+
+from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.cohort.models import ReadMode
+from spine_fracture.cohort.protocol import Need, need
+from spine_fracture.cohort.reads import evaluates
+from spine_fracture.cohort.reports import ArrivalState, ReceivedReport
+from spine_fracture.cohort.splits import Split
+from spine_fracture.cohort.states import ReadState
+from spine_fracture.cohort.studies import find_study
+from spine_fracture.dicom.sr.reading import read_report
+from spine_fracture.geometry import PixelBox
+from spine_fracture.server.reports.arrivals import FolderShelf
+from spine_fracture.server.reports.desk import Receiver, overview
+from spine_fracture.server.reports.intake import Intake
+
+OHIF = Path(__file__).with_name("ohif-3.12-report.dcm")
+L1, L3 = (Level.L1, Diagnosis.MALIGNANT, box_of(Level.L1)), (Level.L3, Diagnosis.NORMAL, box_of(Level.L3))
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Desk:
+    return desk(tmp_path)
+
+
+def standing(at: Desk) -> dict[Level, Diagnosis]:
+    return {read.name_given: read.diagnosis for read in at.reads() if read.state is ReadState.SUBMITTED}
+
+
+def reasons(at: Desk) -> str:
+    with at.project.session() as session:
+        return " ".join(reason for report in overview(session).unmatched for reason in report.reasons)
+
+
+def stored(at: Desk) -> bytes:
+    """Everything in the database, and in what SQLite has yet to move into it."""
+    return b"".join(path.read_bytes() for path in at.project.home.glob("spine.db*"))
+
+
+def test_what_ohif_stored_is_a_read_at_its_place(one: Desk) -> None:
+    one.take(OHIF.read_bytes())
+    (read,) = one.reads()
+    assert (read.level_id, read.name_given) == (one.level(Level.L3), Level.L3)
+    assert (read.diagnosis, read.mode) == (Diagnosis.MALIGNANT, ReadMode.ASSISTED)
+    assert read.box is not None and read.slice_index is not None
+    assert max(abs(a - b) for a, b in zip(read.box.as_tuple(), (20, 40, 44, 54), strict=True)) < 0.5
+    assert [row.state for row in one.received()] == [ArrivalState.TAKEN]
+    assert reasons(one) == ""
+
+
+def test_the_author_is_kept_without_the_name(one: Desk, tmp_path: Path) -> None:
+    one.take(one.foreign(L1))
+    one.take(one.foreign(L3, author="Roe^Richard"))
+    readers = {read.reader for read in one.reads()}
+    assert len(readers) == 2 and all(reader.startswith("sr-") for reader in readers)
+    database = stored(one)
+    for secret in (b"Doe", b"Roe", b"Richard"):
+        assert secret not in database
+    again = desk(tmp_path / "again")
+    again.take(again.foreign(L1))
+    assert {read.reader for read in again.reads()}.isdisjoint(readers)  # no other project can tell who it is
+
+
+def test_reports_without_a_name_are_by_the_author_of_their_series(one: Desk) -> None:
+    nameless = changed(one.foreign(L1), lambda ds: ds.ContentSequence.pop(2))
+    assert read_report(nameless).observer.name == ""
+    one.take(nameless)
+    one.take(OHIF.read_bytes())
+    assert len({read.reader for read in one.reads()}) == 2
+
+
+def test_the_same_report_again_changes_nothing(one: Desk) -> None:
+    for _ in range(3):
+        one.take(one.foreign(L1, L3))
+    assert len(one.reads()) == 2 and len(one.received()) == 1
+
+
+def test_a_corrected_report_takes_the_place_of_the_earlier_one(one: Desk) -> None:
+    one.take(one.foreign(L1, L3))
+    one.take(one.foreign((Level.L1, Diagnosis.HEMANGIOMA, box_of(Level.L1)), number=2))
+    assert standing(one) == {Level.L1: Diagnosis.HEMANGIOMA}
+    one.take(one.foreign(number=3))
+    assert standing(one) == {}
+    assert all(read.state is not ReadState.DRAFT for read in one.reads())
+
+
+def test_an_earlier_report_that_comes_late_says_nothing_any_more(one: Desk) -> None:
+    one.take(one.foreign(L3, number=2))
+    one.take(one.foreign(L1))
+    assert standing(one) == {Level.L3: Diagnosis.NORMAL}
+    assert reasons(one) == ""
+
+
+def test_our_own_reports_are_known(one: Desk) -> None:
+    one.read(Level.L1)
+    one.sender().send()
+    for path in one.reports_folder.rglob("*.dcm"):
+        one.take(path.read_bytes())
+    assert {row.state for row in one.received()} == {ArrivalState.OURS}
+    assert len(one.reads()) == 1
+
+
+def test_place_goes_before_name_and_a_name_one_off_is_a_correction(one: Desk) -> None:
+    one.take(one.foreign((Level.L2, Diagnosis.NORMAL, box_of(Level.L3))))
+    (read,) = one.reads()
+    assert (read.level_id, read.name_given) == (one.level(Level.L3), Level.L2)
+
+
+@pytest.mark.parametrize(
+    ("name", "box", "words"),
+    [
+        (Level.L5, box_of(Level.L1), "says L5 but lies on L1"),
+        (Level.L1, PixelBox(1, 1, 6, 5), "No vertebra was found"),
+        (Level.L1, PixelBox(70, 4, 94, 18), "No vertebra was found"),
+        (Level.L1, PixelBox(-500, 4, -480, 18), "No vertebra was found"),
+    ],
+)
+def test_boxes_that_fit_nowhere_are_listed(one: Desk, name: Level, box: PixelBox, words: str) -> None:
+    one.take(one.foreign((name, Diagnosis.NORMAL, box), L3))
+    assert standing(one) == {Level.L3: Diagnosis.NORMAL}
+    assert words in reasons(one)
+
+
+def test_what_sticks_out_of_the_picture_is_cut(one: Desk) -> None:
+    one.take(one.foreign((Level.L1, Diagnosis.NORMAL, PixelBox(20, -3, 44, 20))))
+    (read,) = one.reads()
+    assert read.box == PixelBox(20, 0, 44, 20)
+
+
+def test_a_place_without_a_box_needs_the_right_name(one: Desk) -> None:
+    def triangle(ds: Dataset) -> None:
+        for group in groups(ds):
+            (outline,) = (item for item in group.ContentSequence if item.ValueType == "SCOORD")
+            outline.GraphicData = [25.0, 6.0, 40.0, 6.0, 32.0, 16.0]
+
+    one.take(changed(one.foreign(L1), triangle))
+    (read,) = one.reads()
+    assert read.box is None and read.level_id == one.level(Level.L1)
+    one.take(changed(one.foreign(L3, author="Other^One"), triangle))
+    assert len(one.reads()) == 1 and "says L3 but lies on L1" in reasons(one)
+
+
+def test_a_name_alone_will_do_when_there_is_one_such_level(one: Desk) -> None:
+    def no_outline(ds: Dataset) -> None:
+        for group in groups(ds):
+            group.ContentSequence = [item for item in group.ContentSequence if item.ValueType != "SCOORD"]
+
+    one.take(changed(one.foreign(L1, (Level.T4, Diagnosis.NORMAL, box_of(Level.L2))), no_outline))
+    assert standing(one) == {Level.L1: Diagnosis.MALIGNANT}
+    assert "no outline" in reasons(one)
+
+
+def test_unknown_codes_are_listed_and_the_rest_is_taken(one: Desk) -> None:
+    def unknown(ds: Dataset) -> None:
+        group = groups(ds)[0]
+        without(group, "121106")
+        code = items(group, "121071")[0].ConceptCodeSequence[0]
+        code.CodeValue, code.CodingSchemeDesignator = "X-1", "99ELSEWHERE"
+
+    one.take(changed(one.foreign(L1, L3), unknown))
+    assert standing(one) == {Level.L3: Diagnosis.NORMAL}
+    assert "X-1 (99ELSEWHERE)" in reasons(one)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda ds: setattr(ds, "PatientID", "somebody else"), "another patient"),
+        (lambda ds: setattr(ds, "PatientID", ""), "another patient"),
+        (lambda ds: setattr(ds, "StudyInstanceUID", "1.2.3.4"), "not in the catalogue"),
+        (lambda ds: ds.ContentSequence.pop(), "no measurements"),
+    ],
+)
+def test_what_is_not_ours_to_take_is_listed_with_the_reason(
+    one: Desk, edit: Callable[[Dataset], object], words: str
+) -> None:
+    one.take(changed(one.foreign(L1), edit))
+    assert one.reads() == []
+    assert [row.state for row in one.received()] == [ArrivalState.UNMATCHED]
+    assert words in reasons(one)
+
+
+def test_pictures_of_other_studies_are_not_ours(one: Desk) -> None:
+    def elsewhere(ds: Dataset) -> None:
+        for item in groups(ds)[0].ContentSequence:
+            if item.ValueType == "SCOORD":
+                item.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID = "1.2.3.4.5"
+
+    one.take(changed(one.foreign(L1), elsewhere))
+    assert one.reads() == [] and "does not have here" in reasons(one)
+
+
+def test_a_program_is_not_a_reader(one: Desk) -> None:
+    from spine_fracture.server.reports.outbox import queue_model_report
+
+    with one.project.transaction() as session:
+        queue_model_report(session, find_study(session, one.study), "quick-1", "quick-1")
+    one.sender().send()
+    data = next(one.reports_folder.rglob("*.dcm")).read_bytes()
+    one.take(changed(data, lambda ds: setattr(ds, "SOPInstanceUID", "1.2.3.4.5")))
+    assert one.reads() == [] and "A program wrote it" in reasons(one)
+
+
+def test_a_read_of_the_reading_room_is_never_replaced_by_a_report(one: Desk) -> None:
+    found = read_report(one.foreign(L1))
+    with one.project.transaction() as session:
+        session.add(_announced(found.sop_uid, found.series_uid, one.study, "reader-1"))
+    one.read(Level.L1, Diagnosis.NORMAL)
+    one.take(one.foreign(L1))
+    assert standing(one) == {Level.L1: Diagnosis.NORMAL}
+    assert "in the reading room" in reasons(one)
+
+
+def _announced(sop_uid: str, series_uid: str, study: str, author: str) -> ReceivedReport:
+    return ReceivedReport(sop_uid=sop_uid, series_uid=series_uid, study_uid=study, author=author)
+
+
+def test_who_stored_it_through_us_is_its_reader(one: Desk) -> None:
+    """As the STOW route of a server over a folder leaves it: a row with the principal, and the file."""
+    found = read_report(one.foreign(L1))
+    with one.project.transaction() as session:
+        session.add(_announced(found.sop_uid, found.series_uid, one.study, "reader-7"))
+    receiver = Receiver(
+        one.project, Intake(one.project, one.protocol), FolderShelf(one.reports_folder), feed=None
+    )
+    receiver.look()
+    assert one.reads() == []  # its file has not come yet
+    path = one.reports_folder / one.study / f"{found.sop_uid}.dcm"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(one.foreign(L1))
+    receiver.look()
+    receiver.look()
+    assert [read.reader for read in one.reads()] == ["reader-7"]
+    assert {row.author for row in one.rows()} == {"reader reader-7"}  # in our codes, too
+
+
+def test_a_report_that_comes_before_its_study_is_looked_at_again(one: Desk, tmp_path: Path) -> None:
+    late = desk(tmp_path / "late", "phantom-000003")
+    data = late.foreign(L1)
+    one.take(data)
+    assert "take the study in" in reasons(one)
+    receiver = Receiver(
+        one.project, Intake(one.project, one.protocol), FolderShelf(tmp_path / "shelf"), feed=None
+    )
+    path = tmp_path / "shelf" / study_uid("phantom-000003") / f"{read_report(data).sop_uid}.dcm"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    receiver.look()
+    assert "take the study in" in reasons(one)
+    _take_in(one, late)
+    receiver.look()
+    with one.project.session() as session:
+        levels = find_study(session, late.study).levels
+        assert sum(len(level.reads) for level in levels) == 1
+    assert reasons(one) == ""
+
+
+def _take_in(at: Desk, other: Desk) -> None:
+    from server.studies import reading
+
+    from spine_fracture.cohort.ingest import ingest
+    from spine_fracture.cohort.levels import store_reading
+    from spine_fracture.cohort.studies import load_pair
+
+    ingest(other.files[0].parent, "Test centre", at.project)
+    with at.project.transaction() as session:
+        pair = load_pair(session, other.study)
+        store_reading(session, reading(pair.reference, other.study))
+
+
+def test_a_foreign_read_judges_no_model(one: Desk) -> None:
+    with one.project.transaction() as session:
+        find_study(session, one.study).patient.split = Split.TEST
+    one.take(one.foreign(L1))
+    with one.project.session() as session:
+        level = next(x for x in find_study(session, one.study).levels if x.name is Level.L1)
+        (read,) = level.reads
+        assert read.state is ReadState.SUBMITTED and not evaluates(read)
+        assert need(level, DOUBLE) is Need.FIRST_READ  # it is still read blinded
+
+
+def test_a_dispute_with_a_foreign_read_reaches_the_adjudicator(one: Desk) -> None:
+    one.read(Level.L1, Diagnosis.NORMAL)
+    one.sender().send()
+    one.take(one.foreign(L1))
+    with one.project.session() as session:
+        level = next(x for x in find_study(session, one.study).levels if x.name is Level.L1)
+        assert need(level, one.protocol) is Need.ADJUDICATION
+    assert one.sender().send().stored == 2  # the report of the first reader leaves it out until then
+
+
+def test_boxes_of_ohif_on_pixels_that_are_not_square_are_not_believed(one: Desk) -> None:
+    from dicom.made_series import set_all
+
+    spacing = ["1.5", "1.2"]
+    set_all(tuple(one.files), PixelSpacing=spacing)
+    one.take(OHIF.read_bytes())
+    assert one.reads() == [] and "not square" in reasons(one)
+    one.take(one.foreign(L1))
+    assert len(one.reads()) == 1
+
+
+def test_nothing_that_names_people_is_kept_of_a_report(one: Desk) -> None:
+    def talkative(ds: Dataset) -> None:
+        items(groups(ds)[0], "121106")[0].TextValue = "L1 malignant, seen with Jane Doe"
+
+    one.take(changed(one.foreign(L1), talkative))
+    assert [read.note for read in one.reads()] == [""]
+    assert b"Jane" not in stored(one)
