@@ -6,12 +6,14 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from anyio import to_thread
 from starlette.responses import Response
 
+from spine_fracture.errors import UnreadablePictureError
 from spine_fracture.files import write_atomically
 from spine_fracture.server.dicomweb import multipart
 from spine_fracture.server.dicomweb.addresses import Address, What
@@ -153,19 +155,19 @@ class FolderWeb:
         return series, path, patient
 
     def _first(self, series: HeldSeries, patient: str) -> Header | None:
-        """One header of the series, for what all of them say; None when its files are gone."""
+        """One header of the series, for what all of them say; None when none can be read."""
         for path in series.files.values():
             try:
                 key = (path, path.stat().st_mtime_ns)
-            except OSError:
+                if key not in self._firsts:
+                    self._firsts[key] = read_header(path, patient)
+                return self._firsts[key]
+            except (OSError, UnreadablePictureError):
                 continue
-            if key not in self._firsts:
-                self._firsts[key] = read_header(path, patient)
-            return self._firsts[key]
         return None
 
     def _headers(self, series: HeldSeries, patient: str) -> tuple[Header, ...]:
-        """The headers of the files that are there, in memory unless a file changed."""
+        """The headers of the files that can be read, in memory unless a file changed."""
         there = [path for path in series.files.values() if path.is_file()]
         now = tuple((str(p), s.st_mtime_ns, s.st_size) for p in there for s in (p.stat(),))
         with self._lock:
@@ -173,14 +175,21 @@ class FolderWeb:
             if known is not None and known.fingerprint == now:
                 self._memory.move_to_end(series.uid)
                 return known.headers
-        if not there:
+        headers = tuple(_readable(there, patient))
+        if not headers:
             raise gone()
-        headers = tuple(read_header(path, patient) for path in there)
         with self._lock:
             self._memory[series.uid] = _Remembered(now, headers)
             while len(self._memory) > _REMEMBERED:
                 self._memory.popitem(last=False)
         return headers
+
+
+def _readable(paths: Iterable[Path], patient: str) -> Iterator[Header]:
+    """One file that was damaged does not take the others with it."""
+    for path in paths:
+        with suppress(UnreadablePictureError):
+            yield read_header(path, patient)
 
 
 def _json(rows: Iterable[Attributes]) -> Response:
