@@ -42,14 +42,14 @@ def was_shown(session: Session, level: StudyLevel, reader: str) -> bool:
 
 def shown_to(reader: str) -> ColumnElement[bool]:
     """The same for queries over :class:`StudyLevel`."""
-    of_level = AuditEvent.subject == literal("level:") + cast(StudyLevel.id, String)
-    of_study = AuditEvent.subject == literal("study:") + cast(StudyLevel.study_id, String)
-    event = select(AuditEvent.id).where(
-        AuditEvent.action == SHOWN,
-        AuditEvent.actor == reader[:_LONGEST_NAME],
-        or_(of_level, of_study),
+    # One look at the reader's events, not one for each level: a cohort has many of both.
+    shown = select(AuditEvent.subject).where(
+        AuditEvent.action == SHOWN, AuditEvent.actor == reader[:_LONGEST_NAME]
     )
-    return event.correlate(StudyLevel).exists()
+    return or_(
+        (literal("level:") + cast(StudyLevel.id, String)).in_(shown),
+        (literal("study:") + cast(StudyLevel.study_id, String)).in_(shown),
+    )
 
 
 def _noted(session: Session, subject: str, reader: str) -> bool:
