@@ -113,8 +113,14 @@ async def _expected(_: Request, error: Exception) -> JSONResponse:
 async def _malformed(_: Request, error: Exception) -> JSONResponse:
     """Names of the fields that are wrong, and nothing of what was sent."""
     found = error.errors() if isinstance(error, RequestValidationError) else []
-    fields = ", ".join(str(e["loc"][-1]) for e in found)
+    fields = ", ".join(sorted({_field(e["loc"]) for e in found}))
     return JSONResponse({"detail": f"The request is missing or misuses: {fields}."}, 422)
+
+
+def _field(place: Sequence[object]) -> str:
+    """The name of a field, without where in the request it came from or its place in a list."""
+    names = [part for part in place[1:] if isinstance(part, str)]
+    return ".".join(names) or str(place[0])
 
 
 def _from_environment() -> ReadingRoom:
