@@ -212,6 +212,8 @@ def test_the_command_prints_the_queue(tmp_path: Path, monkeypatch: pytest.Monkey
     with open_project().transaction() as session:
         Catalogue(session).patient(Split.TRAIN, doubt=(0.9, 0.2))
     done = CliRunner().invoke(cli, ["next", "--reader", "ann", "--n", "1"])
+    second = CliRunner().invoke(cli, ["next", "--reader", "ann", "--list", "second", "--protocol", "double"])
     settings.cache_clear()
+    assert second.exit_code == 0 and "Nothing is left to read" in second.output
     assert done.exit_code == 0, done.output
     assert "T11" in done.output and "north" in done.output and "T12" not in done.output

@@ -8,6 +8,7 @@ import pytest
 from made_cohort import answer, ingested, reading, write_study
 from typer.testing import CliRunner
 
+from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cli import cli
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import Read
@@ -50,8 +51,16 @@ def test_from_pictures_to_a_snapshot(run: CliRunner, project: Project, pictures:
         assert (row.studies, row.series, row.usable_series, row.without_t1, row.without_t2) == (2, 3, 3, 0, 1)
         assert (row.levels, row.reads, row.refused, sum(row.patients)) == (3, 1, 1, 2)
         assert reasons(session)[0][2] == 1
+    asked = ["cohort", "--centre", "Centre A", "--diagnosis", "malignant"]
+    assert "1 level." in run.invoke(cli, asked).output
+    assert "0 levels." in run.invoke(cli, [*asked, "--min-reads", "2"]).output
+    assert "0 levels." in run.invoke(cli, [*asked, "--basis", "biopsy"]).output
+    assert "Readers disagree" not in shown.output
+    with project.transaction() as session:
+        submit_read(session, answer(level.id, reader="reader-2", diagnosis=Diagnosis.NORMAL))
+    assert "nobody has decided yet: 1." in run.invoke(cli, ["cohort"]).output
     frozen = run.invoke(cli, ["cohort", "freeze", "--name", "first"])
-    assert "first" in frozen.output and "1 reads to train on" in frozen.output
+    assert "first" in frozen.output and "2 reads to train on" in frozen.output
 
 
 def test_a_folder_that_is_not_there_is_an_error_in_words(run: CliRunner, pictures: Path) -> None:

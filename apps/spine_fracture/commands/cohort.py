@@ -37,6 +37,7 @@ def show(
     """
     if context.invoked_subcommand is not None:
         return
+    from spine_fracture.cohort.adjudication import awaiting
     from spine_fracture.cohort.overview import count_levels, overview, reasons
     from spine_fracture.cohort.project import open_project
 
@@ -44,9 +45,9 @@ def show(
     with open_project().session() as session:
         if any(option is not None for option in (centre, diagnosis, min_reads, basis)):
             found = count_levels(session, centre, diagnosis, min_reads or 1, basis)
-            console.print(f"{found} levels. Not for clinical use.", highlight=False)
+            console.print(f"{found} level{'' if found == 1 else 's'}. Not for clinical use.", highlight=False)
             return
-        rows, why = overview(session), reasons(session)
+        rows, why, disputes = overview(session), reasons(session), len(awaiting(session))
     if not rows:
         console.print(
             "The catalogue is empty: take studies in with spine-fracture ingest PATH --centre NAME."
@@ -67,6 +68,8 @@ def show(
             *map(str, (row.moved_pairs, row.levels, row.reads, row.refused)),
         )
     console.print(table)
+    if disputes:
+        console.print(f"Readers disagree, and nobody has decided yet: {disputes}.", highlight=False)
     if why:
         reasons_table = Table("Centre", "Refused or not read, because", "Count", box=SIMPLE)
         for centre, reason, count in why[:_SHOWN]:
