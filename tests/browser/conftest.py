@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from browser.made_cohort import CENTRE, MadeCohort, make, read_all
+from browser.people import add_people
 from browser.serving import Plan, Server
 from browser.windows import CHROMIUM, CHROMIUM_ARGUMENTS, Windows
 from orthanc.archive_process import Orthanc
 from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from spine_fracture.cohort.people import Role
 
 SCREENSHOTS = "SPINE_FRACTURE_SCREENSHOTS"
 
@@ -51,26 +54,25 @@ def projects(
 Serve = Callable[..., Server]
 
 
-@pytest.fixture
-def serve_folder(projects: tuple[Plan, Plan], tmp_path: Path) -> Iterator[Serve]:
+@pytest.fixture(scope="module")
+def serve_folder(projects: tuple[Plan, Plan], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Starts servers over the folder, each on a project of its own."""
-    yield from _serving(projects[0], tmp_path)
+    yield from _serving(projects[0], tmp_path_factory.mktemp("folder"))
 
 
-@pytest.fixture
-def serve_archive(projects: tuple[Plan, Plan], tmp_path: Path) -> Iterator[Serve]:
+@pytest.fixture(scope="module")
+def serve_archive(projects: tuple[Plan, Plan], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Starts servers over the archive, each on a project of its own."""
-    yield from _serving(projects[1], tmp_path)
+    yield from _serving(projects[1], tmp_path_factory.mktemp("archive"))
 
 
 def _serving(read: Plan, folder: Path) -> Iterator[Serve]:
     started: list[Server] = []
 
-    def start(protocol: str = "single", prepare: Callable[[Path], None] | None = None) -> Server:
+    def start(protocol: str = "single", people: Mapping[str, Sequence[Role]] | None = None) -> Server:
         home = folder / f"home-{len(started)}"
         shutil.copytree(read.home, home)
-        if prepare:
-            prepare(home)
+        add_people(home, people or {})
         server = Server(Plan(home, read.studies, protocol, read.centre))
         started.append(server)
         return server.start()

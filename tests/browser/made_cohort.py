@@ -79,12 +79,13 @@ def _read_all(plans: tuple[Plan, ...]) -> None:
     from spine_fracture.server.champions import Champions
     from spine_fracture.server.room import open_room
 
-    serving = None
+    first = open_room(plans[0].home, plans[0].studies, plans[0].centre)
+    models = Champions(first.project)()
     for plan in plans:
-        room = open_room(plan.home, plan.studies, plan.centre, (lambda: serving) if serving else None)
-        open_registry(room.project)
-        serving = serving or Champions(room.project)()
+        room = open_room(plan.home, plan.studies, plan.centre, lambda: models)
+        open_registry(room.project)  # the shipped models are in every project
         room.catalogue.refresh()
         while room.ahead.one_more():
             pass
         room.close()
+    first.close()

@@ -29,9 +29,17 @@ PATIENCE_MS = 30_000
 _VISITED_BEFORE = """
 if (location.protocol.startsWith('http')) {
 localStorage.setItem('shownTours', JSON.stringify(['basicViewerTour']));
-localStorage.setItem('investigationalUseDialogExpires', String(Date.now() + 86400000));
+sessionStorage.setItem('investigationalUseDialog', 'hidden');
 }
 """
+
+_POINTS = """sop => cornerstoneTools.annotation.state.getAllAnnotations()
+  .find(one => one.data.current && cornerstone.metaData.get('instance', one.metadata.referencedImageId)
+    .SOPInstanceUID === sop).data.handles.points.map(point => [...point])"""
+_SCALE = """() => {
+  const viewport = services.cornerstoneViewportService.getCornerstoneViewport('reading-left');
+  return 2 * viewport.getCamera().parallelScale / viewport.element.clientHeight;
+}"""
 
 
 @dataclass(eq=False)
@@ -108,7 +116,8 @@ class RoomWindow:
     def after(self, level_id: int) -> RoomWindow:
         """Wait until another level than this one is shown."""
         self.page.wait_for_function(
-            "id => window.spineReading?.state.phase === 'reading' && window.spineReading.task.level_id !== id",
+            """id => window.spineReading?.state.phase === 'reading'
+                 && window.spineReading.task.level_id !== id""",
             arg=level_id,
         )
         return self
@@ -123,6 +132,16 @@ class RoomWindow:
 
     def shown(self) -> tuple[Shown, ...]:
         return tuple(_shown(one) for one in self.page.evaluate("window.spineReading.shown()"))
+
+    def points(self, pane: int) -> list[list[float]]:
+        """Corners of the rectangle being read in a picture: mm of the patient, from cornerstone itself."""
+        found: list[list[float]] = self.page.evaluate(_POINTS, self.shown()[pane].sop)
+        return found
+
+    def millimetres_per_pixel(self) -> float:
+        """How much of the patient a CSS pixel of the left picture is."""
+        found: float = self.page.evaluate(_SCALE)
+        return found
 
     def press(self, *keys: str) -> None:
         for key in keys:
