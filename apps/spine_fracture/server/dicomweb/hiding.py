@@ -9,6 +9,7 @@ from __future__ import annotations
 from spine_fracture.server.dicomweb.addresses import What
 from spine_fracture.server.dicomweb.attributes import (
     MODALITIES_IN_STUDY,
+    MODALITY,
     SERIES_INSTANCES,
     SERIES_UID,
     SOP_CLASSES_IN_STUDY,
@@ -30,6 +31,7 @@ _HARMLESS_KEYS = frozenset(
     studydescription studyinstanceuid seriesinstanceuid sopinstanceuid 00100010 00100020 00080020 00080030
     00080050 00200010 00081030 0020000d 0020000e 00080018 limit offset fuzzymatching includefield""".split()  # noqa: SIM905
 )
+_ALL_PICTURES = {MODALITY: of("CS", PICTURE_MODALITY), MODALITIES_IN_STUDY: of("CS", PICTURE_MODALITY)}
 #: Of a study, what an archive may say: nothing that it gathers from the series.
 _STUDY_TAGS = frozenset(
     """00080005 00080020 00080030 00080050 00080056 00080090 00080201 00081030 00081190 00100010 00100020
@@ -44,6 +46,9 @@ def allowed_query(question: Question) -> list[tuple[str, str]]:
 
 def hide(rows: list[Attributes], question: Question, pictures: Pictures) -> list[Attributes]:
     """The rows of a search, or headers, of pictures; with the counts that a study of pictures alone has."""
+    # What the archive would have matched by hidden series is matched here, by those that show.
+    if not Query.of(question.query).matches(_ALL_PICTURES, frozenset(_ALL_PICTURES)):
+        return []
     shown = pictures.of({text(row, STUDY_UID) or question.address.study for row in rows})
     kept = []
     for row in rows:
@@ -54,10 +59,6 @@ def hide(rows: list[Attributes], question: Question, pictures: Pictures) -> list
             kept.append(_study(row, study))
         elif study.shows(text(row, SERIES_UID), text(row, SOP_UID)):
             kept.append(_part(row, study, question.address.what))
-    if question.address.what is What.STUDIES:
-        # What the archive would have matched by hidden series is matched here by those that show.
-        query = Query.of(question.query)
-        kept = [row for row in kept if query.matches(row, frozenset({MODALITIES_IN_STUDY}))]
     return kept
 
 
