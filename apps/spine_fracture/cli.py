@@ -15,6 +15,7 @@ from spine_fracture.commands import (
     ingest,
     models,
     phantom,
+    publish,
     queue,
     read,
     reads,
@@ -38,6 +39,7 @@ evaluate.register(cli)
 ingest.register(cli)
 models.register(cli)
 phantom.register(cli)
+publish.register(cli)
 train_classifier.register(train.group)
 train_detector.register(train.group)
 cli.add_typer(train.group, name="train")

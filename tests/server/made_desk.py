@@ -29,6 +29,7 @@ from spine_fracture.dicom.sr.writing import write_report
 from spine_fracture.dicom.write import uid_from
 from spine_fracture.geometry import PixelBox
 from spine_fracture.server.reports import arrivals
+from spine_fracture.server.reports.authors import Kind
 from spine_fracture.server.reports.delivery import FolderDelivery
 from spine_fracture.server.reports.intake import Intake
 from spine_fracture.server.reports.outbox import queue_reports
@@ -105,8 +106,8 @@ class Desk:
         with self.project.session() as session:
             return session.query(ReceivedReport).order_by(ReceivedReport.id).all()
 
-    def sender(self) -> Sender:
-        return Sender(self.project, self.protocol, FolderDelivery(self.reports_folder))
+    def sender(self, kind: Kind = Kind.READER) -> Sender:
+        return Sender(self.project, self.protocol, FolderDelivery(self.reports_folder), kind)
 
     def take(self, data: bytes) -> None:
         """A report arrives, as from the change feed."""

@@ -22,6 +22,7 @@ from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.sr.reading import read_report
 from spine_fracture.geometry import PixelBox
 from spine_fracture.server.reports.arrivals import FolderShelf
+from spine_fracture.server.reports.authors import Kind
 from spine_fracture.server.reports.desk import Receiver, overview
 from spine_fracture.server.reports.intake import Intake
 
@@ -206,7 +207,7 @@ def test_a_program_is_not_a_reader(one: Desk) -> None:
 
     with one.project.transaction() as session:
         queue_model_report(session, find_study(session, one.study), "quick-1", "quick-1")
-    one.sender().send()
+    one.sender(Kind.MODEL).send()
     data = next(one.reports_folder.rglob("*.dcm")).read_bytes()
     one.take(changed(data, lambda ds: setattr(ds, "SOPInstanceUID", "1.2.3.4.5")))
     assert one.reads() == [] and "A program wrote it" in reasons(one)

@@ -21,6 +21,7 @@ from spine_fracture.dicom.sr.found import FoundReport
 from spine_fracture.dicom.sr.reading import read_report
 from spine_fracture.errors import ForbiddenError, InputError, RemoteError
 from spine_fracture.geometry import PixelBox
+from spine_fracture.server.reports.authors import Kind
 from spine_fracture.server.reports.desk import overview
 from spine_fracture.server.reports.outbox import queue_model_report, queue_reports
 
@@ -241,7 +242,8 @@ def test_a_file_that_a_crash_left_unwritten_is_written(one: Desk) -> None:
 def test_predictions_go_out_only_when_asked_and_with_their_versions(one: Desk) -> None:
     with one.project.transaction() as session:
         queue_model_report(session, find_study(session, one.study), "quick-1", "quick-1")
-    one.sender().send()
+    assert one.sender().send().stored == 0  # the server sends what readers said, and only that
+    one.sender(Kind.MODEL).send()
     for report in files(one):
         assert report.observer.is_device and len(report.statements) == 5
     by_level = {said.level: said for said in viewer_form(one)[0].statements}
@@ -259,7 +261,7 @@ def test_predictions_of_locked_patients_never_go_out(one: Desk) -> None:
         with one.project.transaction() as session, pytest.raises(ForbiddenError, match="read blinded"):
             queue_model_report(session, find_study(session, one.study), "quick-1", "quick-1")
     # One that was queued before is stopped where it is written.
-    assert one.sender().send().failed == 2 and files(one) == []
+    assert one.sender(Kind.MODEL).send().failed == 2 and files(one) == []
 
 
 def test_reads_that_came_by_a_report_do_not_go_out_again(one: Desk) -> None:

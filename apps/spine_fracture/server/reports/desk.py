@@ -52,7 +52,7 @@ class Overview:
 def overview(session: Session, most: int = 50) -> Overview:
     """What waits, what was refused for good, and the latest ``most`` reports with something unmatched."""
     states = session.execute(select(Report.state, func.count()).group_by(Report.state))
-    counted = {state: number for state, number in states}
+    counted = {row[0]: row[1] for row in states}
     trouble = session.scalar(
         select(Report.last_error)
         .where(Report.state != ReportState.STORED, Report.last_error != "")
@@ -152,6 +152,8 @@ class Receiver:
             except Exception as error:
                 wait = min(2 * wait, LONGEST_WAIT_S)
                 _log.error("Reports of others cannot be taken in: %s", type(error).__name__)
+        if self.feed is not None:
+            self.feed.close()
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reports import Report, ReportForm, ReportState
 from spine_fracture.dicom.write import uid_from
-from spine_fracture.server.reports.authors import FOREIGN, author_of, model_key, reader_key
+from spine_fracture.server.reports.authors import FOREIGN, Kind, author_of, model_key, reader_key
 from spine_fracture.server.reports.content import Said, require_open, said_by
 
 
@@ -69,11 +69,12 @@ def queue_model_report(session: Session, study: Study, detector: str, classifier
     _queue(session, study, model_key(detector, classifier))
 
 
-def waiting(session: Session) -> tuple[int, ...]:
-    """The rows that are not stored yet, in the order in which they must be."""
-    return tuple(
-        session.scalars(select(Report.id).where(Report.state == ReportState.WAITING).order_by(Report.id))
+def waiting(session: Session, kind: Kind) -> tuple[int, ...]:
+    """The rows of authors of ``kind`` that are not stored yet, in the order in which they must be."""
+    query = select(Report.id).where(
+        Report.state == ReportState.WAITING, Report.author.startswith(f"{kind} ", autoescape=True)
     )
+    return tuple(session.scalars(query.order_by(Report.id)))
 
 
 def assign(project: Project, row_id: int, protocol: ProtocolConfig, folder: Path) -> Assignment | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +20,7 @@ from spine_fracture.errors import RemoteError, SpineFractureError, StorageError
 from spine_fracture.files import locked, write_atomically
 from spine_fracture.server.dicomweb.holdings import Holdings
 from spine_fracture.server.reports import outbox
-from spine_fracture.server.reports.authors import author_of
+from spine_fracture.server.reports.authors import Kind, author_of
 from spine_fracture.server.reports.content import pictured
 from spine_fracture.server.reports.delivery import Delivery
 
@@ -40,11 +41,15 @@ class Sent:
 
 @dataclass(eq=False)
 class Sender:
-    """Writes and stores the reports that wait. One at a time on a project, whichever process it is in."""
+    """Writes and stores the reports of one kind that wait.
+
+    One at a time on a project, whichever process it is in.
+    """
 
     project: Project
     protocol: ProtocolConfig
     delivery: Delivery
+    kind: Kind = Kind.READER
     look_every_s: float = LOOK_EVERY_S
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -54,15 +59,19 @@ class Sender:
     def close(self) -> None:
         self._closing.set()
 
-    def send(self) -> Sent:
-        """One pass through the outbox. It ends where the archive does not answer."""
+    def send(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Sent:
+        """One pass through the outbox; it ends where the archive does not answer.
+
+        ``progress`` is told (reports done, reports in all).
+        """
         stored = failed = 0
         with self.project.session() as session:
-            rows = outbox.waiting(session)
+            rows = outbox.waiting(session, self.kind)
         if not rows:
             return Sent(0, 0)
         with locked(self.project.home / "outbox"):
-            for row_id in rows:
+            for number, row_id in enumerate(rows):
+                progress(number, len(rows))
                 try:
                     stored += self._send(row_id)
                 except (RemoteError, StorageError) as error:
