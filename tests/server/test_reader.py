@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import Centre, Refused
+from spine_fracture.cohort.outlines import remove_level, shift_names
 from spine_fracture.errors import BusyError, InputError, OffDomainError
 from spine_fracture.imaging import PairedStack, Sequence
 from spine_fracture.levels import StudyReading
@@ -81,6 +82,31 @@ def test_what_a_command_read_is_not_read_again(tmp_path: Path) -> None:
         store_reading(session, reading)
     room.reader.read(study)
     assert pipeline.calls == []
+
+
+def test_what_readers_changed_stays_for_models_that_see_it_otherwise(tmp_path: Path) -> None:
+    """A new model misses a renamed level and finds a removed one: read once, as the readers left it."""
+    write_study(tmp_path / "studies", KEY)
+
+    @dataclass(eq=False)
+    class Missing(QuickPipeline):
+        def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
+            found = super().read(pair, study_uid)
+            return replace(found, levels=found.levels[:-1], classifier_version="quick-2")
+
+    first = room_at(tmp_path, QuickPipeline())
+    before = first.reader.read(first.catalogue.find(image_id(KEY)))
+    with first.project.transaction() as session:
+        levels = shift_names(session, study_uid(KEY), 1, "ann")
+        remove_level(session, levels[0].id, "ann")
+    pipeline = Missing()
+    pipeline.models = ModelPair("quick-1", "quick-2")
+    room = room_at(tmp_path, pipeline)
+    study = room.catalogue.find(image_id(KEY))
+    for _ in range(2):
+        names = [level.name for level in room.reader.read(study).levels]
+        assert names == [level.name for level in before.levels[:-2]]
+    assert len(pipeline.calls) == 1
 
 
 def test_a_refusal_is_remembered_until_the_files_change(tmp_path: Path) -> None:

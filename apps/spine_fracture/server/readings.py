@@ -77,7 +77,8 @@ class StudyReader:
                 self._refusals[_key(study, pipeline.models)] = error
                 raise
             self._shelf.keep(study, pipeline.models, reading)
-            return reading
+            # Given back as it is kept: what readers drew, removed or renamed stays so.
+            return self._shelf.find(study, pipeline.models) or reading
 
     def refused(self, study: Study) -> bool:
         """Whether the study, as it is now, could not be read by these models."""

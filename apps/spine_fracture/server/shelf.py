@@ -57,10 +57,12 @@ class DatabaseShelf:
                     )
                 )
             ).one()
-        detected = [lv for lv in row.levels if lv.current and lv.source is rows.LevelSource.DETECTED]
-        pairs = [(level, p) for level in detected if (p := _prediction(level, models)) is not None]
-        if not pairs or len(pairs) < len(detected):
+        said = {lv.id: p for lv in row.levels if (p := _prediction(lv, models)) is not None}
+        current = [lv for lv in row.levels if lv.current and lv.source is not rows.LevelSource.REFERENCE]
+        # What readers changed stays even where these models see no vertebra.
+        if not said or any(lv.id not in said and lv.edited_by is None for lv in current):
             return None
+        pairs = [(level, said[level.id]) for level in current if level.id in said]
         pairs.sort(key=lambda pair: pair[0].name.order)
         reading = StudyReading(
             study_uid=row.uid,
@@ -72,7 +74,7 @@ class DatabaseShelf:
             detector_version=models.detector,
             classifier_version=models.classifier,
         )
-        return reading, max(prediction.created for _, prediction in pairs)
+        return reading, max(prediction.created for prediction in said.values())
 
 
 def _sign(study: Study, models: ModelPair) -> str:
