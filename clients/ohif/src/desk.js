@@ -56,12 +56,12 @@ export class Desk {
       await this.open(series, views, current);
       if (!current()) return;
       performance.mark('reading:rendered');
-      this.room.set({ phase: 'reading' });
+      this.room.begin();
       window.history.replaceState(window.history.state, '', this.room.seat?.address(task.study));
       void this.prefetch(turn);
     } catch (error) {
       if (!current()) return;
-      this.room.set({ phase: 'reading' });
+      this.room.begin();
       this.room.complain(error);
     }
   }

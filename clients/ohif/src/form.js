@@ -43,5 +43,5 @@ export const bodyOf = (draft, task, tab, token) => ({
   seconds: Math.round(draft.seconds * 10) / 10,
   note: draft.note.trim(),
   name: draft.name && draft.name !== task.name ? draft.name : null,
-  box: draft.box,
+  box: draft.box && { series: draft.box.series, sop: draft.box.sop, slice: draft.box.slice, box: draft.box.box },
 });

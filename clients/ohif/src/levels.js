@@ -38,7 +38,7 @@ export class LevelEditing {
     if (!task || !series) return null;
     const heightOf = (/** @type {import('./boxes.js').PlacedBox} */ placed) => {
       const slice = series.slices[Math.max(indexOf(series, placed.sop, placed.slice), 0)];
-      return -middle(slice.plane, placed.box)[2] || placed.box[1];
+      return -middle(slice.plane, placed.box)[2]; // patient's z grows towards the head
     };
     const present = [...this.desk.boxes.levels.values()].flatMap((level) => {
       const [one] = this.desk.boxes.inSeries(level.id, series.uid);
@@ -51,7 +51,8 @@ export class LevelEditing {
   async add(name) {
     const { task, menuData } = this.room.state;
     if (!task || !menuData) return;
-    const body = { study: task.study, name, ...menuData, tab: this.room.seat?.tab };
+    const { series, sop, slice, box } = menuData;
+    const body = { study: task.study, name, series, sop, slice, box, tab: this.room.seat?.tab };
     await this.ask('/levels', body, `${name} is added. It comes up for reading like the others.`);
   }
 

@@ -53,9 +53,9 @@ function modeFactory() {
       makeToolGroup();
       // All keys are ours: OHIF's digits would change the window of the level that gets a class.
       services().customizationService.setCustomizations({ 'ohif.hotkeyBindings': { $set: [] }, ...overlayTexts() }, 'mode');
-      stopWatching = watchViewports();
       const room = new Room();
       const desk = new Desk(room);
+      stopWatching = watchViewports(() => void desk.recentre());
       sitting.begin(room, desk, new Keyboard(room, desk));
       exposeForTests(room, desk);
     },

@@ -49,7 +49,7 @@ export function headSection(room, keyboard) {
       setText(mode, task ? MODES[/** @type {keyof typeof MODES} */ (task.mode)] ?? task.mode : '');
       mode.dataset.mode = task?.mode ?? '';
       setText(where, task?.centre ? `centre ${task.centre}` : '');
-      setText(why, task ? task.why : '');
+      setText(why, task ? task.why.charAt(0).toUpperCase() + task.why.slice(1) : '');
       setText(notes, [...state.notes, ...missingPicture(task)].join(' '));
       setText(progress, progressText(state));
       const text = connectionText(state);

@@ -17,10 +17,10 @@ export function opinionSection(act) {
   const uncertainty = h('span.sr-uncertainty', { key: 'uncertainty' });
   const parts = h('div.sr-parts', { key: 'uncertainty-parts' });
   const heat = h('button.sr-button.sr-small', { type: 'button', key: 'heat', onclick: () => act('heat') }, 'Heat map', keycap(KEYS.heat));
-  const similar = h('button.sr-button.sr-small', { type: 'button', key: 'similar', onclick: () => act('similar') }, 'Similar levels', keycap(KEYS.similar));
+  const similar = h('button.sr-button.sr-small', { type: 'button', key: 'similar', onclick: () => act('similar') }, 'Similar', keycap(KEYS.similar));
   const node = h('section.sr-section', { key: 'opinion' },
-    h('h3', {}, 'Model', uncertainty),
-    ...[...bars.values()].map(({ row }) => row), parts, h('div.sr-actions', {}, heat, similar));
+    h('h3', {}, 'Model', uncertainty, heat, similar),
+    ...[...bars.values()].map(({ row }) => row), parts);
   return {
     node,
     update({ task, heat: heatOn, menu }) {

@@ -4,6 +4,7 @@ import { Connection } from './connection.js';
 import { Drafts, emptyDraft } from './drafts.js';
 import { bodyOf, draftOf, missing } from './form.js';
 import { Outbox, newToken } from './outbox.js';
+import { ReadingClock } from './reading-clock.js';
 import { Seat } from './seat.js';
 import { call, ServerError } from './server.js';
 
@@ -34,7 +35,7 @@ export class Room {
     this.present = async () => {};
     /** @type {(task: any) => any} */
     this.faultOf = () => null;
-    this.since = 0;
+    this.clock = new ReadingClock();
   }
 
   /** @param {(state: State) => void} listener */
@@ -91,6 +92,7 @@ export class Room {
 
   stop() {
     this.keepDraft();
+    this.clock.stop();
     this.seat?.stop();
     this.connection?.stop();
   }
@@ -102,13 +104,18 @@ export class Room {
     return null;
   }
 
+  /** The pictures are there: the reader can begin. */
+  begin() {
+    this.clock.lap();
+    this.set({ phase: 'reading' });
+  }
+
   /** A level is now this reader's: what was typed before comes back. @param {any} task */
   accept(task) {
     const own = task.mode === 'adjudication' ? null : task.reads.at(-1);
     const kept = this.drafts?.load(task.level_id);
     const draft = task.draft ? draftOf(task.draft) : kept ?? (own ? { ...draftOf(own), box: null, boxes: [] } : emptyDraft());
     this.seat?.hold(task, (error) => this.leaseLost(error));
-    this.since = performance.now();
     this.set({
       phase: 'opening', task, draft, progress: task.progress, notes: task.notes, message: null,
       menu: null, menuData: null, heat: false, third: null,
@@ -132,23 +139,22 @@ export class Room {
   }
 
   keepDraft() {
-    const { task, draft, phase } = this.state;
-    if (!task || !this.drafts || phase === 'waiting' || phase === 'sending' || phase === 'done') return;
-    const now = performance.now();
-    if (document.visibilityState === 'visible') draft.seconds += (now - this.since) / 1000;
-    this.since = now;
+    const { task, phase } = this.state;
+    if (!task || !this.drafts || (phase !== 'reading' && phase !== 'opening')) return;
+    const draft = { ...this.state.draft, seconds: this.state.draft.seconds + this.clock.lap() };
+    this.state = { ...this.state, draft };
     this.drafts.save(task.level_id, draft);
   }
 
   async submit() {
-    const { task, draft, phase } = this.state;
+    const { task, phase } = this.state;
     if (phase !== 'reading' || !task || !this.outbox || !this.seat) return;
-    const lacking = missing(draft) ?? this.faultOf(task);
+    const lacking = missing(this.state.draft) ?? this.faultOf(task);
     if (lacking) return this.say(lacking, 'warning');
     performance.mark('reading:next-start');
     this.keepDraft();
     const token = newToken();
-    this.outbox.put({ token, at: Date.now(), label: task.name, body: bodyOf(draft, task, this.seat.tab, token) });
+    this.outbox.put({ token, at: Date.now(), label: task.name, body: bodyOf(this.state.draft, task, this.seat.tab, token) });
     this.set({ phase: 'sending', message: null, menu: null, heat: false });
     await this.flush();
     // Refused reads have put the reader back to work; those on their way wait for the connection.

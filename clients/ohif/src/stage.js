@@ -17,10 +17,13 @@ export function hungSeries(task) {
   return pair.length ? pair : task.series.slice(0, 1).map((/** @type {any} */ one) => one.uid);
 }
 
-/** OHIF's hanging protocol for these series side by side. @param {string[]} uids */
-export function protocolFor(uids) {
+/** OHIF's hanging protocol for these series side by side; without any, for whatever picture there is. @param {string[]} known */
+export function protocolFor(known) {
+  const uids = known.length ? known : [''];
   const selector = (/** @type {string} */ uid) => ({
-    seriesMatchingRules: [{ attribute: 'SeriesInstanceUID', weight: 10, required: true, constraint: { equals: { value: uid } } }],
+    seriesMatchingRules: uid
+      ? [{ attribute: 'SeriesInstanceUID', weight: 10, required: true, constraint: { equals: { value: uid } } }]
+      : [{ attribute: 'numImageFrames', weight: 10, required: true, constraint: { greaterThan: { value: 0 } } }],
   });
   return {
     id: PROTOCOL,
@@ -32,7 +35,7 @@ export function protocolFor(uids) {
     stages: [
       {
         name: 'side by side',
-        viewportStructure: { layoutType: 'grid', properties: { rows: 1, columns: Math.max(uids.length, 1) } },
+        viewportStructure: { layoutType: 'grid', properties: { rows: 1, columns: uids.length } },
         viewports: uids.map((_uid, index) => ({ viewportOptions: options(index), displaySets: [{ id: PANES[index] }] })),
       },
     ],
@@ -71,12 +74,18 @@ export async function bring(study, uids) {
 /** Which display set each viewport has finished loading; OHIF sets the window and camera until then. @type {Map<string, string>} */
 const loaded = new Map();
 
-/** Learn when viewports have what they were given. @returns {() => void} to stop */
-export function watchViewports() {
+/**
+ * Learn when viewports have what they were given.
+ * @param {() => void} again told when OHIF gave a viewport once more what it had, and so moved it
+ * @returns {() => void} to stop
+ */
+export function watchViewports(again) {
   const { cornerstoneViewportService: service } = services();
   loaded.clear();
   const { unsubscribe } = service.subscribe(service.EVENTS.VIEWPORT_DATA_CHANGED, (/** @type {any} */ { viewportId, viewportData }) => {
-    loaded.set(viewportId, viewportData.data[0].displaySetInstanceUID);
+    const set = viewportData.data[0].displaySetInstanceUID;
+    if (loaded.get(viewportId) === set) again();
+    loaded.set(viewportId, set);
   });
   return unsubscribe;
 }
@@ -126,6 +135,8 @@ export function sliceFor(series, placed) {
  */
 export async function lookAt(viewport, series, placed) {
   const index = sliceFor(series, placed);
+  // OHIF scrolls back a moment after a resize to the slice it knew, which is not this one.
+  clearTimeout(viewport.debouncedTimeout);
   await viewport.setImageIdIndex(index);
   const { imageId, plane } = series.slices[index];
   const voiRange = windowFor(imageId, placed?.box ?? null);

@@ -33,12 +33,13 @@ export const STYLES = `
 .sr-empty { flex: 1; padding: 24px 16px; color: #9fb3d1; }
 .sr-section { padding: 6px 12px; border-bottom: 1px solid #101830; }
 .sr-section h3:not(:first-child) { margin-top: 7px; }
-.sr-uncertainty { margin-left: auto; font-weight: 500; letter-spacing: 0; }
+.sr-uncertainty { margin-right: auto; font-weight: 500; letter-spacing: 0; }
+.sr h3 .sr-button { letter-spacing: 0; font-weight: 500; min-height: 22px; font-size: 11px; color: #dbe3f0; }
 .sr-bar { display: grid; grid-template-columns: 100px 1fr 40px; align-items: center; gap: 8px; height: 16px; font-size: 12px; }
 .sr-bar b { text-align: right; font-weight: 500; font-variant-numeric: tabular-nums; }
 .sr-track { height: 8px; border-radius: 4px; background: #121b30; overflow: hidden; }
 .sr-track i { display: block; height: 100%; border-radius: 4px; }
-.sr-parts { color: #7f93b2; font-size: 11px; line-height: 15px; margin: 3px 0 6px; display: grid; grid-template-columns: 1fr 1fr; column-gap: 16px; }
+.sr-parts { color: #7f93b2; font-size: 11px; line-height: 15px; margin: 3px 0 0; display: grid; grid-template-columns: 1fr 1fr; column-gap: 16px; }
 .sr-parts span { display: flex; justify-content: space-between; }
 .sr-parts b { font-weight: 500; color: #9fb3d1; font-variant-numeric: tabular-nums; }
 .sr-actions { display: flex; gap: 6px; }

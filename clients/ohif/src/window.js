@@ -8,7 +8,7 @@
 /** @typedef {{lower: number, upper: number}} Range */
 
 /** Share of the window in which the middle of the marrow must lie. */
-const DARKEST = 0.16;
+const DARKEST = 0.22;
 const BRIGHTEST = 0.8;
 
 /**
