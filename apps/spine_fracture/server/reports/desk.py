@@ -107,7 +107,7 @@ class Receiver:
         assert self.feed is not None
         with self.project.session() as session:
             known = session.get(FeedPosition, self.feed.name)
-            position = known.value if known else 0
+            position = known.value if known else None
         page = self.feed.since(position)
         for instance in page.instances:
             data = self.feed.report(instance)

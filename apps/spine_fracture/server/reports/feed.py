@@ -51,20 +51,35 @@ class Feed:
             return None
         return cls(archive.url.removesuffix(_DICOM_WEB), archive)
 
-    def since(self, position: int) -> Page:
-        """What came after change ``position``; from the beginning when Orthanc has forgotten so much.
+    def since(self, position: int | None) -> Page:
+        """What came after change ``position``; all reports there are when that is not known (None).
 
+        So, too, when Orthanc is at an earlier change than that: it was set up anew.
         Raises :class:`RemoteError` when nobody answers, or no Orthanc does.
         """
-        answer = self._ask(lambda: self._client.get_changes({"since": position, "limit": _PAGE}))
-        if answer is None:
-            raise RemoteError("The archive has no change feed: reports that others store there are not seen.")
-        page = answer.json()
+        if position is None:
+            return self._all()
+        page = self._changes({"since": position, "limit": _PAGE})
         last = int(page["Last"])
         if last < position:
-            return Page((), 0, done=False)
+            return self._all()
         new = (change["ID"] for change in page["Changes"] if change["ChangeType"] == _NEW_INSTANCE)
         return Page(tuple(dict.fromkeys(map(str, new))), last, bool(page["Done"]))
+
+    def _all(self) -> Page:
+        """Asked for by modality: to go through every picture of an old archive would take hours."""
+        last = int(self._changes({"last": ""})["Last"])
+        query = {"Level": "Instance", "Query": {"Modality": "SR"}, "Expand": True}
+        answer = self._ask(lambda: self._client.post_tools_find(query))
+        found = sorted(answer.json(), key=_in_series) if answer is not None else []
+        return Page(tuple(str(instance["ID"]) for instance in found), last, done=False)
+
+    def _changes(self, which: dict[str, Any]) -> dict[str, Any]:
+        answer = self._ask(lambda: self._client.get_changes(which))
+        if answer is None:
+            raise RemoteError("The archive has no change feed: reports that others store there are not seen.")
+        page: dict[str, Any] = answer.json()
+        return page
 
     def report(self, instance: str) -> bytes | None:
         """The file of an instance if it is a structured report, and still there."""
@@ -93,3 +108,8 @@ class Feed:
                 "not seen until it is allowed."
             )
         return answer
+
+
+def _in_series(instance: dict[str, Any]) -> tuple[str, int]:
+    number = str(instance.get("MainDicomTags", {}).get("InstanceNumber", "")).strip()
+    return str(instance.get("ParentSeries", "")), int(number) if number.isdigit() else 0
