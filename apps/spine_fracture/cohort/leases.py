@@ -51,7 +51,8 @@ def take(
     """Put the level before ``seat`` for so many seconds, in the caller's transaction.
 
     What else lay before the seat is put away. A level of a validation or test patient is blinded
-    whatever ``mode`` says. The seat's own active lease of the level is renewed and stays as it was.
+    whatever ``mode`` says, and so is every level while a blinded one lies before the reader in another
+    window. The seat's own active lease of the level is renewed and stays as it was.
     Raises :class:`ConflictError` when the level lies before another seat.
     """
     level = find_level(session, level_id)
@@ -68,7 +69,7 @@ def take(
     if own is not None:
         own.expires = expires
         return own
-    blinded = level.study.patient.split is not Split.TRAIN
+    blinded = level.study.patient.split is not Split.TRAIN or is_blind(session, seat.reader)
     lease = Lease(
         level=level,
         reader=seat.reader,
@@ -118,6 +119,12 @@ def end_all(session: Session, seat: Seat) -> None:
 def held(session: Session, seat: Seat) -> Lease | None:
     """What lies before the seat now."""
     return session.scalar(select(Lease).where(_of(seat), active()).order_by(Lease.id.desc()).limit(1))
+
+
+def left_at(session: Session, seat: Seat) -> Lease | None:
+    """What lies before the seat, or last lay there and was not put away when its time ran out."""
+    last = select(Lease).where(_of(seat), Lease.ended.is_(None)).order_by(Lease.id.desc()).limit(1)
+    return session.scalar(last)
 
 
 def latest(session: Session, level_id: int, reader: str) -> Lease | None:

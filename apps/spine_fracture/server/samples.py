@@ -16,6 +16,7 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.geometry import PatientBox
 from spine_fracture.server.answers import NOTICE, BoxAnswer
+from spine_fracture.server.review.rights import is_blinded
 
 #: MONAI Label's clients have no windows of their own: each of their readers sits at one seat.
 MONAI_LABEL_TAB = "monai-label"
@@ -52,12 +53,20 @@ class Samples:
             return _sample(item, find_level(session, item.level_id).box, strategy)
 
     def _item(self, seat: Seat, strategy: StrategyConfig) -> QueueItem | None:
+        found = self._held(seat)
+        if found is None and take_next(self._project, seat, WorkList.ASSISTED, self._protocol, strategy):
+            found = self._held(seat)
+        return found
+
+    def _held(self, seat: Seat) -> QueueItem | None:
+        """What lies before the reader, with no more than they may know of why."""
         with self._project.session() as session:
             lease = held(session, seat)
-            if lease is not None and lease.level.current:
-                place = Place(lease.level_id, lease.mode, lease.reason, lease.score)
-                return items(session, [place], lease.work_list)[0]
-        return take_next(self._project, seat, WorkList.ASSISTED, self._protocol, strategy)
+            if lease is None or not lease.level.current:
+                return None
+            told = Place(lease.level_id, lease.mode, lease.reason, lease.score)
+            place = Place.blinded(lease.level_id) if is_blinded(session, lease) else told
+            return items(session, [place], lease.work_list)[0]
 
 
 def _sample(item: QueueItem, box: PatientBox, strategy: str) -> dict[str, Any]:

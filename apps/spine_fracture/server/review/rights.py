@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from spine_fracture.cohort.desk import WorkList
+from spine_fracture.cohort.desk import Lease, WorkList
 from spine_fracture.cohort.leases import is_blind
-from spine_fracture.cohort.models import Read, StudyLevel
+from spine_fracture.cohort.models import Read, ReadMode, StudyLevel
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.protocol import Need, ProtocolConfig, need
 from spine_fracture.cohort.splits import Split
@@ -31,6 +31,11 @@ def not_blind(session: Session, reader: str) -> None:
     """Raises :class:`BlindedError` while a blinded level lies before this reader, in any window."""
     if is_blind(session, reader):
         raise BlindedError(BLINDED)
+
+
+def is_blinded(session: Session, lease: Lease) -> bool:
+    """Whether the holder of a lease is to have no help: for this level, or for one in another window."""
+    return lease.mode is ReadMode.BLINDED or is_blind(session, lease.reader)
 
 
 def not_locked(who: Principal, split: Split) -> None:

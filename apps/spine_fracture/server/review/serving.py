@@ -7,12 +7,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from spine_fracture.active_learning.queue import QueueItem
+from spine_fracture.active_learning.queue import BLINDED_REASON, QueueItem
 from spine_fracture.active_learning.strategies import load_strategy
 from spine_fracture.active_learning.worklists import next_items
 from spine_fracture.cohort.desk import Lease, WorkList
 from spine_fracture.cohort.leases import Seat, end_all, held, renew
-from spine_fracture.cohort.models import ReadMode
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
@@ -22,7 +21,6 @@ from spine_fracture.server.review.answers import (
     Ahead,
     BoxView,
     Done,
-    Opinion,
     Progress,
     ReadView,
     Task,
@@ -31,7 +29,7 @@ from spine_fracture.server.review.answers import (
 from spine_fracture.server.review.forms import NextForm, UpcomingForm
 from spine_fracture.server.review.opening import already_there, put_before
 from spine_fracture.server.review.progress import progress_of
-from spine_fracture.server.review.rights import may_use
+from spine_fracture.server.review.rights import is_blinded, may_use
 from spine_fracture.server.review.task import Around, build_task, load_study, opinion_of, series_to_hang
 
 NOTHING_LEFT = {
@@ -80,11 +78,14 @@ class Serving:
     ) -> Task:
         """What the holder of a lease is to see; that the predictions were shown goes on the record."""
         seat = Seat(lease.reader, lease.tab)
-        opinion = self._opinion(session, lease)
+        decides = lease.work_list is WorkList.ADJUDICATION
+        helped = not decides and not is_blinded(session, lease)
+        opinion = opinion_of(session, lease.level_id) if helped else None
         if opinion is not None:
             note_level_shown(session, lease.level_id, lease.reader)
         progress = progress_of(session, seat, lease.work_list, self._protocol)
-        around = Around(self._protocol.lease_seconds, progress, notes, draft)
+        why = lease.reason if helped or decides else BLINDED_REASON
+        around = Around(self._protocol.lease_seconds, progress, why, notes, draft)
         return build_task(session, lease, around, opinion)
 
     def upcoming(self, who: Principal, ask: UpcomingForm) -> Upcoming:
@@ -111,11 +112,6 @@ class Serving:
         may_use(who, work_list)
         with self._project.session() as session:
             return progress_of(session, Seat(who.id, tab), work_list, self._protocol)
-
-    def _opinion(self, session: Session, lease: Lease) -> Opinion | None:
-        if lease.mode is ReadMode.BLINDED or lease.work_list is WorkList.ADJUDICATION:
-            return None
-        return opinion_of(session, lease.level_id)
 
 
 def _ahead(session: Session, item: QueueItem) -> Ahead:

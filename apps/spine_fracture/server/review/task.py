@@ -44,6 +44,7 @@ class Around:
 
     lease_seconds: int
     progress: Progress
+    why: str
     notes: tuple[str, ...] = ()
     draft: ReadView | None = None
 
@@ -64,7 +65,7 @@ def build_task(session: Session, lease: Lease, around: Around, opinion: Opinion 
         mode=TaskMode.ADJUDICATION if adjudicates else TaskMode(lease.mode),
         expires=lease.expires,
         lease_seconds=around.lease_seconds,
-        why=lease.reason,
+        why=around.why,
         series=series_to_hang(study),
         views=views_of(level),
         levels=levels_of(study),
