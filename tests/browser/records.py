@@ -74,7 +74,7 @@ class Records:
             return tuple(_level(level) for level in session.scalars(query))
 
     def unread(self, study_uid: str, mode: ReadMode = ReadMode.ASSISTED, reader: str = "local") -> int:
-        """A level of the study that nobody has read or lies before, and that ``reader`` would be given in ``mode``."""
+        """A level that nobody has read or is reading, and that ``reader`` would be given in ``mode``."""
         strategy = load_strategy("uncertainty")
         with self._project.session() as session:
             held = set(session.scalars(select(Lease.level_id).where(active())))
