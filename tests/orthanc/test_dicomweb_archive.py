@@ -17,7 +17,7 @@ from pydicom import dcmread
 from server.readers import Reader, new_user, signed_in
 from server.running import RunningServer, free_port, running
 from server.studies import SHAPE, QuickPipeline, image_id, study_uid, write_study
-from server.viewer_objects import derived, report, segmentation, stow, uids_of
+from server.viewer_objects import derived, open_level, report, segmentation, stow, uids_of
 from sqlalchemy import select
 
 from spine_fracture.cohort.people import Role
@@ -118,7 +118,7 @@ class TestWhileALevelIsRead:
     @pytest.fixture(scope="class")
     @classmethod
     def sitting(cls, reader: Reader) -> Iterator[Reader]:
-        assert reader.next(study=STUDY)["study"] == STUDY
+        assert open_level(reader, STUDY)["study"] == STUDY
         yield reader
         reader.post("leases/release")
 
@@ -258,9 +258,16 @@ def test_an_archive_cannot_send_us_elsewhere_and_is_not_told_who_asks(
 
 
 def test_an_archive_that_is_down_is_answered_in_words(tmp_path: Path) -> None:
+    write_study(tmp_path / "studies", PATIENT)
+    with running(tmp_path / "home", str(tmp_path / "studies"), QuickPipeline()):
+        pass  # the study is in the catalogue
     with running(tmp_path / "home", f"http://127.0.0.1:{free_port()}/dicom-web", QuickPipeline()) as found:
         for path in ("studies", f"studies/{STUDY}/series/{T1}/metadata", f"studies/{STUDY}/series/{T1}"):
             answer = httpx.get(f"{found.url}/dicom-web/{path}")
             assert answer.status_code == 502
             assert "does not answer" in answer.json()["detail"]
             assert "Reads that you submit are kept" in answer.json()["detail"]
+        sent = httpx.post(f"{found.url}/dicom-web/studies", **stow(report(PATIENT)))  # type: ignore[arg-type]
+        assert (sent.status_code, "does not answer" in sent.json()["detail"]) == (502, True)
+        with found.room.project.session() as session:
+            assert session.scalars(select(ReceivedReport)).all() == []  # it may be sent again

@@ -18,11 +18,13 @@ from pydicom.uid import (
 from server.readers import Reader, new_user, signed_in
 from server.running import RunningServer, running
 from server.studies import QuickPipeline, image_id, study_uid, write_study
-from server.viewer_objects import derived, report, segmentation, stow, uids_of
+from server.viewer_objects import derived, open_level, report, segmentation, stow, uids_of
 from sqlalchemy import select
 
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.reports import ReceivedReport
+from spine_fracture.cohort.shown import was_shown
+from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.write import uid_from
 from spine_fracture.imaging import Sequence
 
@@ -147,7 +149,7 @@ def test_a_report_that_names_a_person_is_kept_without_the_name(shared: RunningSe
 @pytest.fixture(scope="class")
 def reading(reader: Reader) -> Iterator[None]:
     assert post(reader, report(PATIENT, "hidden")).status_code == 200
-    assert reader.next()["study"] == STUDY
+    assert open_level(reader, STUDY)["study"] == STUDY
     yield
     reader.post("leases/release")
 
@@ -203,6 +205,25 @@ class TestWhileALevelIsRead:
 
 def test_after_the_read_all_is_seen_again(reader: Reader) -> None:
     assert DERIVED in listed(reader)
+
+
+def was_sent_opinions(server: RunningServer, name: str) -> bool:
+    with server.room.project.session() as session:
+        return was_shown(session, find_study(session, STUDY).levels[0], name)
+
+
+def test_who_was_sent_what_another_reader_wrote_is_blinded_no_more(
+    shared: RunningServer, reader: Reader
+) -> None:
+    new_user(shared, "reader-c")
+    third, (_, series, _) = signed_in(shared, "reader-c"), uids_of(report(PATIENT, "hidden"))
+    for path in ("series", f"series/{T1}/metadata", f"series/{DERIVED}/metadata"):
+        assert third.web.get(f"/dicom-web/studies/{STUDY}/{path}").status_code == 200
+    assert not was_sent_opinions(shared, "reader-c")
+    assert third.web.get(f"/dicom-web/studies/{STUDY}/series/{series}/metadata").status_code == 200
+    assert was_sent_opinions(shared, "reader-c")
+    assert reader.web.get(f"/dicom-web/studies/{STUDY}/series/{series}/metadata").status_code == 200
+    assert not was_sent_opinions(shared, READER)  # it is their own
 
 
 def test_a_dicomweb_client_saves_reports(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import EnhancedSRStorage, ExplicitVRLittleEndian, SegmentationStorage
+from server.readers import Reader, Task
 from server.studies import study_uid
 
 from spine_fracture.dicom.write import uid_from
@@ -67,6 +69,15 @@ def stow(*objects: bytes) -> dict[str, object]:
     """What to give httpx.post for a STOW request."""
     message = multipart.join(objects, "application/dicom")
     return {"content": message.body, "headers": {"Content-Type": message.content_type}}
+
+
+def open_level(reader: Reader, study: str) -> Task:
+    """Sit down to a level of the study, as soon as the models have read it."""
+    deadline = time.monotonic() + 60
+    while "study" not in (task := reader.next(study=study)):
+        assert time.monotonic() < deadline, task
+        time.sleep(0.1)
+    return task
 
 
 def _object(patient: str, name: str, modality: str, sop_class: str) -> FileDataset:

@@ -60,8 +60,9 @@ class ArchiveWeb:
         address = question.address
         if address.what in SEARCHES or address.what is What.METADATA:
             return await self._list(question)
-        shown = await to_thread.run_sync(self.pictures.of_study, address.study)
-        is_picture = shown.shows(address.series, address.instance)
+        is_picture = await to_thread.run_sync(
+            self.pictures.shows, address.study, address.series, address.instance
+        )
         if question.pictures_only and not is_picture:
             raise gone()
         accept = question.accept or "*/*"

@@ -19,7 +19,7 @@ from spine_fracture.server.dicomweb import multipart
 from spine_fracture.server.dicomweb.addresses import Address, What
 from spine_fracture.server.dicomweb.attributes import PATIENT_ID, PATIENT_NAME, STUDY_UID, Attributes, of
 from spine_fracture.server.dicomweb.headers import Header, read_file, read_frames, read_header, under_key
-from spine_fracture.server.dicomweb.holdings import HeldSeries, HeldStudy, Holdings
+from spine_fracture.server.dicomweb.holdings import HeldFile, HeldSeries, HeldStudy, Holdings
 from spine_fracture.server.dicomweb.matching import Query
 from spine_fracture.server.dicomweb.pictures import Pictures
 from spine_fracture.server.dicomweb.rows import instance_row, series_row, study_row
@@ -67,14 +67,15 @@ class FolderWeb:
             case What.METADATA:
                 return _json(h.attributes for h in self._metadata(question))
             case What.FRAMES:
-                series, path, _ = self._file(question)
-                frames = read_frames(path, address.frames)
+                file = self._file(question)
+                frames = read_frames(file.path, address.frames)
                 if len(frames) != len(address.frames):
                     raise gone()
-                return _related(frames, _NATIVE_PART, not series.is_report)
+                return _related(frames, _NATIVE_PART, not file.is_report)
             case What.FILE:
-                series, path, patient = self._file(question)
-                return _related([read_file(path, patient)], "application/dicom", not series.is_report)
+                file = self._file(question)
+                whole = read_file(file.path, file.patient)
+                return _related([whole], "application/dicom", not file.is_report)
             case What.SERIES_FILES:
                 series, patient = self._series(question)
                 return _related(
@@ -140,19 +141,24 @@ class FolderWeb:
 
     def _series(self, question: Question) -> tuple[HeldSeries, str]:
         address = question.address
-        if question.pictures_only and not self.pictures.of_study(address.study).shows(address.series):
-            raise gone()
+        self._require_shown(question)
         found = self.holdings.series(address.study, address.series)
         if found is None:
             raise gone()
         return found
 
-    def _file(self, question: Question) -> tuple[HeldSeries, Path, str]:
-        series, patient = self._series(question)
-        path = series.files.get(question.address.instance)
-        if path is None or not path.is_file():
+    def _file(self, question: Question) -> HeldFile:
+        address = question.address
+        self._require_shown(question)
+        found = self.holdings.file(address.study, address.series, address.instance)
+        if found is None or not found.path.is_file():
             raise gone()
-        return series, path, patient
+        return found
+
+    def _require_shown(self, question: Question) -> None:
+        address = question.address
+        if question.pictures_only and not self.pictures.shows(address.study, address.series):
+            raise gone()
 
     def _first(self, series: HeldSeries, patient: str) -> Header | None:
         """One header of the series, for what all of them say; None when none can be read."""

@@ -32,6 +32,15 @@ class HeldSeries:
 
 
 @dataclass(frozen=True)
+class HeldFile:
+    """One DICOM file, and the key of its patient."""
+
+    path: Path
+    patient: str
+    is_report: bool = False
+
+
+@dataclass(frozen=True)
 class HeldStudy:
     """``patient`` is the pseudonymous key."""
 
@@ -109,6 +118,32 @@ class Holdings:
         if patient is None:
             return None
         return next(((s, patient) for s in self._reports(study_uid) if s.uid == series_uid), None)
+
+    def file(self, study_uid: str, series_uid: str, sop_uid: str) -> HeldFile | None:
+        """One instance; None when there is none. Asked for each picture, so that it looks up no more."""
+        query = (
+            select(models.StudyFolder.path, models.Instance.path, models.Patient.key)
+            .select_from(models.Instance)
+            .join(models.Series, models.Instance.series_id == models.Series.id)
+            .join(models.StudyFolder, models.Series.folder_id == models.StudyFolder.id)
+            .join(models.Study, models.Series.study_id == models.Study.id)
+            .join(models.Patient, models.Study.patient_id == models.Patient.id)
+            .where(
+                models.Instance.sop_uid == sop_uid,
+                models.Series.uid == series_uid,
+                models.Series.kind == FileKind.DICOM,
+                models.Study.uid == study_uid,
+            )
+        )
+        with self.project.session() as session:
+            row = session.execute(query).first()
+        if row is not None:
+            folder, path, patient = row
+            return HeldFile(Path(folder) / path, patient)
+        found = self.series(study_uid, series_uid)
+        if found is None or sop_uid not in found[0].files:
+            return None
+        return HeldFile(found[0].files[sop_uid], found[1], found[0].is_report)
 
     def _held(self, series: models.Series, study: models.Study) -> HeldSeries:
         if series.kind is FileKind.DICOM:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import selectinload
 
 from spine_fracture.cohort import models
@@ -66,6 +66,21 @@ class Pictures:
 
     def of_study(self, study_uid: str) -> StudyPictures:
         return self.of([study_uid]).get(study_uid, StudyPictures())
+
+    def shows(self, study_uid: str, series_uid: str, sop_uid: str = "") -> bool:
+        """Whether this one series (and instance of it, where one is named) is a picture."""
+        query = (
+            select(models.Series)
+            .join(models.Study)
+            .where(models.Series.uid == series_uid, models.Study.uid == study_uid)
+        )
+        if sop_uid:
+            # What is stored in another format has no instances of its own in the catalogue.
+            named = models.Series.instances.any(models.Instance.sop_uid == sop_uid)
+            query = query.where(or_(named, models.Series.kind != FileKind.DICOM))
+        with self.project.session() as session:
+            series = session.scalar(query)
+            return series is not None and self._is(series)
 
     def _is(self, series: models.Series) -> bool:
         if series.role is not None or series.kind is not FileKind.DICOM:

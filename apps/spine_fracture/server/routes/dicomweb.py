@@ -14,7 +14,8 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.errors import NotFoundError
 from spine_fracture.server.auth import principal_of
 from spine_fracture.server.dicomweb import stow
-from spine_fracture.server.dicomweb.addresses import parse
+from spine_fracture.server.dicomweb.addresses import What, parse
+from spine_fracture.server.dicomweb.seen import note_opinions
 from spine_fracture.server.dicomweb.web import JSON, DicomWeb, Question
 from spine_fracture.server.routes.common import Room
 from spine_fracture.server.viewer import DICOM_WEB
@@ -30,9 +31,13 @@ _WORTH_PACKING = 2048
 @router.get("/proxy/dicom/wado/{path:path}")
 async def get(request: Request, room: Room) -> Response:
     address = parse(_as_sent(request))
-    reads = await to_thread.run_sync(_reads_now, room.project, principal_of(request).id)
+    reader = principal_of(request).id
+    reads = await to_thread.run_sync(_reads_now, room.project, reader)
     question = Question(address, request.query_params, request.headers.get("accept", ""), reads)
     answer = await _web(request).answer(question)
+    if address.what is What.METADATA and not reads:
+        body = bytes(answer.body)
+        await to_thread.run_sync(note_opinions, room.project, address.study, body, reader)
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return _packed(answer, request.headers.get("accept-encoding", ""))
 
