@@ -29,7 +29,7 @@ from spine_fracture.server.archive import Archive
 from spine_fracture.server.dicomweb import multipart
 from spine_fracture.server.reports.arrivals import ArchiveShelf
 from spine_fracture.server.reports.delivery import ArchiveDelivery
-from spine_fracture.server.reports.desk import Receiver, overview
+from spine_fracture.server.reports.desk import Receiver, unmatched
 from spine_fracture.server.reports.feed import Feed
 from spine_fracture.server.reports.intake import Intake
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_matched_is_listed(server: RunningServer, orthanc: Orthan
 
     def listed() -> bool:
         with server.room.project.session() as session:
-            return "another patient" in str(overview(session).unmatched)
+            return "another patient" in str(unmatched(session))
 
     until(listed, "it was not listed")
 

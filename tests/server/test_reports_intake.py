@@ -23,7 +23,7 @@ from spine_fracture.dicom.sr.reading import read_report
 from spine_fracture.geometry import PixelBox
 from spine_fracture.server.reports.arrivals import FolderShelf
 from spine_fracture.server.reports.authors import Kind
-from spine_fracture.server.reports.desk import Receiver, overview
+from spine_fracture.server.reports.desk import Receiver, unmatched
 from spine_fracture.server.reports.intake import Intake
 
 OHIF = Path(__file__).with_name("ohif-3.12-report.dcm")
@@ -41,7 +41,7 @@ def standing(at: Desk) -> dict[Level, Diagnosis]:
 
 def reasons(at: Desk) -> str:
     with at.project.session() as session:
-        return " ".join(reason for report in overview(session).unmatched for reason in report.reasons)
+        return " ".join(" ".join((one.reason, *one.findings)) for one in unmatched(session))
 
 
 def stored(at: Desk) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from spine_fracture.active_learning.worklists import left_for
@@ -16,8 +16,9 @@ from spine_fracture.cohort.overview import CentreOverview, overview
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import STANDING
-from spine_fracture.cohort.reports import ArrivalState, ReceivedReport, Report, ReportState
 from spine_fracture.server.auth import Principal
+from spine_fracture.server.reports.desk import Overview, UnmatchedReport, unmatched
+from spine_fracture.server.reports.desk import overview as report_overview
 
 _LAST_READS = 8
 _LISTED = 20
@@ -45,26 +46,15 @@ class OwnRead:
 
 
 @dataclass(frozen=True)
-class Unmatched:
-    """A report from elsewhere of which not all could be taken in."""
-
-    author: str
-    reason: str
-    findings: tuple[str, ...]
-    created: datetime
-
-
-@dataclass(frozen=True)
 class Landing:
-    """``centres`` are for data managers alone, ``unmatched`` for those who look after reads.
-
-    ``delayed`` counts the reports that the archive would not take so far.
+    """``centres`` are for data managers alone. ``unmatched`` are reports from elsewhere of which not all
+    could be taken in: all of them for those who look after reads, else one's own.
     """
 
     lists: tuple[ListCard, ...]
     reads: tuple[OwnRead, ...]
-    delayed: int
-    unmatched: tuple[Unmatched, ...]
+    reports: Overview
+    unmatched: tuple[UnmatchedReport, ...]
     centres: tuple[CentreOverview, ...]
 
 
@@ -82,8 +72,8 @@ def landing(session: Session, who: Principal, protocol: ProtocolConfig) -> Landi
     return Landing(
         lists=tuple(_card(session, who, name, protocol) for name in _lists(who, protocol)),
         reads=_own_reads(session, who.id),
-        delayed=_delayed(session),
-        unmatched=_unmatched(session) if oversees or who.may(Role.ADJUDICATOR) else (),
+        reports=report_overview(session),
+        unmatched=unmatched(session, None if oversees or who.may(Role.ADJUDICATOR) else who.id, _LISTED),
         centres=overview(session) if who.may(Role.DATA_MANAGER) else (),
     )
 
@@ -119,19 +109,3 @@ def _own_reads(session: Session, reader: str) -> tuple[OwnRead, ...]:
         )
         for read in rows
     )
-
-
-def _delayed(session: Session) -> int:
-    """Reports that were tried in vain and will be tried again."""
-    tried = select(func.count(Report.id)).where(Report.state == ReportState.WAITING, Report.attempts > 0)
-    return session.scalar(tried) or 0
-
-
-def _unmatched(session: Session) -> tuple[Unmatched, ...]:
-    rows = session.scalars(
-        select(ReceivedReport)
-        .where(ReceivedReport.state == ArrivalState.UNMATCHED)
-        .order_by(ReceivedReport.id.desc())
-        .limit(_LISTED)
-    )
-    return tuple(Unmatched(row.author, row.reason, tuple(row.unmatched), row.created) for row in rows)

@@ -6,6 +6,7 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -30,27 +31,33 @@ _NEVER_CAME = "It was announced and never came: store it again."
 
 @dataclass(frozen=True)
 class UnmatchedReport:
-    """A report of somebody else of which not everything could be taken in, and why."""
+    """A report of somebody else of which not everything could be taken in.
+
+    ``reason`` is about the whole of it, ``findings`` about those that were left out.
+    """
 
     id: int
     study_uid: str
     author: str
     created: datetime
-    reasons: tuple[str, ...]
+    reason: str
+    findings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Overview:
-    """``waiting`` reports are kept and tried again; ``trouble`` says why the last one was not stored."""
+    """Reports on their way out: ``waiting``, of which ``delayed`` were tried in vain and will be tried again,
+    and ``failed`` for good. ``trouble`` says why the first of those was not stored.
+    """
 
     waiting: int
-    trouble: str
+    delayed: int
     failed: int
-    unmatched: tuple[UnmatchedReport, ...]
+    trouble: str
 
 
-def overview(session: Session, most: int = 50) -> Overview:
-    """What waits, what was refused for good, and the latest ``most`` reports with something unmatched."""
+def overview(session: Session) -> Overview:
+    """What waits, and what was refused for good."""
     states = session.execute(select(Report.state, func.count()).group_by(Report.state))
     counted = {row[0]: row[1] for row in states}
     trouble = session.scalar(
@@ -59,19 +66,26 @@ def overview(session: Session, most: int = 50) -> Overview:
         .order_by(Report.id)
         .limit(1)
     )
-    rows = session.scalars(
-        select(ReceivedReport)
-        .where(ReceivedReport.state.in_((ArrivalState.UNMATCHED, ArrivalState.TAKEN, ArrivalState.ARRIVED)))
-        .order_by(ReceivedReport.id.desc())
-    )
-    listed = [row for row in rows if row.state is not ArrivalState.TAKEN or row.unmatched][:most]
+    tried = select(func.count()).where(Report.state == ReportState.WAITING, Report.attempts > 0)
     return Overview(
         waiting=counted.get(ReportState.WAITING, 0),
-        trouble=trouble or "",
+        delayed=session.scalar(tried) or 0,
         failed=counted.get(ReportState.FAILED, 0),
-        unmatched=tuple(
-            UnmatchedReport(row.id, row.study_uid, row.author, row.created, _reasons(row)) for row in listed
-        ),
+        trouble=trouble or "",
+    )
+
+
+def unmatched(session: Session, author: str | None = None, most: int = 50) -> tuple[UnmatchedReport, ...]:
+    """The latest reports of others (of one ``author`` if given) of which not everything was taken in."""
+    query = select(ReceivedReport).where(ReceivedReport.state != ArrivalState.OURS)
+    if author is not None:
+        query = query.where(ReceivedReport.author == author)
+    rows = session.scalars(query.order_by(ReceivedReport.id.desc()).execution_options(yield_per=100))
+    # A report that was taken whole keeps a word on it, such as that a later one took its place.
+    told = (row for row in rows if row.unmatched or (row.reason and row.state is not ArrivalState.TAKEN))
+    return tuple(
+        UnmatchedReport(row.id, row.study_uid, row.author, row.created, row.reason, tuple(row.unmatched))
+        for row in islice(told, most)
     )
 
 
@@ -183,7 +197,3 @@ class ReportDesk:
     def close(self) -> None:
         self.sender.close()
         self.receiver.close()
-
-
-def _reasons(row: ReceivedReport) -> tuple[str, ...]:
-    return tuple(reason for reason in (row.reason, *(row.unmatched or [])) if reason)
