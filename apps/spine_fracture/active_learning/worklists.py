@@ -68,9 +68,7 @@ def next_items(
     """
     if count < 1:
         raise InputError(f"Ask for one level or more, not {count}.")
-    conditions = (*wanted(reader, work_list, protocol), free())
-    places = islice(_places(session, reader, work_list, conditions, strategy), count)
-    return items(session, list(places), work_list)
+    return items(session, _next_places(session, reader, work_list, protocol, strategy, count), work_list)
 
 
 def take_next(
@@ -83,12 +81,13 @@ def take_next(
     """
     while True:
         with project.session() as session:
-            found = next_items(session, seat.reader, work_list, protocol, strategy, _TRIES)
-        if not found:
+            places = _next_places(session, seat.reader, work_list, protocol, strategy, _TRIES)
+        if not places:
             return None
-        for item in found:
-            if _taken(project, item, seat, protocol):
-                return item
+        for place in places:
+            if _taken(project, place, work_list, seat, protocol):
+                with project.session() as session:
+                    return items(session, [place], work_list)[0]
 
 
 def chosen_item(
@@ -109,6 +108,18 @@ def chosen_item(
 def left_for(session: Session, reader: str, work_list: WorkList, protocol: ProtocolConfig) -> int:
     """How many levels a list still has for this reader; those that lie before others are not counted."""
     return count(session, (*wanted(reader, work_list, protocol), free(reader)))
+
+
+def _next_places(
+    session: Session,
+    reader: str,
+    work_list: WorkList,
+    protocol: ProtocolConfig,
+    strategy: StrategyConfig,
+    count: int,
+) -> list[Place]:
+    conditions = (*wanted(reader, work_list, protocol), free())
+    return list(islice(_places(session, reader, work_list, conditions, strategy), count))
 
 
 def _places(
@@ -137,22 +148,22 @@ def _dispute(level_id: int) -> Place:
     return Place(level_id, ReadMode.BLINDED, DISPUTE_REASON, None)
 
 
-def _taken(project: Project, item: QueueItem, seat: Seat, protocol: ProtocolConfig) -> bool:
+def _taken(project: Project, place: Place, work_list: WorkList, seat: Seat, protocol: ProtocolConfig) -> bool:
     with project.transaction() as session:
         # Looked at again under the lock: somebody may have read it since.
-        session.refresh(find_level(session, item.level_id), with_for_update=True)
-        still = (*wanted(seat.reader, item.work_list, protocol), StudyLevel.id == item.level_id)
+        session.refresh(find_level(session, place.level_id), with_for_update=True)
+        still = (*wanted(seat.reader, work_list, protocol), StudyLevel.id == place.level_id)
         if not count(session, still):
             return False
         try:
             take(
                 session,
-                item.level_id,
+                place.level_id,
                 seat,
-                mode=item.mode,
-                work_list=item.work_list,
-                reason=item.reason,
-                score=item.uncertainty,
+                mode=place.mode,
+                work_list=work_list,
+                reason=place.reason,
+                score=place.score,
                 seconds=protocol.lease_seconds,
             )
         except ConflictError:
