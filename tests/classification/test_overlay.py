@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -23,6 +23,7 @@ def opened(png: bytes) -> np.ndarray:
     return np.asarray(picture)
 
 
+@settings(deadline=None)
 @given(
     st.floats(-19, 159, allow_nan=False),
     st.floats(-19, 199, allow_nan=False),

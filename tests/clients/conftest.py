@@ -19,7 +19,7 @@ MODULE = Path(__file__).parents[2] / "clients" / "slicer" / "SpineFractureReadin
 sys.path.insert(0, str(MODULE))
 
 #: Training patients (see cohort.splits).
-PATIENTS = ("phantom-000001", "phantom-000003")
+PATIENTS = ("phantom-000001", "phantom-000003", "phantom-000006")
 PASSWORD = "a long enough password"
 
 
@@ -46,5 +46,5 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
         write_study(folder / "studies", patient)
     with open_project(folder / "home").transaction() as session:
         add_user(session, "first", PASSWORD, [Role.DATA_MANAGER])
-    with running(folder / "home", str(folder / "studies"), QuickPipeline(), "double") as server:
+    with running(folder / "home", str(folder / "studies"), QuickPipeline()) as server:
         yield Ward(server)

@@ -14,7 +14,7 @@ import nibabel
 import numpy as np
 import pytest
 from clients.conftest import MODULE, PASSWORD, Ward
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from server.studies import frame
 from spine_fracture_reading import words
@@ -257,6 +257,7 @@ def test_a_picture_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert not (tmp_path / "a.nii.gz").exists()
 
 
+@settings(deadline=None)
 @given(
     st.tuples(*(st.floats(0, 60) for _ in range(2))),
     st.tuples(*(st.floats(2, 30) for _ in range(2))),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
@@ -24,9 +24,12 @@ from spine_fracture.cohort.users import any_user, check_password, find_token
 from spine_fracture.errors import ForbiddenError, InputError, SignInError
 from spine_fracture.files import kept_secret
 from spine_fracture.server.attempts import Attempts
+from spine_fracture.server.studies import PASS_SIGN
 
 #: How long a sign-in lasts, by cookie as by token, in seconds.
 SESSION_S = 12 * 3600
+#: How long a picture may be fetched with its pass, in seconds.
+PASS_S = 3600
 COOKIE = "spine_session"
 _LONGEST_NAME = 64
 
@@ -95,6 +98,7 @@ class Door:
         key = kept_secret(project.home / "sign-in.key")
         self._cookies = URLSafeTimedSerializer(key, salt="cookie")
         self._tokens = URLSafeTimedSerializer(key, salt="token")
+        self._passes = TimestampSigner(key, salt="picture", sep=PASS_SIGN)
 
     def is_open(self) -> bool:
         """Whether the project has no users, so that nobody signs in."""
@@ -119,6 +123,22 @@ class Door:
     def token(self, name: str, password: str) -> str:
         """A bearer token for MONAI Label's clients; raises :class:`SignInError`."""
         return self._signed(self._tokens, name, password)
+
+    def picture_id(self, series_uid: str) -> str:
+        """An image id that opens this one picture for an hour to whoever has it.
+
+        MONAI Label's Slicer module signs in, and then fetches pictures without saying who it is. What
+        follows the series' UID is a pass, and no part of the id anywhere else.
+        """
+        return series_uid if self.is_open() else self._passes.sign(series_uid).decode()
+
+    def admits(self, image: str) -> bool:
+        """Whether an image id is a pass to its picture."""
+        try:
+            self._passes.unsign(image, max_age=PASS_S)
+        except BadData:
+            return False
+        return True
 
     def _signed(self, signer: URLSafeTimedSerializer, name: str, password: str) -> str:
         who = name.strip()[:_LONGEST_NAME]

@@ -2,9 +2,9 @@
 
 Slicer sends the whole scene back, with the ROIs that nobody touched. Those are the model's own
 opinion and no read: of a scene, an ROI is stored when its box, level or class is no longer what the
-models said, or when ``level_id`` (one id or a list) in the request's ``params`` says that its level
-was read. The level that ``/activelearning`` served is named that way, and is stored even if the
-reader agrees with all of it.
+models said, when its level is the one that ``/activelearning`` served to the reader, or when ``level_id``
+(one id or a list) in the request's ``params`` says that its level was read. The last two are stored even
+if the reader agrees with all of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
-from spine_fracture.cohort.leases import Seat, read_mode, release
+from spine_fracture.cohort.leases import Seat, left_at, read_mode, release
 from spine_fracture.cohort.models import LevelSource, Study, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
@@ -161,9 +161,14 @@ class ReadDesk:
             return tuple(_stored(session, submission, self._protocol) for submission in submissions)
 
     def take_marked(self, scene: MarkedScene, reader: str, asked: frozenset[int]) -> KeptScene:
-        """Store the ROIs of a scene that were touched or ``asked`` for (ids of levels), all or none."""
+        """Store the ROIs of a scene that were touched or ``asked`` for (ids of levels), all or none.
+
+        The level that was served to the reader counts as asked for: sending its scene back agrees.
+        """
         study = scene.shown.study_uid
         with self._project.transaction() as session:
+            served = left_at(session, Seat(reader, MONAI_LABEL_TAB))
+            asked = asked if served is None else asked | {served.level_id}
             levels = _levels(session, study)
             placed = [(marked, _by_place(levels, marked)) for marked in scene.marked]
             stated = [

@@ -19,6 +19,9 @@ from spine_fracture.errors import NotFoundError, OffDomainError
 from spine_fracture.imaging import PairedStack, Volume
 from spine_fracture.server.sources import Source
 
+#: In an image id, what comes after the series' UID lets a picture through the gate (see :mod:`.auth`).
+PASS_SIGN = "~"
+
 
 @dataclass(frozen=True)
 class Study:
@@ -99,6 +102,7 @@ class Catalogue:
         Raises :class:`NotFoundError` for an unknown one and :class:`OffDomainError` for a study without
         sagittal T1 or T2.
         """
+        uid = without_pass(uid)
         found = self._find(uid)
         if found is None and _looks_like_uid(uid):
             with self._gathering:
@@ -123,6 +127,11 @@ class Catalogue:
         with self._project.session() as session:
             row = _by_uid(session, uid)
             return None if row is None else _of(row)
+
+
+def without_pass(image: str) -> str:
+    """The UID of an image id."""
+    return image.partition(PASS_SIGN)[0]
 
 
 def _studies() -> Select[models.Study]:

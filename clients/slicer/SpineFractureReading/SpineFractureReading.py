@@ -114,8 +114,10 @@ class SpineFractureReadingWidget(ScriptedLoadableModuleWidget):
     def _begin(self) -> None:
         if self._sitting is not None:
             self._sitting.release()
-        self._connection = Connection(self._address.text)
-        qt.QSettings().setValue(_ADDRESS, self._connection.address)
+        given = Connection(self._address.text)
+        if self._connection is None or self._connection.address != given.address:
+            self._connection = given
+            qt.QSettings().setValue(_ADDRESS, given.address)
         if self._connection.needs_sign_in():
             self._sign_in(self._connection)
         self._sitting = Sitting(self._connection, list(WORK_LISTS)[self._list.currentIndex])

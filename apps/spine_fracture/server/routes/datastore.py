@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.server.labels import FINAL, ONLY_FINAL
 from spine_fracture.server.routes.common import Parts, Room, Who, parse_params
+from spine_fracture.server.studies import without_pass
 
 router = APIRouter(prefix="/datastore", tags=["Datastore"])
 
@@ -38,9 +39,9 @@ def image(room: Room, image: str) -> FileResponse:
     """A series that is read as NIfTI; for the UID of a study, its image."""
     study = room.catalogue.find(image)
     return FileResponse(
-        room.pictures.nifti(study, image),
+        room.pictures.nifti(study, without_pass(image)),
         media_type="application/octet-stream",
-        filename=f"{image}.nii.gz",
+        filename=f"{without_pass(image)}.nii.gz",
     )
 
 
