@@ -4,14 +4,12 @@ import { LevelAnnotations } from './annotations.js';
 import { StudyBoxes } from './boxes.js';
 import { Following } from './following.js';
 import { fault } from './geometry.js';
-import { HeatMap } from './heatmap.js';
-import { TOOL } from './level-box-tool.js';
-import { besides } from './linking.js';
-import { core, services } from './ohif.js';
+import { core } from './ohif.js';
+import { PictureTools } from './picture-tools.js';
 import { prefetchNext } from './prefetch.js';
-import { indexOf, seriesHere, whenHere } from './series.js';
+import { indexOf, seriesHere } from './series.js';
 import { call } from './server.js';
-import { bring, hang, holding, hungSeries, lookAt, panes, pixelsOf, sliceFor, TOOL_GROUP } from './stage.js';
+import { bring, hang, holding, hungSeries, lookAt, panes, pixelsOf, sliceFor } from './stage.js';
 
 export class Desk {
   /** @param {import('./room.js').Room} room */
@@ -23,20 +21,32 @@ export class Desk {
     /** @type {number | null} */
     this.fetchedAhead = null;
     this.following = new Following(panes, () => this.scrolled());
-    this.heat = new HeatMap();
+    this.pictures = new PictureTools(room, this);
     this.annotations = new LevelAnnotations(panes, {
       moved: (levelId, placed) => this.moved(levelId, placed),
       drawn: (placed) => this.drawn(placed),
     });
     room.present = (task) => this.present(task);
+    room.subscribe(({ task }) => {
+      if (!task && this.study) this.clear();
+    });
     room.faultOf = (task) => this.faultOf(task);
   }
 
   stop() {
     this.turn += 1;
     this.following.stop();
-    this.heat.clear();
+    this.pictures.dropHeat();
     this.annotations.stop();
+  }
+
+  /** Nothing is read any more: no boxes on the last pictures. */
+  clear() {
+    this.study = '';
+    this.turn += 1;
+    this.pictures.dropHeat();
+    this.boxes = new StudyBoxes([]);
+    this.annotations.show(null, null);
   }
 
   /** Show the level of a task. @param {any} task */
@@ -73,7 +83,7 @@ export class Desk {
     this.study = task.study;
     this.boxes.forget(task.level_id);
     for (const placed of this.room.state.draft.boxes) this.boxes.change(task.level_id, placed);
-    this.heat.clear();
+    this.pictures.dropHeat();
   }
 
   /** Series to hang that the archive still has. @param {any} task */
@@ -128,7 +138,7 @@ export class Desk {
 
   scrolled() {
     this.annotations.refresh();
-    if (this.room.state.heat) this.dropHeat();
+    this.pictures.dropHeat();
   }
 
   /** @param {number} levelId @param {import('./boxes.js').PlacedBox} placed */
@@ -161,91 +171,15 @@ export class Desk {
     return box && series && at >= 0 ? fault(series.slices[at].plane, box.box) : null;
   }
 
-  /** Once more as it was opened: slice, place, zoom and window. */
-  async recentre() {
-    const { task } = this.room.state;
-    if (!task) return;
-    for (const { viewport, series } of panes()) await lookAt(viewport, series, this.viewOf(task, series.uid));
-    this.following.start(panes());
-    this.annotations.refresh();
-  }
-
-  /** STIR or contrast in the right picture, then T2 again. */
-  async cycleThird() {
-    const { task, third } = this.room.state;
-    if (!task) return;
-    const hung = hungSeries(task);
-    const others = task.series.map((/** @type {any} */ one) => one.uid).filter((/** @type {string} */ uid) => !hung.includes(uid));
-    if (!others.length) return this.room.say('This study has no further series, such as STIR or contrast.');
-    const next = third === null ? others[0] : others[others.indexOf(third) + 1] ?? null;
-    const pair = [hung[0], ...(next ? [next] : hung.slice(1))];
-    try {
-      const series = await Promise.all(pair.map((uid) => whenHere(uid)));
-      const here = panes()[0];
-      const views = series.map((one) => this.viewOf(task, one.uid) ?? this.besides(task, here, one));
-      this.room.set({ third: next, heat: false });
-      this.heat.clear();
-      await this.open(series, views, () => this.room.state.task === task);
-    } catch (error) {
-      this.room.complain(error);
-    }
-  }
-
-  /** Where the level lies in a series without boxes, going by the patient's millimetres. */
-  besides(/** @type {any} */ task, /** @type {import('./stage.js').Pane | undefined} */ here, /** @type {import('./series.js').Series} */ series) {
-    const from = here && this.viewOf(task, here.series.uid);
-    const at = from ? indexOf(here.series, from.sop, from.slice) : -1;
-    const there = from && at >= 0 ? besides(here.series.slices[at].plane, from.box, series.slices.map((slice) => slice.plane)) : null;
-    return there && { series: series.uid, sop: series.slices[there.index].sop, slice: there.index, box: there.box };
-  }
-
-  toggleBoxes() {
-    const boxesHidden = !this.room.state.boxesHidden;
-    this.annotations.hidden = boxesHidden;
-    this.room.set({ boxesHidden });
-    this.annotations.refresh();
-  }
-
   /** @param {string | null} name */
   rename(name) {
     this.annotations.renamed = name;
     this.annotations.refresh();
   }
 
-  async toggleHeat() {
-    const { task, heat } = this.room.state;
-    if (!task || !task.opinion) return;
-    if (heat) return this.dropHeat();
-    this.room.set({ heat: true });
-    try {
-      for (const pane of panes()) {
-        const known = this.boxes.inSeries(task.level_id, pane.series.uid).find((one) => one.sop === pane.series.slices[pane.index].sop);
-        const slice = known?.slice ?? pane.index;
-        const map = await call('GET', `/levels/${task.level_id}/heatmap?series=${encodeURIComponent(pane.series.uid)}&slice=${slice}`);
-        if (this.room.state.heat && this.room.state.task === task) this.heat.lay(pane, map);
-      }
-    } catch (error) {
-      if (!this.heat.shown) this.room.set({ heat: false });
-      this.room.complain(error);
-    }
-  }
-
-  dropHeat() {
-    this.heat.clear();
-    this.room.set({ heat: false });
-  }
-
-  /** Draw a new level with the primary button, or no longer. @param {boolean} on */
-  drawing(on) {
-    const group = services().toolGroupService.getToolGroup(TOOL_GROUP);
-    const [draw, look] = on ? [TOOL, 'WindowLevel'] : ['WindowLevel', TOOL];
-    group.setToolPassive(look);
-    group.setToolActive(draw, { bindings: [{ mouseButton: 1 }] });
-  }
-
   /** @param {import('./boxes.js').PlacedBox} placed */
   drawn(placed) {
-    this.drawing(false);
+    this.pictures.drawing(false);
     const series = seriesHere(placed.series);
     const wrong = series && fault(series.slices[indexOf(series, placed.sop, placed.slice)].plane, placed.box);
     if (wrong) return this.room.set({ menu: null, message: { kind: 'warning', text: wrong } });

@@ -1,11 +1,10 @@
 // Every key of the reading room, wherever the focus is.
 
 import { CLASSES, CONFIDENCES, BASES, FEATURES, SKIP_REASONS } from './words.js';
-import { tick } from './form.js';
 import { actionOf, featureKey } from './keys.js';
 import { LevelEditing } from './levels.js';
 import { SimilarLevels } from './similar.js';
-import { draftOf } from './form.js';
+import { draftOf, tick } from './form.js';
 
 /** What can be done, and its key. The panel prints the key on the button. */
 export const KEYS = {
@@ -26,7 +25,7 @@ export class Keyboard {
     this.actions = this.listed();
     /** @type {Map<string, string>} */
     this.bound = new Map(Object.entries(KEYS).map(([action, key]) => [key, action]));
-    for (const key of ['=', 'Ctrl++', 'Ctrl+=']) if (key === '=') this.bound.set(key, 'closer');
+    this.bound.set('=', 'closer'); // the same key as +, without Shift
     this.bound.set('Ctrl+Z', 'undo');
     this.bound.set('Ctrl+Enter', 'submit');
     this.bound.set('Del', 'remove');
@@ -98,13 +97,13 @@ export class Keyboard {
       remove: () => levels.remove(),
       up: () => void levels.shift(1),
       down: () => void levels.shift(-1),
-      third: () => void desk.cycleThird(),
-      boxes: () => desk.toggleBoxes(),
-      heat: () => void desk.toggleHeat(),
+      third: () => void desk.pictures.cycleThird(),
+      boxes: () => desk.pictures.toggleBoxes(),
+      heat: () => void desk.pictures.toggleHeat(),
       similar: () => void this.similar.toggle(),
       note: () => this.fields.note?.focus(),
       name: () => this.fields.name?.focus(),
-      recentre: () => void desk.recentre(),
+      recentre: () => void desk.pictures.recentre(),
       reset: () => desk.resetBox(),
       sliceUp: () => desk.following.step(-1),
       sliceDown: () => desk.following.step(1),
@@ -117,7 +116,7 @@ export class Keyboard {
   cancel() {
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     if (this.room.state.menu) this.levels.cancel();
-    if (this.room.state.heat) this.desk.dropHeat();
+    if (this.room.state.heat) this.desk.pictures.dropHeat();
     this.room.set({ message: null });
   }
 
@@ -125,6 +124,7 @@ export class Keyboard {
   agree(index) {
     const { task } = this.room.state;
     const read = task?.mode === 'adjudication' && task.reads[index];
-    if (read) this.room.enter({ ...draftOf(read), box: null, boxes: [], confidence: this.room.state.draft.confidence });
+    const { confidence, seconds } = this.room.state.draft;
+    if (read) this.room.enter({ ...draftOf(read), box: null, boxes: [], confidence, seconds });
   }
 }

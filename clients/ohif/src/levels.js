@@ -22,12 +22,12 @@ export class LevelEditing {
   draw() {
     if (!this.ready) return;
     const drawing = this.room.state.menu === 'draw';
-    this.desk.drawing(!drawing);
+    this.desk.pictures.drawing(!drawing);
     this.room.set({ menu: drawing ? null : 'draw', message: null });
   }
 
   cancel() {
-    this.desk.drawing(false);
+    this.desk.pictures.drawing(false);
     this.room.set({ menu: null, menuData: null });
   }
 

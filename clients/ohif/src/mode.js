@@ -6,10 +6,11 @@ import { Keyboard } from './keyboard.js';
 import { TOOL } from './level-box-tool.js';
 import { extensionManager, services } from './ohif.js';
 import { overlayTexts } from './overlay.js';
+import { adaptPage } from './page-style.js';
 import { Room } from './room.js';
 import { hungSeries, PROTOCOL, protocolFor, TOOL_GROUP, watchViewports } from './stage.js';
-import { exposeForTests } from './testing.js';
 import { sitting } from './sitting.js';
+import { exposeForTests } from './testing.js';
 
 const CORNERSTONE = '@ohif/extension-cornerstone';
 const STACK = '@ohif/extension-default.sopClassHandlerModule.stack';
@@ -17,6 +18,7 @@ const NOT_PICTURES = ['SR', 'SEG', 'KO', 'PR', 'RTSTRUCT', 'SM', 'ECG'];
 const PANEL_WIDTH = 384;
 
 let stopWatching = () => {};
+let restorePage = () => {};
 
 /** Mouse: left for the window and for corners, middle to move, right to zoom, wheel to scroll. */
 function makeToolGroup() {
@@ -55,7 +57,8 @@ function modeFactory() {
       services().customizationService.setCustomizations({ 'ohif.hotkeyBindings': { $set: [] }, ...overlayTexts() }, 'mode');
       const room = new Room();
       const desk = new Desk(room);
-      stopWatching = watchViewports(() => void desk.recentre());
+      restorePage = adaptPage();
+      stopWatching = watchViewports(() => void desk.pictures.recentre());
       sitting.begin(room, desk, new Keyboard(room, desk));
       exposeForTests(room, desk);
     },
@@ -63,6 +66,7 @@ function modeFactory() {
     onModeExit() {
       sitting.end();
       stopWatching();
+      restorePage();
       const { toolGroupService, syncGroupService, cornerstoneViewportService, uiDialogService, uiModalService } = services();
       uiDialogService.hideAll();
       uiModalService.hide();

@@ -104,10 +104,11 @@ export function footerSection(act) {
     update({ phase, message: told, task }) {
       setText(message, told?.text ?? (phase === 'opening' ? 'Opening the pictures…' : ''));
       message.dataset.kind = told?.kind ?? '';
-      submit.disabled = phase !== 'reading';
+      const over = phase === 'done' || phase === 'failed';
+      submit.disabled = phase !== 'reading' && !over;
       skip.disabled = phase !== 'reading';
       undo.disabled = phase === 'sending' || phase === 'starting';
-      const words = phase === 'sending' ? 'Sending…' : phase === 'waiting' ? 'Waiting…' : task?.mode === 'adjudication' ? 'Decide' : 'Submit';
+      const words = phase === 'sending' ? 'Sending…' : phase === 'waiting' ? 'Waiting…' : over ? 'Next level' : task?.mode === 'adjudication' ? 'Decide' : 'Submit';
       if (label.textContent !== words) label.textContent = words;
     },
   };

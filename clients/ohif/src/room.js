@@ -148,6 +148,7 @@ export class Room {
 
   async submit() {
     const { task, phase } = this.state;
+    if (phase === 'done' || phase === 'failed') return this.next();
     if (phase !== 'reading' || !task || !this.outbox || !this.seat) return;
     const lacking = missing(this.state.draft) ?? this.faultOf(task);
     if (lacking) return this.say(lacking, 'warning');

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { StudyBoxes } from '../src/boxes.js';
+import { suggestedName } from '../src/suggest.js';
+
+const placed = (series, slice, box = [0, 0, 10, 10]) => ({ series, sop: `${series}.${slice}`, slice, box });
+const level = (id, name, boxes) => ({ id, version: 1, name, source: 'detected', boxes });
+
+test('a changed box replaces the server’s on its slice only', () => {
+  const boxes = new StudyBoxes([level(1, 'L1', [placed('a', 1), placed('a', 2)])]);
+  boxes.change(1, placed('a', 2, [5, 5, 20, 20]));
+  assert.deepEqual(boxes.of(1, 'a', 'a.2')?.box, [5, 5, 20, 20]);
+  assert.deepEqual(boxes.of(1, 'a', 'a.1')?.box, [0, 0, 10, 10]);
+  assert.deepEqual(boxes.on('a', 'a.2').map(({ level: one }) => one.name), ['L1']);
+  assert.equal(boxes.inSeries(1, 'a').length, 2);
+});
+
+test('changes stay when levels are renamed, and go when asked', () => {
+  const boxes = new StudyBoxes([level(1, 'L1', [placed('a', 1)])]);
+  boxes.change(1, placed('a', 1, [5, 5, 20, 20]));
+  boxes.replace([level(1, 'L2', [placed('a', 1)])]);
+  assert.deepEqual(boxes.of(1, 'a', 'a.1')?.box, [5, 5, 20, 20]);
+  boxes.forget(1);
+  assert.deepEqual(boxes.of(1, 'a', 'a.1')?.box, [0, 0, 10, 10]);
+});
+
+const NAMES = ['T11', 'T12', 'T13', 'L1', 'L2', 'L3', 'L4', 'L5', 'L6', 'S1'];
+const column = (...names) => names.map((name, index) => ({ name, height: index * 30 }));
+
+test('a drawn level gets the name missing between its neighbours', () => {
+  assert.equal(suggestedName([{ name: 'L1', height: 0 }, { name: 'L3', height: 60 }], 30, NAMES), 'L2');
+  assert.equal(suggestedName(column('T12', 'L1'), -30, NAMES), 'T11');
+  assert.equal(suggestedName(column('L4', 'L5'), 90, NAMES), 'S1');
+});
+
+test('where no name is free between them it is a supernumerary one', () => {
+  assert.equal(suggestedName(column('T12', 'L1'), 15, NAMES), 'T13');
+  assert.equal(suggestedName(column('L5', 'S1'), 15, NAMES), 'L6');
+  assert.equal(suggestedName(NAMES.map((name, index) => ({ name, height: index })), 3.5, NAMES), null);
+});
