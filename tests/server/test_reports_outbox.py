@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from dicom.made_reports import complaints
 from pydicom import dcmread
 from server.made_desk import DOUBLE, TRAIN, Desk, box_of, desk
 
@@ -277,3 +278,4 @@ def test_in_the_folder_a_report_is_under_the_patients_key(one: Desk) -> None:
     for path in one.reports_folder.rglob("*.dcm"):
         ds = dcmread(BytesIO(path.read_bytes()))
         assert (ds.PatientID, ds.PatientName) == ("patient-key", "patient-key")
+        assert complaints(path) == []

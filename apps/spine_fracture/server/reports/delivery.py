@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
+from pydicom import dcmread
+from pydicom.filewriter import dcmwrite
 
 from spine_fracture.cohort.project import Project
 from spine_fracture.errors import InputError, RemoteError
@@ -21,6 +24,7 @@ _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 #: Answers after which the same report will be refused again.
 _REFUSALS = frozenset({400, 409, 413, 415, 422})
 _FAILED = "00081198"
+_MAY_BE_EMPTY = "PatientBirthDate PatientSex StudyID AccessionNumber ReferringPhysicianName".split()
 
 
 class Delivery(Protocol):
@@ -43,7 +47,15 @@ class FolderDelivery:
     folder: Path
 
     def prepared(self, data: bytes, patient_key: str) -> bytes:
-        return under_key(data, patient_key)
+        ds = dcmread(BytesIO(under_key(data, patient_key)))
+        # What names people was taken out whole; a report needs these, and they may be empty.
+        for name in _MAY_BE_EMPTY:
+            if name not in ds:
+                setattr(ds, name, "")
+        ds.ReferencedPerformedProcedureStepSequence = []
+        buffer = BytesIO()
+        dcmwrite(buffer, ds, write_like_original=False)
+        return buffer.getvalue()
 
     def store(self, data: bytes) -> None:
         return None

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class Sender:
         return 1
 
     def _written(self, given: outbox.Assignment) -> bytes:
-        from spine_fracture.dicom.sr.writing import write_report  # highdicom takes seconds to import
+        from spine_fracture.dicom.sr.writing import write_report
 
         found = pictured(given.study_uid, given.said, given.tracking, Holdings(self.project))
         report = StudyReport(
@@ -116,6 +117,8 @@ class Sender:
         return self.delivery.prepared(data, given.patient_key)
 
     def _run(self) -> None:
+        # highdicom takes seconds to import: not after a read, when the reader waits for the next level.
+        import_module("spine_fracture.dicom.sr.writing")
         wait = self.look_every_s
         while not self._closing.wait(wait):
             try:
