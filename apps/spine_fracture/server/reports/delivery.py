@@ -24,7 +24,7 @@ _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 #: Answers after which the same report will be refused again.
 _REFUSALS = frozenset({400, 409, 413, 415, 422})
 _FAILED = "00081198"
-_MAY_BE_EMPTY = "PatientBirthDate PatientSex StudyID AccessionNumber ReferringPhysicianName".split()
+_MAY_BE_EMPTY = ["PatientBirthDate", "PatientSex", "StudyID", "AccessionNumber", "ReferringPhysicianName"]
 
 
 class Delivery(Protocol):
