@@ -81,6 +81,7 @@ class Windows:
 
     def close(self) -> None:
         for context in self._contexts:
+            context.unroute_all(behavior="ignoreErrors")
             context.close()
         assert not self.complaints(), "\n".join(self.complaints())
 

@@ -28,7 +28,7 @@ def without_viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
 
 
 def config_of(script: str) -> dict[str, object]:
-    found: dict[str, object] = json.loads(script.partition("window.config = ")[2].rstrip().rstrip(";"))
+    found: dict[str, object] = json.loads(script.partition("window.config = ")[2].partition(";\n")[0])
     return found
 
 
@@ -66,7 +66,8 @@ def test_the_configuration_loads_our_extension_and_names_one_source(server: Runn
     assert config["extensions"] == ["/ohif-spine/extension.js"]
     assert config["modes"] == ["/ohif-spine/mode.js"]
     assert script.count('"/dicom-web"') == 3
-    assert "http" not in script
+    assert "://" not in script
+    assert "window.config.httpErrorHandler = " in script
     for module in ("extension.js", "mode.js"):
         found = httpx.get(f"{server.url}/ohif-spine/{module}")
         assert found.status_code == 200

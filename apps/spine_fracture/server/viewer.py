@@ -20,6 +20,10 @@ _EXTENSION, _MODE = "extension.js", "mode.js"
 _OWN_SERVER = (
     "document.cookie = `MONAILABEL_SERVER_URL=${escape(`${location.origin}/`)}; path=" + BUNDLED + "`;\n"
 )
+#: OHIF calls this without asking whether it is there; where it is not, the reader is shown that as an error.
+_ON_LOST_PICTURE = (
+    "window.config.httpErrorHandler = (error) => console.warn('A picture did not come.', error?.status);\n"
+)
 #: Nothing is loaded from or sent to another machine, whatever a page asks for.
 CONTENT_POLICY = "; ".join(
     (
@@ -93,6 +97,7 @@ class Viewer:
                 indent=1,
             )
             + ";\n"
+            + _ON_LOST_PICTURE
         )
 
 
