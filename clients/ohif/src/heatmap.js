@@ -23,7 +23,7 @@ export class HeatMap {
     picture.alt = 'Where the classifier looked';
     Object.assign(picture.style, {
       position: 'absolute', left: '0', top: '0', width: '100px', height: '100px', maxWidth: 'none',
-      transformOrigin: '0 0', pointerEvents: 'none', opacity: '0.55', mixBlendMode: 'screen',
+      transformOrigin: '0 0', pointerEvents: 'none', opacity: '0.8', mixBlendMode: 'screen',
     });
     const host = viewport.element.querySelector('.viewport-element') ?? viewport.element;
     host.insertBefore(picture, host.querySelector('svg'));

@@ -19,7 +19,10 @@ export class Seat {
     /** @type {ReturnType<typeof setInterval> | undefined} */
     this.renewing = undefined;
     this.leave = () => releaseLeases(this.tab);
+    // A page that the browser kept and shows again has given its level back: it asks anew.
+    this.back = (/** @type {PageTransitionEvent} */ event) => event.persisted && window.location.reload();
     window.addEventListener('pagehide', this.leave);
+    window.addEventListener('pageshow', this.back);
   }
 
   /** The level that was being read when the page was reloaded. @param {string} study @returns {number | null} */
@@ -53,6 +56,7 @@ export class Seat {
   stop() {
     this.letGo();
     window.removeEventListener('pagehide', this.leave);
+    window.removeEventListener('pageshow', this.back);
     this.leave();
   }
 
