@@ -128,12 +128,17 @@ def _statement(said: Said, grid: SeriesGrid, tracking: str) -> Statement:
     )
 
 
+def reported_read(level: StudyLevel, reader: str, protocol: ProtocolConfig) -> Read | None:
+    """The read of ``reader`` that a report says; None while the level needs more, or is no level any more."""
+    reads = standing_reads(level, reader) if level.current else ()
+    return reads[-1] if reads and need(level, protocol) is Need.NONE else None
+
+
 def _reads(study: Study, reader: str, protocol: ProtocolConfig) -> Iterator[Said]:
     for level in study.levels:
-        reads = standing_reads(level, reader) if level.current else ()
-        if not reads or need(level, protocol) is not Need.NONE:
+        read = reported_read(level, reader, protocol)
+        if read is None:
             continue
-        read = reads[-1]
         place = _drawn(read) or _outlined(level)
         if place is not None:
             yield Said(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import select
@@ -23,7 +24,7 @@ from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reports import Report, ReportForm, ReportState
 from spine_fracture.dicom.write import uid_from
 from spine_fracture.server.reports.authors import FOREIGN, Kind, author_of, model_key, reader_key
-from spine_fracture.server.reports.content import Said, require_open, said_by
+from spine_fracture.server.reports.content import Said, reported_read, require_open, said_by
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def queue_reports(session: Session, level: StudyLevel, protocol: ProtocolConfig)
     for reader in sorted(readers):
         if not reader.startswith(FOREIGN):
             key = reader_key(reader)
-            if said_by(level.study, author_of(key), key, protocol) or _known(session, level.study, key):
+            # Only this level is looked at: a reader waits for the transaction to end.
+            if reported_read(level, reader, protocol) or _known(session, level.study, key):
                 _queue(session, level.study, key)
 
 
@@ -69,10 +71,15 @@ def queue_model_report(session: Session, study: Study, detector: str, classifier
     _queue(session, study, model_key(detector, classifier))
 
 
-def waiting(session: Session, kind: Kind) -> tuple[int, ...]:
-    """The rows of authors of ``kind`` that are not stored yet, in the order in which they must be."""
+def waiting(session: Session, kind: Kind, settle_s: float = 0.0) -> tuple[int, ...]:
+    """The rows of authors of ``kind`` that are not stored yet, in the order in which they must be.
+
+    Those of the last ``settle_s`` seconds are left alone.
+    """
     query = select(Report.id).where(
-        Report.state == ReportState.WAITING, Report.author.startswith(f"{kind} ", autoescape=True)
+        Report.state == ReportState.WAITING,
+        Report.author.startswith(f"{kind} ", autoescape=True),
+        Report.created <= now() - timedelta(seconds=settle_s),
     )
     return tuple(session.scalars(query.order_by(Report.id)))
 

@@ -28,6 +28,8 @@ from spine_fracture.server.reports.delivery import Delivery
 _log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 LONGEST_WAIT_S = 300.0
+#: Writing starts when the reader has the next level before them: it would take time from showing it.
+SETTLE_S = 2.0
 _DEFECT = "It could not be written, which is a defect of ours: tell the engineers."
 
 
@@ -60,14 +62,16 @@ class Sender:
     def close(self) -> None:
         self._closing.set()
 
-    def send(self, progress: Callable[[int, int], None] = lambda done, total: None) -> Sent:
+    def send(
+        self, progress: Callable[[int, int], None] = lambda done, total: None, *, settle_s: float = 0.0
+    ) -> Sent:
         """One pass through the outbox; it ends where the archive does not answer.
 
-        ``progress`` is told (reports done, reports in all).
+        ``progress`` is told (reports done, reports in all). Reports of the last ``settle_s`` seconds wait.
         """
         stored = failed = 0
         with self.project.session() as session:
-            rows = outbox.waiting(session, self.kind)
+            rows = outbox.waiting(session, self.kind, settle_s)
         if not rows:
             return Sent(0, 0)
         with locked(self.project.home / "outbox"):
@@ -122,7 +126,7 @@ class Sender:
         wait = self.look_every_s
         while not self._closing.wait(wait):
             try:
-                trouble = self.send().trouble
+                trouble = self.send(settle_s=SETTLE_S).trouble
             except SpineFractureError as error:
                 trouble = str(error)
             if trouble:
