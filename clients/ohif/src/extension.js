@@ -2,8 +2,9 @@
 
 import { registerLevelBoxTool } from './level-box-tool.js';
 import { useManagers } from './ohif.js';
-import { PANEL_TAG, definePanel } from './panel.js';
+import { definePanel } from './panel.js';
 import { PROTOCOL, protocolFor } from './stage.js';
+import { PANEL_TAG } from './tag.js';
 
 /** OHIF matches a mode's extensions by the address they were loaded from. */
 export const ID = '/ohif-spine/extension.js';

@@ -1,10 +1,11 @@
 // Every key of the reading room, wherever the focus is.
 
-import { CLASSES, CONFIDENCES, BASES, FEATURES, SKIP_REASONS } from './words.js';
+import { draftOf, tick } from './form.js';
 import { actionOf, featureKey } from './keys.js';
 import { LevelEditing } from './levels.js';
 import { SimilarLevels } from './similar.js';
-import { draftOf, tick } from './form.js';
+import { PANEL_TAG } from './tag.js';
+import { BASES, CLASSES, CONFIDENCES, FEATURES, SKIP_REASONS } from './words.js';
 
 /** What can be done, and its key. The panel prints the key on the button. */
 export const KEYS = {
@@ -44,6 +45,7 @@ export class Keyboard {
 
   /** @param {KeyboardEvent} event */
   press(event) {
+    if (isElsewhere(event)) return;
     const inMenu = this.room.state.menu !== null && this.inMenu(event);
     const action = inMenu ? null : actionOf(this.bound, /** @type {any} */ (event));
     if (!inMenu && !action) return;
@@ -90,7 +92,10 @@ export class Keyboard {
       feature: (id) => room.enter({ features: tick(room.state.draft, id).features }),
       basis: (id) => room.enter({ basis: id ?? cycle(room.state.draft.basis) }),
       agree: (index) => this.agree(Number(index)),
-      submit: () => void room.submit(),
+      submit: () => {
+        unfocus();
+        void room.submit();
+      },
       undo: () => void room.undo(),
       skip: () => room.state.task && room.set({ menu: room.state.menu === 'skip' ? null : 'skip' }),
       draw: () => levels.draw(),
@@ -114,7 +119,7 @@ export class Keyboard {
   }
 
   cancel() {
-    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+    unfocus();
     if (this.room.state.menu) this.levels.cancel();
     if (this.room.state.heat) this.desk.pictures.dropHeat();
     this.room.set({ message: null });
@@ -127,4 +132,16 @@ export class Keyboard {
     const { confidence, seconds } = this.room.state.draft;
     if (read) this.room.enter({ ...draftOf(read), box: null, boxes: [], confidence, seconds });
   }
+}
+
+/** The note is left, or the keys for the next level would go into it. */
+function unfocus() {
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
+}
+
+/** Whether a key belongs to OHIF: to a dialog of its own, or to a button of its own that has the focus. @param {KeyboardEvent} event */
+function isElsewhere({ target, key }) {
+  if (!(target instanceof Element) || target.closest(PANEL_TAG)) return false;
+  if (target.closest('[role="dialog"]')) return true;
+  return (key === 'Enter' || key === ' ') && target.closest('a, button') !== null;
 }

@@ -18,8 +18,8 @@ export function registerLevelBoxTool() {
       super(props);
       this.configuration.calculateStats = false;
       this.configuration.shadow = false;
-      const drawBoxes = /** @type {Function} */ (this.renderAnnotation);
-      const nearEdge = /** @type {Function} */ (this.isPointNearTool);
+      const drawBoxes = /** @type {any} */ (this.renderAnnotation);
+      const nearEdge = /** @type {any} */ (this.isPointNearTool);
       this.renderAnnotation = (/** @type {any} */ enabled, /** @type {any} */ drawing) => {
         const drawn = drawBoxes(enabled, drawing);
         const { element } = enabled.viewport;

@@ -9,8 +9,7 @@ import { readsSection } from './panel-reads.js';
 import { footerSection, headSection } from './panel-frame.js';
 import { sitting } from './sitting.js';
 import { STYLES } from './styles.js';
-
-export const PANEL_TAG = 'vertebra-review';
+import { PANEL_TAG } from './tag.js';
 
 /**
  * A part of the panel.
