@@ -10,6 +10,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+from dicom.made_series import change
+from pydicom.dataset import FileDataset
+from pydicom.valuerep import format_number_as_ds
 from server.studies import LEVELS, boxes, reading, study_uid, write_study
 from sqlalchemy import update
 
@@ -164,6 +168,35 @@ def desk(folder: Path, patient: str = TRAIN, protocol: ProtocolConfig = SINGLE) 
     return Desk(project, patient, files, protocol)
 
 
+def mirrored_desk(folder: Path, patient: str = TRAIN) -> Desk:
+    """As :func:`desk`, of pictures whose columns run from back to front."""
+    files = write_study(folder / "pictures", patient)
+    for path in files:
+        change(path, _mirror)
+    return Desk(_read_project(folder / "home", folder / "pictures", patient), patient, files)
+
+
+def _mirror(ds: FileDataset) -> None:
+    """The same picture of the same place, its columns stored the other way round."""
+    along = np.array([float(v) for v in ds.ImageOrientationPatient[:3]])
+    last = np.array([float(v) for v in ds.ImagePositionPatient])
+    last += along * float(ds.PixelSpacing[1]) * (ds.Columns - 1)
+    ds.ImagePositionPatient = [format_number_as_ds(float(v)) for v in last]
+    ds.ImageOrientationPatient = [format_number_as_ds(float(-v)) for v in along] + list(
+        ds.ImageOrientationPatient[3:]
+    )
+    ds.PixelData = np.ascontiguousarray(ds.pixel_array[:, ::-1]).tobytes()
+
+
+def _read_project(home: Path, pictures: Path, patient: str) -> Project:
+    project = open_project(home)
+    ingest(pictures, "Test centre", project)
+    with project.transaction() as session:
+        found = reading(load_pair(session, study_uid(patient)).reference, study_uid(patient))
+        store_reading(session, found)
+    return project
+
+
 @dataclass(frozen=True)
 class _Made:
     home: Path
@@ -177,12 +210,7 @@ def _made(patient: str) -> _Made:
     kept = TemporaryDirectory()
     pictures, home = Path(kept.name) / "pictures", Path(kept.name) / "home"
     files = tuple(write_study(pictures, patient))
-    project = open_project(home)
-    ingest(pictures, "Test centre", project)
-    with project.transaction() as session:
-        found = reading(load_pair(session, study_uid(patient)).reference, study_uid(patient))
-        store_reading(session, found)
-    project.engine.dispose()
+    _read_project(home, pictures, patient).engine.dispose()
     # Each copy gets a secret of its own.
     (home / "secret.key").unlink(missing_ok=True)
     return _Made(home, pictures, files, kept)

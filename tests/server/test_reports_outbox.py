@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dicom.made_reports import complaints
 from pydicom import dcmread
-from server.made_desk import DOUBLE, TRAIN, Desk, box_of, desk
+from server.made_desk import DOUBLE, TRAIN, Desk, box_of, desk, mirrored_desk
 
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.adjudication import adjudicate
@@ -71,6 +71,22 @@ def test_a_box_left_as_it_was_is_the_levels_own(one: Desk) -> None:
     region = report.statements[0].region
     assert region is not None and region.box is not None
     assert region.box.as_tuple() == pytest.approx(box_of(Level.L2).as_tuple())
+
+
+def test_boxes_are_in_the_pixels_of_the_files_and_come_back_as_ours(tmp_path: Path) -> None:
+    at = mirrored_desk(tmp_path)
+    at.read(Level.L2)
+    at.sender().send()
+    (report,) = viewer_form(at)
+    region = report.statements[0].region
+    assert region is not None and region.box is not None
+    ours = box_of(Level.L2)
+    mirrored = PixelBox(64 - ours.x1 + 0.5, ours.y0, 64 - ours.x0 + 0.5, ours.y1)
+    assert region.box.as_tuple() == pytest.approx(mirrored.shifted(-0.5, 0).as_tuple(), abs=1e-3)
+    at.take(at.foreign((Level.L2, Diagnosis.NORMAL, mirrored)))
+    box = next(read.box for read in at.reads() if read.reader != "reader-1")
+    assert box is not None
+    assert box.as_tuple() == pytest.approx(ours.shifted(-0.5, 0).as_tuple(), abs=1e-3)
 
 
 def test_each_read_adds_an_instance_that_holds_all(one: Desk) -> None:
