@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session, defer, selectinload
 
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.models import Patient, Read, Study, StudyLevel
@@ -46,28 +46,33 @@ def known_levels(
 
 def labelled_levels(session: Session) -> tuple[LabelledLevel, ...]:
     """All that could ever be a :class:`KnownLevel` of anybody."""
-    return tuple(LabelledLevel(LevelKey(row.id, row.version), row.study.uid) for row in _labelled(session))
+    query = select(StudyLevel.id, StudyLevel.version, Study.uid).join(Study).join(Patient).where(_IS_LABELLED)
+    rows = session.execute(query.order_by(StudyLevel.id))
+    return tuple(LabelledLevel(LevelKey(level_id, version), uid) for level_id, version, uid in rows)
 
 
-def _labelled(session: Session, other_than: int | None = None) -> tuple[StudyLevel, ...]:
-    """The current levels of training patients, but for one, with their standing reads."""
+#: The current levels of training patients that have a standing read.
+_IS_LABELLED = and_(
+    StudyLevel.current,
+    StudyLevel.reads.any(Read.state.in_(STANDING)),
+    Patient.split == Split.TRAIN,
+)
+
+
+def _labelled(session: Session, other_than: int) -> tuple[StudyLevel, ...]:
+    """The labelled levels of all patients but one, with what says whether they are settled."""
     query = (
         select(StudyLevel)
         .join(Study)
         .join(Patient)
-        .where(
-            StudyLevel.current,
-            StudyLevel.reads.any(Read.state.in_(STANDING)),
-            Patient.split == Split.TRAIN,
-        )
+        .where(_IS_LABELLED, Patient.id != other_than)
         .order_by(StudyLevel.id)
         .options(
-            selectinload(StudyLevel.reads),
+            defer(StudyLevel.box),
+            selectinload(StudyLevel.reads).defer(Read.box),
             selectinload(StudyLevel.study).selectinload(Study.patient),
         )
     )
-    if other_than is not None:
-        query = query.where(Patient.id != other_than)
     return tuple(session.scalars(query))
 
 
