@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from PIL import Image
 from server.studies import QuickPipeline, image_id, study_uid, volume, write_study
 from sqlalchemy import select
@@ -31,6 +32,7 @@ from spine_fracture.levels import SliceBox, StudyReading
 from spine_fracture.pipeline import SHIPPED_WEIGHTS, on_other
 from spine_fracture.promotion import open_registry
 from spine_fracture.server.explain import Explainer, HeatMap
+from spine_fracture.server.inference import InferOptions, ModelInference, ModelName
 from spine_fracture.server.readings import StudyReader
 from spine_fracture.server.served_classifier import ServedClassifier
 from spine_fracture.server.shelf import DatabaseShelf
@@ -337,3 +339,28 @@ def _elsewhere(source: Volume) -> Volume:
     return replace(
         source, pixels=np.ascontiguousarray(pixels), frame=VolumeFrame(matrix, shape), slice_uids=()
     )
+
+
+def test_the_twin_is_drawn_on_the_series_that_was_asked_for(place: Place, tmp_path: Path) -> None:
+    """A viewer that shows T1 gets a label map that fits T1, whatever grid T2 has."""
+    write_study(place.studies, HERE, (Sequence.T2,))
+    own = _elsewhere(volume(HERE, Sequence.T1))
+    write_series(own, PatientTags(HERE, study_uid(HERE)), place.studies / HERE, series_number=7)
+    place.read()
+    study = place.catalogue.find(study_uid(HERE))
+    models = ModelInference(
+        place.catalogue, StudyReader(place.catalogue, _BothSeries, DatabaseShelf(place.project))
+    )
+    for sequence in (Sequence.T1, Sequence.T2):
+        series = image_id(HERE, sequence)
+        twin = models.infer(ModelName.TWIN, study, InferOptions(), series).file
+        (tmp_path / twin.name).write_bytes(twin.content)
+        image = SimpleITK.ReadImage(str(tmp_path / twin.name))
+        shown = place.catalogue.picture(study, series)
+        drawn = SimpleITK.GetArrayFromImage(image)
+        assert drawn.shape == shown.pixels.shape
+        assert image.GetSpacing() == pytest.approx(shown.frame.spacing)
+        on_it = place.slices(place.levels(HERE)[0], series)
+        assert sorted(on_it) == sorted(np.unique(np.nonzero(drawn)[0]).tolist())
+    other = models.infer(ModelName.TWIN, study, InferOptions(), image_id(OTHER)).file
+    assert other.content == twin.content

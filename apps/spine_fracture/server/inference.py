@@ -123,16 +123,26 @@ class ModelInference:
         self._catalogue = catalogue
         self._reader = reader
 
-    def infer(self, model: ModelName, study: Study, options: InferOptions) -> Inference:
+    def infer(
+        self, model: ModelName, study: Study, options: InferOptions, series_uid: str | None = None
+    ) -> Inference:
+        """A label map is drawn on the series asked for, if the levels have boxes there, else on the image."""
         reading = _only(self._reader.read(study), options.level)
         answer = StudyAnswer.of(reading, study.image, present_segments(reading))
-        return Inference(answer, self._file(model, study, reading, options))
+        return Inference(answer, self._file(model, study, reading, options, series_uid))
 
     def _file(
-        self, model: ModelName, study: Study, reading: StudyReading, options: InferOptions
+        self,
+        model: ModelName,
+        study: Study,
+        reading: StudyReading,
+        options: InferOptions,
+        series_uid: str | None,
     ) -> ResultFile:
         if model is ModelName.TWIN:
-            return _label_map(self._catalogue.picture(study), reading, options)
+            with_boxes = {part.series_uid for level in reading.levels for part in level.slices}
+            series = series_uid if series_uid in with_boxes else None
+            return _label_map(self._catalogue.picture(study, series), reading, options)
         return ResultFile("levels.mrk.json", "application/json", to_markups(reading))
 
 

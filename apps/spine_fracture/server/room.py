@@ -33,7 +33,7 @@ from spine_fracture.server.review.rights import not_blind, not_locked
 from spine_fracture.server.samples import Samples
 from spine_fracture.server.shelf import DatabaseShelf
 from spine_fracture.server.sources import ArchiveSource, CatalogueSource, FolderSource, Source
-from spine_fracture.server.studies import Catalogue, Study
+from spine_fracture.server.studies import Catalogue, Study, without_pass
 from spine_fracture.server.training import Trainings
 from spine_fracture.training.jobs import JobStore
 
@@ -97,7 +97,7 @@ class ReadingRoom:
         with self.project.session() as session:
             not_blind(session, reader)
             not_locked(who, find_study(session, study.uid).patient.split)
-        result = self.models.infer(model, study, InferOptions.of(dict(params)))
+        result = self.models.infer(model, study, InferOptions.of(dict(params)), without_pass(image))
         note_study_shown(self.project, study.uid, reader)
         return result
 
