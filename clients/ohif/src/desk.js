@@ -9,7 +9,7 @@ import { PictureTools } from './picture-tools.js';
 import { prefetchNext } from './prefetch.js';
 import { indexOf, seriesHere } from './series.js';
 import { call } from './server.js';
-import { bring, hang, holding, hungSeries, lookAt, panes, pixelsOf, sliceFor } from './stage.js';
+import { bring, curtain, hang, holding, hungSeries, lookAt, panes, pixelsOf, sliceFor } from './stage.js';
 
 export class Desk {
   /** @param {import('./room.js').Room} room */
@@ -55,6 +55,7 @@ export class Desk {
     this.fetchedAhead = null;
     const current = () => turn === this.turn;
     try {
+      if (task.study !== this.study) curtain(true);
       this.takeIn(task);
       const series = await this.seriesOf(task);
       if (!current()) return;
@@ -65,12 +66,15 @@ export class Desk {
       performance.mark('reading:pixels');
       await this.open(series, views, current);
       if (!current()) return;
+      curtain(false);
       performance.mark('reading:rendered');
       this.room.begin();
       window.history.replaceState(window.history.state, '', this.room.seat?.address(task.study));
       void this.prefetch(turn);
     } catch (error) {
       if (!current()) return;
+      this.study = ''; // the pictures of the level before are no longer to be seen, and cannot be read
+      this.annotations.show(null, null);
       this.room.begin();
       this.room.complain(error);
     }
@@ -90,14 +94,12 @@ export class Desk {
   async seriesOf(task) {
     const uids = hungSeries(task);
     if (!uids.length) throw new Error('No series of this study can be shown. Skip the level, and tell the data manager.');
-    try {
-      return await bring(task.study, uids);
-    } catch (error) {
-      const left = uids.map(seriesHere).filter((one) => one !== null);
-      if (!left.length) throw error;
+    const found = await bring(task.study, uids);
+    if (!found.length) throw new Error('The pictures of this study are no longer in the archive. Skip the level, and tell the data manager.');
+    if (found.length < uids.length) {
       this.room.set({ notes: [...this.room.state.notes, 'One series of this study is no longer in the archive: the other is shown.'] });
-      return left;
     }
+    return found;
   }
 
   /** Where to open a series. @param {any} task @param {string} uid @returns {import('./boxes.js').PlacedBox | null} */
@@ -163,8 +165,9 @@ export class Desk {
     this.annotations.refresh();
   }
 
-  /** Why the box cannot be submitted, in words, or null. @param {any} _task */
-  faultOf(_task) {
+  /** Why a level cannot be submitted, in words, or null. @param {any} task */
+  faultOf(task) {
+    if (task.study !== this.study) return 'The pictures of this level cannot be shown, so it cannot be read: skip it (K).';
     const { box } = this.room.state.draft;
     const series = box && seriesHere(box.series);
     const at = box && series ? indexOf(series, box.sop, box.slice) : -1;

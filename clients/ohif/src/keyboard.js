@@ -142,6 +142,6 @@ function unfocus() {
 /** Whether a key belongs to OHIF: to a dialog of its own, or to a button of its own that has the focus. @param {KeyboardEvent} event */
 function isElsewhere({ target, key }) {
   if (!(target instanceof Element) || target.closest(PANEL_TAG)) return false;
-  if (target.closest('[role="dialog"]')) return true;
+  if (target.closest('[role="dialog"], [role="menu"]')) return true;
   return (key === 'Enter' || key === ' ') && target.closest('a, button') !== null;
 }

@@ -85,7 +85,7 @@ function connectionText({ connection, waiting, task }) {
   const kept = waiting ? ` ${waiting} submitted ${waiting === 1 ? 'read is' : 'reads are'} kept here and sent when it is back.` : task ? ' What you have entered is kept here.' : '';
   if (connection === 'offline') return `No connection to the server.${kept} Trying again…`;
   if (connection === 'signed out') return `You are no longer signed in.${kept} Sign in again in another tab, then go on here.`;
-  if (connection === 'outdated') return `This page is older than the server: reload it.${kept}`;
+  if (connection === 'outdated') return `This page is older than the server: reload it. What you have entered is kept${waiting ? ' and what you have submitted is sent then' : ''}.`;
   return waiting ? `${waiting} submitted ${waiting === 1 ? 'read waits' : 'reads wait'} to be sent.` : '';
 }
 

@@ -11,7 +11,7 @@ import { core, dataSource, services } from './ohif.js';
  * @property {string} uid @property {string} displaySet @property {string} frameOfReference @property {Slice[]} slices
  */
 
-const WAIT_MS = 8_000;
+const WAIT_MS = 2_500;
 
 /** @type {Map<string, Promise<void>>} */
 const loading = new Map();

@@ -64,11 +64,13 @@ export function panes() {
 /**
  * Have these series in the viewer, ready to hang without leaving the page.
  * @param {string} study @param {string[]} uids
- * @returns {Promise<Series[]>}
+ * @returns {Promise<Series[]>} those that the archive still has
  */
 export async function bring(study, uids) {
-  if (!uids.every(seriesHere)) await loadStudy(study);
-  return Promise.all(uids.map((uid) => whenHere(uid)));
+  // One series that is gone fails the whole request; the others are here, or come, all the same.
+  if (!uids.every(seriesHere)) await loadStudy(study).catch(() => undefined);
+  const found = await Promise.allSettled(uids.map((uid) => whenHere(uid)));
+  return found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
 }
 
 /** Which display set each viewport has finished loading; OHIF sets the window and camera until then. @type {Map<string, string>} */
@@ -143,6 +145,17 @@ export async function lookAt(viewport, series, placed) {
   if (voiRange) viewport.setProperties({ voiRange });
   if (placed) centreOn(viewport, plane, placed.box);
   viewport.render();
+}
+
+/**
+ * Hide the pictures while they are not those of the level that the panel names.
+ * @param {boolean} closed
+ */
+export function curtain(closed) {
+  for (const id of PANES) {
+    const element = services().cornerstoneViewportService.getCornerstoneViewport(id)?.element;
+    if (element) element.style.visibility = closed ? 'hidden' : '';
+  }
 }
 
 /** Pixels of a slice in the cache. @param {string} imageId @param {'interaction' | 'prefetch'} urgency */
