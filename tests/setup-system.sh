@@ -4,6 +4,8 @@
 set -eu
 
 packages="orthanc orthanc-dicomweb chromium dcmtk dicom3tools"
+# Node may have come another way than by Debian: the viewer was installed with it.
+command -v node >/dev/null || packages="$packages nodejs"
 missing=""
 for package in $packages; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
