@@ -20,8 +20,8 @@ export function suggestedName(present, height, names) {
   // No name is free between the neighbours: a supernumerary vertebra, where one can be.
   if (above?.name === 'T12' && free('T13')) return 'T13';
   if (above?.name === 'L5' && free('L6')) return 'L6';
-  // Else the free name nearest to the level above.
-  const from = usual.indexOf(above?.name ?? below?.name ?? '');
-  const nearness = (/** @type {string} */ name) => Math.abs(usual.indexOf(name) - from);
-  return usual.filter(free).sort((a, b) => nearness(a) - nearness(b))[0] ?? null;
+  // Else the free name nearest to the level above, rare ones included.
+  const from = names.indexOf(above?.name ?? below?.name ?? '');
+  const nearness = (/** @type {string} */ name) => Math.abs(names.indexOf(name) - from);
+  return names.filter(free).sort((a, b) => nearness(a) - nearness(b))[0] ?? null;
 }

@@ -38,3 +38,7 @@ test('where no name is free between them it is a supernumerary one', () => {
   assert.equal(suggestedName(column('L5', 'S1'), 15, NAMES), 'L6');
   assert.equal(suggestedName(NAMES.map((name, index) => ({ name, height: index })), 3.5, NAMES), null);
 });
+
+test('elsewhere it is the nearest name that is free', () => {
+  assert.equal(suggestedName(column('T11', 'T12', 'L1', 'L2', 'L3', 'L4', 'L5', 'S1'), 75, NAMES), 'T13');
+});
