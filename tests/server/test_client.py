@@ -175,6 +175,15 @@ def test_of_a_scene_only_what_the_reader_changed_is_a_read(speaking: Speaking, t
         client.save_label(image, file, params={"level_id": "x"})
 
 
+def test_a_scene_of_who_was_shown_nothing_does_not_tell_where_the_models_agree(
+    speaking: Speaking, tmp_path: Path
+) -> None:
+    image = image_id(PATIENTS[2])
+    file, _ = speaking("shows").infer(ModelName.DETECTION, image, {})
+    saved = speaking("own-rois").save_label(image, file)
+    assert (len(saved["reads"]), saved["untouched"]) == (len(LEVELS), 0)
+
+
 def test_two_readers_saving_at_once_both_keep_their_reads(
     speaking: Speaking, server: RunningServer, tmp_path: Path
 ) -> None:

@@ -27,6 +27,13 @@ STUDY, T1, T2 = study_uid(PATIENTS[0]), image_id(PATIENTS[0], Sequence.T1), imag
 
 
 @pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, studies: Path) -> Iterator[RunningServer]:
+    """Nobody has read here, so that there are no reports beside the pictures."""
+    with running(tmp_path_factory.mktemp("home"), str(studies), QuickPipeline()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def client(server: RunningServer) -> DICOMwebClient:
     return DICOMwebClient(f"{server.url}/dicom-web")
 

@@ -14,21 +14,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import from_json
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
+from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.leases import Seat, left_at, read_mode, release
 from spine_fracture.cohort.models import LevelSource, Study, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, submit_read
+from spine_fracture.cohort.shown import was_shown
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PatientBox, PixelBox, VolumeFrame
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.markups import MarkedLevel
+from spine_fracture.server.read_forms import UNSTATED_CONFIDENCE, ReadForm
 from spine_fracture.server.reports.outbox import queue_reports
 from spine_fracture.server.samples import MONAI_LABEL_TAB
 
@@ -36,83 +36,6 @@ from spine_fracture.server.samples import MONAI_LABEL_TAB
 _SAME_PLACE = 0.6
 #: A box that moved less than this (mm, and pixels) was not moved by a person.
 _UNMOVED = 0.5
-_UNSTATED_CONFIDENCE = 3
-
-
-class BoxForm(BaseModel):
-    """The box as the reader left it: ``box`` is x0, y0, x1, y1 in pixels of slice ``slice``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    series: str
-    slice: int
-    box: tuple[float, float, float, float]
-
-
-class ReadForm(BaseModel):
-    """Our read JSON. The level is named, or given by ``level_id`` when it came from the queue."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    level: Level | None = None
-    level_id: int | None = None
-    level_version: int | None = None
-    diagnosis: Diagnosis
-    features: frozenset[Feature] = frozenset()
-    confidence: int = _UNSTATED_CONFIDENCE
-    seconds: float = 0.0
-    basis: Basis = Basis.IMAGING
-    note: str = ""
-    token: str = Field(default_factory=lambda: uuid.uuid4().hex)
-    box: BoxForm | None = None
-
-    @field_validator("level", mode="before")
-    @classmethod
-    def _level(cls, value: object) -> object:
-        return Level.parse(value) if isinstance(value, str) else value
-
-    @field_validator("diagnosis", mode="before")
-    @classmethod
-    def _diagnosis(cls, value: object) -> object:
-        return Diagnosis.parse(value) if isinstance(value, str) else value
-
-    @field_validator("features", mode="before")
-    @classmethod
-    def _features(cls, value: object) -> object:
-        return (
-            [Feature.parse(v) if isinstance(v, str) else v for v in value]
-            if isinstance(value, list)
-            else value
-        )
-
-
-class ReadSheet(BaseModel):
-    """Several reads of one study, sent together: all are kept or none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    reads: tuple[ReadForm, ...] = Field(min_length=1)
-
-
-def parse_reads(data: bytes) -> tuple[ReadForm, ...]:
-    """One read, or ``{"reads": [...]}``; raises :class:`InputError` naming the fields that are wrong."""
-    try:
-        given = from_json(data)
-    except ValueError:
-        raise InputError("This is not a read as the server takes it; wrong: the JSON itself.") from None
-    try:
-        if isinstance(given, dict) and "reads" in given:
-            return ReadSheet.model_validate(given).reads
-        return (ReadForm.model_validate(given),)
-    except ValidationError as error:
-        raise _wrong(error) from None
-
-
-def _wrong(error: ValidationError) -> InputError:
-    fields = sorted({".".join(str(part) for part in e["loc"]) or "the JSON itself" for e in error.errors()})
-    return InputError(
-        f"This is not a read as the server takes it; wrong, unknown or missing: {', '.join(fields)}."
-    )
 
 
 @dataclass(frozen=True)
@@ -163,7 +86,8 @@ class ReadDesk:
     def take_marked(self, scene: MarkedScene, reader: str, asked: frozenset[int]) -> KeptScene:
         """Store the ROIs of a scene that were touched or ``asked`` for (ids of levels), all or none.
 
-        The level that was served to the reader counts as asked for: sending its scene back agrees.
+        The level that was served to the reader counts as asked for: sending its scene back agrees. So do
+        the levels whose predictions the reader was never shown: those ROIs are the reader's own.
         """
         study = scene.shown.study_uid
         with self._project.transaction() as session:
@@ -174,7 +98,10 @@ class ReadDesk:
             stated = [
                 (marked, level)
                 for marked, level in placed
-                if level.id in asked or _touched(marked, level, scene)
+                if level.id in asked
+                # Else what is left out would tell a blinded reader where the models agree.
+                or not was_shown(session, level, reader)
+                or _touched(marked, level, scene)
             ]
             kept = tuple(
                 _stored(session, _from_marked(session, marked, reader, level, scene), self._protocol)
@@ -254,7 +181,7 @@ def _from_marked(
         mode=read_mode(session, level, reader),
         diagnosis=marked.diagnosis,
         features=frozenset(),
-        confidence=_UNSTATED_CONFIDENCE,
+        confidence=UNSTATED_CONFIDENCE,
         seconds=0.0,
         token=uuid.uuid4().hex,
         name_given=marked.level,

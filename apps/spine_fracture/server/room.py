@@ -25,8 +25,9 @@ from spine_fracture.server.inference import Inference, InferOptions, ModelInfere
 from spine_fracture.server.labels import FINAL, Labels
 from spine_fracture.server.markups import from_markups
 from spine_fracture.server.pictures import PictureCache
+from spine_fracture.server.read_forms import parse_reads
 from spine_fracture.server.readings import Pipeline, StudyReader
-from spine_fracture.server.reads import KeptScene, MarkedScene, ReadDesk, parse_reads
+from spine_fracture.server.reads import KeptScene, MarkedScene, ReadDesk
 from spine_fracture.server.reports.desk import ReportDesk
 from spine_fracture.server.review.desk import ReviewDesk
 from spine_fracture.server.review.rights import not_blind, not_locked

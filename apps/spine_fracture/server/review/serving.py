@@ -73,9 +73,7 @@ class Serving:
                 progress=progress_of(session, seat, ask.work_list, self._protocol),
             )
 
-    def task(
-        self, session: Session, lease: Lease, notes: tuple[str, ...] = (), draft: ReadView | None = None
-    ) -> Task:
+    def task(self, session: Session, lease: Lease, draft: ReadView | None = None) -> Task:
         """What the holder of a lease is to see; that the predictions were shown goes on the record."""
         seat = Seat(lease.reader, lease.tab)
         decides = lease.work_list is WorkList.ADJUDICATION
@@ -85,7 +83,7 @@ class Serving:
             note_level_shown(session, lease.level_id, lease.reader)
         progress = progress_of(session, seat, lease.work_list, self._protocol)
         why = lease.reason if helped or decides else BLINDED_REASON
-        around = Around(self._protocol.lease_seconds, progress, why, notes, draft)
+        around = Around(self._protocol.lease_seconds, progress, why, draft)
         return build_task(session, lease, around, opinion)
 
     def upcoming(self, who: Principal, ask: UpcomingForm) -> Upcoming:

@@ -40,12 +40,11 @@ _ROLES = {Role.T1: 0, Role.T2: 1, None: 2}
 
 @dataclass(frozen=True)
 class Around:
-    """What a task says beside its level: how far the reader is, and what they should know."""
+    """What a task says beside its level: how far the reader is, and why it was chosen."""
 
     lease_seconds: int
     progress: Progress
     why: str
-    notes: tuple[str, ...] = ()
     draft: ReadView | None = None
 
 
@@ -73,7 +72,7 @@ def build_task(session: Session, lease: Lease, around: Around, opinion: Opinion 
         reads=tuple(read_view(read) for read in standing_reads(level, None if adjudicates else lease.reader)),
         draft=around.draft,
         progress=around.progress,
-        notes=(*around.notes, *_warnings(study)),
+        notes=tuple(_warnings(study)),
     )
 
 
