@@ -1,4 +1,4 @@
-"""One Orthanc for the session, gone at the end."""
+"""An Orthanc for each module, so that none finds what another stored; gone at the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orthanc.archive_process import Orthanc
 __all__ = ["Orthanc"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
     server = Orthanc(tmp_path_factory.mktemp("orthanc"))
     try:
