@@ -68,6 +68,7 @@ def test_a_browser_is_sent_to_the_sign_in_page_and_back(server: RunningServer) -
         assert (sent.status_code, sent.headers["location"].split("?")[0]) == (303, "/sign-in")
         page = client.get(sent.headers["location"])
         assert "Not for clinical use" in page.text
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
         assert 'value="/viewer/review?StudyInstanceUIDs=1.2&amp;list=blinded"' in page.text
         form = {"name": "the-reader", "password": PASSWORD, "next": "/viewer/review?a=1&b=2"}
         back = client.post("/sign-in", data=form)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spine_fracture.server.answers import NOTICE
@@ -13,8 +14,18 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+#: The pages run no script, load nothing from elsewhere, stand in no frame, and are of one person.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
-def page(template: str, **shown: object) -> str:
+def page(template: str, status: int = 200, **shown: object) -> HTMLResponse:
     """One page as HTML; everything shown is escaped."""
-    return _ENVIRONMENT.get_template(template).render(notice=NOTICE, **shown)
+    text = _ENVIRONMENT.get_template(template).render(notice=NOTICE, **shown)
+    return HTMLResponse(text, status, _HEADERS)

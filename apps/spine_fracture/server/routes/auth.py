@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from spine_fracture.errors import BusyError, SignInError
 from spine_fracture.server.auth import COOKIE, SESSION_S, principal_of
@@ -21,7 +21,7 @@ def sign_in_page(door: Doorway, next: str = "/") -> Response:
     """The form; an open project has none."""
     if door.is_open():
         return RedirectResponse(_inside(next), 303)
-    return HTMLResponse(page("sign_in.html", next=_inside(next), refusal=""))
+    return page("sign_in.html", next=_inside(next), refusal="")
 
 
 @router.post(SIGN_IN)
@@ -36,7 +36,7 @@ def sign_in(
     try:
         cookie = door.cookie(name, password)
     except (SignInError, BusyError) as error:
-        return HTMLResponse(page("sign_in.html", next=_inside(next), refusal=str(error)), error.http_status)
+        return page("sign_in.html", error.http_status, next=_inside(next), refusal=str(error))
     answer = RedirectResponse(_inside(next), 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, cookie, max_age=SESSION_S, httponly=True, samesite="lax", secure=secure)

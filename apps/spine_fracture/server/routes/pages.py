@@ -26,20 +26,17 @@ def first_page(room: Room, who: Who, door: Doorway, empty: WorkList | None = Non
         shown = landing(session, who, room.protocol)
     jobs = room.trainings.all() if who.may(Role.ENGINEER) else ()
     has_report = (room.report_folder / _REPORT_FILES[0]).is_file() and who.may(*_REPORTS_FOR)
-    return HTMLResponse(
-        page(
-            "landing.html",
-            who=who,
-            open=door.is_open(),
-            shown=shown,
-            empty=NOTHING_LEFT[empty] if empty else "",
-            studies=room.catalogue.count(),
-            source=room.source.name,
-            has_report=has_report,
-            is_engineer=who.may(Role.ENGINEER),
-            training=room.trainings.as_monai_label(jobs[-1]) if jobs else None,
-        ),
-        headers={"Cache-Control": "no-store"},
+    return page(
+        "landing.html",
+        who=who,
+        open=door.is_open(),
+        shown=shown,
+        empty=NOTHING_LEFT[empty] if empty else "",
+        studies=room.catalogue.count(),
+        source=room.source.name,
+        has_report=has_report,
+        is_engineer=who.may(Role.ENGINEER),
+        training=room.trainings.as_monai_label(jobs[-1]) if jobs else None,
     )
 
 
