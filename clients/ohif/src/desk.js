@@ -102,12 +102,14 @@ export class Desk {
     return found;
   }
 
-  /** Where to open a series. @param {any} task @param {string} uid @returns {import('./boxes.js').PlacedBox | null} */
+  /**
+   * Where to open a series: on the server's box, so that a reload or a changed box moves no picture.
+   * @param {any} task @param {string} uid @returns {import('./boxes.js').PlacedBox | null}
+   */
   viewOf(task, uid) {
     const view = task.views.find((/** @type {any} */ one) => one.series === uid);
     const known = this.boxes.inSeries(task.level_id, uid);
-    const at = view ?? known[Math.floor(known.length / 2)] ?? null;
-    return at && (this.boxes.of(task.level_id, uid, at.sop) ?? at);
+    return view ?? known[Math.floor(known.length / 2)] ?? null;
   }
 
   /**
