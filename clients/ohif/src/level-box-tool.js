@@ -27,6 +27,13 @@ export function registerLevelBoxTool() {
         for (const one of this.filterInteractableAnnotationsForElement(element, known)) nameBeside(enabled.viewport, drawing, one);
         return drawn;
       };
+      // A click without a drag ends the drawing too, and is then said to be too small: cornerstone would
+      // let the box hang on the mouse until the next click.
+      const end = this._endCallback;
+      this._endCallback = (/** @type {any} */ event) => {
+        if (this.editData?.newAnnotation) this.editData.hasMoved = true;
+        end(event);
+      };
       // Other levels move by their corners only: their edges lie under many a drag meant for the window.
       this.isPointNearTool = (/** @type {any} */ element, /** @type {any} */ one, /** @type {any} */ point, /** @type {number} */ near) =>
         Boolean(one.data.current) && nearEdge(element, one, point, near);
