@@ -81,9 +81,9 @@ export function clipped(plane, [x0, y0, x1, y1]) {
  * @param {Plane} plane @param {Box} box
  */
 export function fault(plane, box) {
-  const inside = clipped(plane, box);
-  const { width, height } = extent(plane, inside);
-  if (inside[2] <= inside[0] || inside[3] <= inside[1]) return 'The box lies outside the picture: draw it on the vertebra.';
+  const [x0, y0, x1, y1] = box;
+  if (x1 <= 0 || y1 <= 0 || x0 >= plane.columns || y0 >= plane.rows) return 'The box lies outside the picture: draw it on the vertebra.';
+  const { width, height } = extent(plane, clipped(plane, box));
   if (width < 3 || height < 3) return 'The box is too small for a vertebra: draw it from corner to corner.';
   return null;
 }

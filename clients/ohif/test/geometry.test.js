@@ -33,6 +33,8 @@ test('a box is cut at the edges of the picture', () => {
 
 test('a box outside, and one without area, are refused in words', () => {
   assert.match(fault(sagittal(), [-50, 10, -20, 40]) ?? '', /outside the picture/);
+  assert.match(fault(sagittal(), [400, 10, 400, 40]) ?? '', /outside the picture/);
   assert.match(fault(sagittal(), [10, 10, 12, 12]) ?? '', /too small/);
+  assert.match(fault(sagittal(), [10, 10, 10, 10]) ?? '', /too small/);
   assert.equal(fault(sagittal(), [10, 10, 60, 40]), null);
 });
