@@ -1,4 +1,4 @@
-"""Over a real Orthanc: reads go there as reports and come back in plain OHIF; what is drawn there comes in."""
+"""Over a real Orthanc: reads go there as reports, come back in plain OHIF; what is drawn there comes in."""
 
 from __future__ import annotations
 
