@@ -30,10 +30,18 @@ export class LevelAnnotations {
       [Events.ANNOTATION_COMPLETED, (/** @type {any} */ event) => this.completed(event.detail.annotation)],
     ];
     for (const [name, listener] of this.heard) core().eventTarget.addEventListener(name, listener);
+    /** Whether a rectangle is in the hand; let go, it springs to its box, which ends at the picture's edge. */
+    this.held = false;
+    this.released = () => {
+      if (this.held) setTimeout(() => this.refresh());
+      this.held = false;
+    };
+    window.addEventListener('pointerup', this.released);
   }
 
   stop() {
     for (const [name, listener] of this.heard) core().eventTarget.removeEventListener(name, listener);
+    window.removeEventListener('pointerup', this.released);
     this.clear();
   }
 
@@ -152,6 +160,7 @@ export class LevelAnnotations {
 
   /** @param {any} held the rectangle in the hand, which is left alone */
   refreshOthers(held) {
+    this.held = true;
     const { points } = held.data.handles;
     const { activeHandleIndex } = held.data.handles;
     this.refresh();
