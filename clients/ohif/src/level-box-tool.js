@@ -29,7 +29,7 @@ export function registerLevelBoxTool() {
       };
       // A click without a drag ends the drawing too, and is then said to be too small: cornerstone would
       // let the box hang on the mouse until the next click.
-      const end = this._endCallback;
+      const end = /** @type {any} */ (this._endCallback);
       this._endCallback = (/** @type {any} */ event) => {
         if (this.editData?.newAnnotation) this.editData.hasMoved = true;
         end(event);

@@ -9,8 +9,9 @@ import { overlayTexts } from './overlay.js';
 import { adaptPage } from './page-style.js';
 import { Room } from './room.js';
 import { hungSeries, PROTOCOL, protocolFor, TOOL_GROUP, watchViewports } from './stage.js';
+import { forgetStudies } from './series.js';
 import { sitting } from './sitting.js';
-import { exposeForTests } from './testing.js';
+import { exposeForTests, hideFromTests } from './testing.js';
 
 const CORNERSTONE = '@ohif/extension-cornerstone';
 const STACK = '@ohif/extension-default.sopClassHandlerModule.stack';
@@ -19,6 +20,15 @@ const PANEL_WIDTH = 384;
 
 let stopWatching = () => {};
 let restorePage = () => {};
+/** @type {(() => void) | null} */
+let restoreConfig = null;
+
+/** The first drag in a picture must already move a corner; studies change in place, so the head names no patient. @param {any} config */
+function adaptConfig(config) {
+  const { activateViewportBeforeInteraction, showPatientInfo } = config;
+  Object.assign(config, { activateViewportBeforeInteraction: false, showPatientInfo: 'disabled' });
+  return () => Object.assign(config, { activateViewportBeforeInteraction, showPatientInfo });
+}
 
 /** Mouse: left for the window and for corners, middle to move, right to zoom, wheel to scroll. */
 function makeToolGroup() {
@@ -46,9 +56,8 @@ function modeFactory() {
       description: 'Reading needs pictures: this study has none.',
     }),
 
-    /** The first drag in a picture must already move a corner; studies change in place, so the head names no patient. */
     onModeInit({ appConfig }) {
-      Object.assign(appConfig, { activateViewportBeforeInteraction: false, showPatientInfo: 'disabled' });
+      restoreConfig ??= adaptConfig(appConfig);
     },
 
     onModeEnter() {
@@ -57,6 +66,7 @@ function modeFactory() {
       services().customizationService.setCustomizations({ 'ohif.hotkeyBindings': { $set: [] }, ...overlayTexts() }, 'mode');
       const room = new Room();
       const desk = new Desk(room);
+      forgetStudies();
       restorePage = adaptPage();
       stopWatching = watchViewports(() => void desk.pictures.recentre());
       sitting.begin(room, desk, new Keyboard(room, desk));
@@ -65,8 +75,11 @@ function modeFactory() {
 
     onModeExit() {
       sitting.end();
+      hideFromTests();
       stopWatching();
       restorePage();
+      restoreConfig?.();
+      restoreConfig = null;
       const { toolGroupService, syncGroupService, cornerstoneViewportService, uiDialogService, uiModalService } = services();
       uiDialogService.hideAll();
       uiModalService.hide();

@@ -16,6 +16,9 @@ const WAIT_MS = 2_500;
 /** @type {Map<string, Promise<void>>} */
 const loading = new Map();
 
+/** Nothing of an earlier visit to the mode is in the viewer any more. */
+export const forgetStudies = () => loading.clear();
+
 /** Have a study's headers in the viewer; once a study. @param {string} study */
 export function loadStudy(study) {
   let promise = loading.get(study);
@@ -48,8 +51,9 @@ const made = new WeakMap();
 
 /** @param {string} uid @returns {Series | null} */
 export function seriesHere(uid) {
-  const found = services().displaySetService.getDisplaySetsForSeries(uid);
-  const set = found.find((/** @type {any} */ candidate) => (candidate.images ?? candidate.instances)?.length);
+  // Only what this visit made: OHIF remembers display sets of earlier visits, which no viewport can show.
+  const active = services().displaySetService.getActiveDisplaySets();
+  const set = active.find((/** @type {any} */ one) => one.SeriesInstanceUID === uid && (one.images ?? one.instances)?.length);
   if (!set) return null;
   const known = made.get(set);
   if (known) return known;

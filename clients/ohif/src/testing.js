@@ -36,6 +36,11 @@ export function exposeForTests(room, desk) {
   });
 }
 
+/** The handle of a sitting that is over. */
+export function hideFromTests() {
+  delete /** @type {any} */ (window).spineReading;
+}
+
 /** @param {any} viewport @param {number[]} point */
 function onPage(viewport, point) {
   const [x, y] = viewport.worldToCanvas(point);
