@@ -173,6 +173,15 @@ def test_the_box_and_the_name_that_the_reader_left_are_kept(server: RunningServe
     assert (read["box"], read["name"]) == (box, "L6")
 
 
+def test_the_slice_of_a_box_is_the_one_with_the_uid(server: RunningServer, first: Reader) -> None:
+    """A viewer may count slices from the other side."""
+    task = first.next()
+    view = task["views"][0]
+    counted_otherwise = view | {"slice": 4 - view["slice"] + 1, "box": [20.0, 20.0, 40.0, 40.0]}
+    read = answer(first.submit(task, "normal", box=counted_otherwise))["read"]
+    assert (read["box"]["slice"], read["box"]["sop"]) == (view["slice"], view["sop"])
+
+
 def test_the_last_answer_can_be_taken_back(server: RunningServer, first: Reader, second: Reader) -> None:
     refused(first.post("undo"), 404, "nothing to take back")
     task = first.next()
@@ -277,7 +286,7 @@ def test_a_level_is_not_removed_under_the_eyes_of_another(first: Reader, second:
         ({"box": {"slice": 1, "box": [30, 30, 30, 40]}}, 422, "area"),
         ({"box": {"slice": 1, "box": [40, 30, 30, 40]}}, 422, "area"),
         ({"box": {"slice": 1, "box": [200, 200, 240, 240]}}, 422, "outside"),
-        ({"box": {"slice": 99, "box": [20, 20, 40, 40]}}, 422, "slice 99"),
+        ({"box": {"slice": 99, "sop": "", "box": [20, 20, 40, 40]}}, 422, "slice 99"),
         ({"box": {"slice": 1, "series": "1.2.3", "box": [20, 20, 40, 40]}}, 404, "series"),
         ({"box": {"slice": 1, "sop": "1.2.3", "box": [20, 20, 40, 40]}}, 404, "slice"),
         ({"features": ["no_collapse", "anterior_wedge"]}, 422, "collapse"),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level, contradiction
 from spine_fracture.cohort.audit import record
 from spine_fracture.cohort.levels import find_level
-from spine_fracture.cohort.models import Read, ReadMode, Series, StudyLevel
+from spine_fracture.cohort.models import FileKind, Read, ReadMode, Series, StudyLevel
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import READ_TABLE, ReadEvent, ReadState, after
 from spine_fracture.errors import ConflictError, InputError, NotFoundError
@@ -200,7 +200,9 @@ def _series_of(level: StudyLevel, drawn: DrawnBox) -> Series:
         raise NotFoundError("The box lies on a series that this study does not have.")
     if not 0 <= drawn.slice_index < series.slices:
         raise InputError(f"The box lies on slice {drawn.slice_index} of a series of {series.slices} slices.")
-    if drawn.slice_uid and drawn.slice_uid not in {instance.sop_uid for instance in series.instances}:
+    # What is no DICOM has no instances of its own.
+    files = {instance.sop_uid for instance in series.instances} if series.kind is FileKind.DICOM else None
+    if drawn.slice_uid and files is not None and drawn.slice_uid not in files:
         raise NotFoundError("The box lies on a slice that this series does not have.")
     return series
 

@@ -12,6 +12,7 @@ from spine_fracture.cohort import models
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import STANDING
+from spine_fracture.cohort.shown import note_level_shown
 from spine_fracture.errors import NotFoundError
 from spine_fracture.server.answers import NOTICE
 from spine_fracture.server.auth import Principal
@@ -50,9 +51,10 @@ class Labels:
     def document(self, study_uid: str, who: Principal, reader: str | None) -> dict[str, Any]:
         """The standing reads of a study that ``reader``, for whom ``who`` asks, may see.
 
+        What others say of a level, once shown, goes on the record.
         Raises :class:`NotFoundError` when there is none and :class:`BlindedError` for a blinded reader.
         """
-        with self._project.session() as session:
+        with self._project.transaction() as session:
             if reader is not None:
                 not_blind(session, reader)
             standing = session.scalars(
@@ -64,6 +66,9 @@ class Labels:
                 .options(selectinload(models.Read.series))
             )
             reads = [read for read in standing if may_see(who, reader, read, self._protocol)]
+            if reader is not None:
+                for level_id in sorted({read.level_id for read in reads if read.reader != reader}):
+                    note_level_shown(session, level_id, reader)
         if not reads:
             raise NotFoundError("There is no read of this study that is yours to see yet.")
         return {"notice": NOTICE, "study": study_uid, "reads": _rows(reads)}

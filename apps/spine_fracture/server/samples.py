@@ -12,8 +12,10 @@ from spine_fracture.active_learning.worklists import take_next
 from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.leases import Seat, held
 from spine_fracture.cohort.levels import find_level
+from spine_fracture.cohort.models import ReadMode
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
+from spine_fracture.cohort.shown import note_level_shown
 from spine_fracture.geometry import PatientBox
 from spine_fracture.server.answers import NOTICE, BoxAnswer
 from spine_fracture.server.review.rights import is_blinded
@@ -49,7 +51,9 @@ class Samples:
             item = self._item(seat, config)
         if item is None:
             return None
-        with self._project.session() as session:
+        with self._project.transaction() as session:
+            if item.mode is not ReadMode.BLINDED:  # it says what the models are unsure of
+                note_level_shown(session, item.level_id, reader)
             return _sample(item, find_level(session, item.level_id).box, strategy)
 
     def _item(self, seat: Seat, strategy: StrategyConfig) -> QueueItem | None:

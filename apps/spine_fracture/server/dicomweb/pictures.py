@@ -27,9 +27,12 @@ PICTURE_MODALITY = "MR"
 
 @dataclass(frozen=True)
 class StudyPictures:
-    """``series`` are the UIDs of the picture series, each with the UIDs of its instances."""
+    """``series`` are the UIDs of the picture series, each with the UIDs of its instances; ``copied`` those
+    that are stored in another format, whose instances are made for the viewer.
+    """
 
     series: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    copied: frozenset[str] = frozenset()
 
     @property
     def instances(self) -> int:
@@ -38,7 +41,7 @@ class StudyPictures:
     def shows(self, series: str, instance: str = "") -> bool:
         """Whether this series (and instance, where one is named) is a picture."""
         known = self.series.get(series)
-        return known is not None and (not instance or instance in known)
+        return known is not None and (not instance or instance in known or series in self.copied)
 
 
 @dataclass(eq=False)
@@ -58,7 +61,12 @@ class Pictures:
         with self.project.session() as session:
             found = {
                 study.uid: StudyPictures(
-                    {s.uid: frozenset(i.sop_uid for i in s.instances) for s in study.series if self._is(s)}
+                    {
+                        s.uid: frozenset(i.sop_uid for i in s.instances)
+                        for s in study.series
+                        if self.is_picture(s)
+                    },
+                    frozenset(s.uid for s in study.series if s.kind is not FileKind.DICOM),
                 )
                 for study in session.scalars(query)
             }
@@ -80,9 +88,10 @@ class Pictures:
             query = query.where(or_(named, models.Series.kind != FileKind.DICOM))
         with self.project.session() as session:
             series = session.scalar(query)
-            return series is not None and self._is(series)
+            return series is not None and self.is_picture(series)
 
-    def _is(self, series: models.Series) -> bool:
+    def is_picture(self, series: models.Series) -> bool:
+        """Whether this series of the catalogue came from the scanner as it is."""
         if series.role is not None or series.kind is not FileKind.DICOM:
             return True
         if series.uid not in self._original:

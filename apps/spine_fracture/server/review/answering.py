@@ -15,7 +15,6 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import Need, ProtocolConfig, need
 from spine_fracture.cohort.reads import (
     STANDING,
-    DrawnBox,
     ReadSubmission,
     standing_reads,
     submit_read,
@@ -23,13 +22,13 @@ from spine_fracture.cohort.reads import (
 )
 from spine_fracture.cohort.skips import skip_level
 from spine_fracture.errors import NotFoundError
-from spine_fracture.geometry import PixelBox
 from spine_fracture.server.auth import Principal
 from spine_fracture.server.reports.outbox import queue_reports
 from spine_fracture.server.review.answers import Skipped, Submitted, Task
 from spine_fracture.server.review.forms import ReadForm, SkipForm, TabForm
 from spine_fracture.server.review.opening import take_chosen
 from spine_fracture.server.review.progress import progress_of
+from spine_fracture.server.review.screen import Screen
 from spine_fracture.server.review.serving import Serving
 from spine_fracture.server.review.task import read_view
 
@@ -43,9 +42,10 @@ _TAKEN_OVER = "Your time with this level had run out, and it lies before somebod
 class Answering:
     """Takes what readers answer. Nothing that was typed is refused because a lease has ended."""
 
-    def __init__(self, project: Project, protocol: ProtocolConfig, serving: Serving) -> None:
+    def __init__(self, project: Project, protocol: ProtocolConfig, screen: Screen, serving: Serving) -> None:
         self._project = project
         self._protocol = protocol
+        self._screen = screen
         self._serving = serving
 
     def submit(self, who: Principal, form: ReadForm) -> Submitted:
@@ -64,13 +64,13 @@ class Answering:
             who.needs(Role.ADJUDICATOR if decides else Role.READER)
             known = _known(session, who.id, form.token)
             notes = () if known else _notes(session, level, seat, self._protocol)
-            submission = _submission(session, form, level, who.id)
+            submission = _submission(session, form, level, who.id, self._screen)
             read = adjudicate(session, submission) if decides else submit_read(session, submission)
             queue_reports(session, level, self._protocol)
             release(session, level.id, seat)
             work_list = lease.work_list if lease else WorkList.ASSISTED
             progress = progress_of(session, seat, work_list, self._protocol)
-            return Submitted(read=read_view(read), progress=progress, notes=notes)
+            return Submitted(read=read_view(read, self._screen), progress=progress, notes=notes)
 
     def undo(self, who: Principal, form: TabForm) -> Task:
         """Take back the last answer of this window; its level lies before the window again, as it was.
@@ -86,7 +86,7 @@ class Answering:
             queue_reports(session, read.level, self._protocol)
             again = take_chosen(session, read.level, seat, lease.work_list, self._protocol)
             again.mode, again.reason, again.score = lease.mode, lease.reason, lease.score
-            return self._serving.task(session, again, draft=read_view(read))
+            return self._serving.task(session, again, draft=read_view(read, self._screen))
 
     def skip(self, who: Principal, form: SkipForm) -> Skipped:
         """Pass a level over; it is not served to this reader again."""
@@ -119,8 +119,9 @@ def _notes(session: Session, level: StudyLevel, seat: Seat, protocol: ProtocolCo
     return () if session.scalar(elsewhere.limit(1)) is None else (_TAKEN_OVER,)
 
 
-def _submission(session: Session, form: ReadForm, level: StudyLevel, reader: str) -> ReadSubmission:
-    drawn = form.box
+def _submission(
+    session: Session, form: ReadForm, level: StudyLevel, reader: str, screen: Screen
+) -> ReadSubmission:
     return ReadSubmission(
         level_id=level.id,
         reader=reader,
@@ -133,7 +134,7 @@ def _submission(session: Session, form: ReadForm, level: StudyLevel, reader: str
         token=form.token,
         note=form.note,
         name_given=form.name,
-        box=DrawnBox(drawn.series, drawn.slice, PixelBox(*drawn.box), drawn.sop) if drawn else None,
+        box=screen.drawn(level.study, form.box) if form.box else None,
         level_version=form.level_version if level.current else None,
     )
 

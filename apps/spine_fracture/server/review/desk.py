@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
+from spine_fracture.server.dicomweb.pictures import Pictures
 from spine_fracture.server.explain import Explainer
 from spine_fracture.server.review.answering import Answering
 from spine_fracture.server.review.explaining import Explaining
 from spine_fracture.server.review.outlining import Outlining
+from spine_fracture.server.review.screen import Screen
 from spine_fracture.server.review.serving import Serving
 
 
@@ -28,12 +30,13 @@ class ReviewDesk:
     def open(
         cls, project: Project, protocol: ProtocolConfig, explainer: Explainer, read_more: Callable[[], bool]
     ) -> ReviewDesk:
-        serving = Serving(project, protocol, read_more)
+        screen = Screen(Pictures(project))
+        serving = Serving(project, protocol, screen, read_more)
         return cls(
             serving,
-            Answering(project, protocol, serving),
-            Outlining(project, protocol),
-            Explaining(project, explainer),
+            Answering(project, protocol, screen, serving),
+            Outlining(project, protocol, screen),
+            Explaining(project, explainer, screen),
         )
 
 

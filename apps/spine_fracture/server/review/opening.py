@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from spine_fracture.active_learning.strategies import load_strategy
 from spine_fracture.active_learning.worklists import chosen_item, take_next
+from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.desk import Lease, Skip, WorkList
 from spine_fracture.cohort.leases import Seat, active, held, take
 from spine_fracture.cohort.levels import find_level
-from spine_fracture.cohort.models import LevelSource, StudyLevel
+from spine_fracture.cohort.models import LevelSource, ReadMode, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import Need, ProtocolConfig, need
 from spine_fracture.cohort.reads import standing_reads
+from spine_fracture.cohort.shown import was_shown
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.errors import ConflictError, NotFoundError
 from spine_fracture.server.review.forms import NextForm
+
+#: Within this time a window that comes back to a level gets it as it was.
+_RELOADED = timedelta(minutes=5)
 
 
 def already_there(session: Session, seat: Seat, ask: NextForm) -> Lease | None:
@@ -53,18 +60,34 @@ def take_chosen(
         raise NotFoundError("This level is no longer part of its study: open another one.")
     if work_list is WorkList.ADJUDICATION and need(level, protocol) is not Need.ADJUDICATION:
         raise ConflictError("The readers of this level do not disagree: there is nothing to decide.")
+    if work_list is WorkList.ADJUDICATION and standing_reads(level, seat.reader):
+        raise ConflictError("You read this level yourself: let another adjudicator decide.")
+    before = _left_unread(session, level, seat, work_list)
     strategy = load_strategy(protocol.strategy)
     item = chosen_item(session, level.id, seat.reader, work_list, strategy)
     return take(
         session,
         level.id,
         seat,
-        mode=item.mode,
+        mode=before.mode if before else item.mode,
         work_list=work_list,
-        reason=item.reason,
-        score=item.uncertainty,
+        reason=before.reason if before else item.reason,
+        score=before.score if before else item.uncertainty,
         seconds=protocol.lease_seconds,
     )
+
+
+def _left_unread(session: Session, level: StudyLevel, seat: Seat, work_list: WorkList) -> Lease | None:
+    """How the level lay before this window until a moment ago: a page that is loaded again is no choice."""
+    mine = select(Lease).where(Lease.level_id == level.id, Lease.reader == seat.reader, Lease.tab == seat.tab)
+    last = session.scalar(mine.order_by(Lease.id.desc()).limit(1))
+    if last is None or last.work_list is not work_list or standing_reads(level, seat.reader):
+        return None
+    if min(last.ended or last.expires, last.expires) < now() - _RELOADED:
+        return None
+    # Who saw the predictions in between reads with help from now on.
+    blind_no_more = last.mode is ReadMode.BLINDED and was_shown(session, level, seat.reader)
+    return None if blind_no_more else last
 
 
 def _first_of(session: Session, study_uid: str, seat: Seat) -> StudyLevel:

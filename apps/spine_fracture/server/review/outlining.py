@@ -11,27 +11,29 @@ from spine_fracture.cohort.outlines import draw_level, remove_level, shift_names
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
-from spine_fracture.cohort.reads import DrawnBox
+from spine_fracture.cohort.studies import find_study
 from spine_fracture.errors import ConflictError
-from spine_fracture.geometry import PixelBox
 from spine_fracture.server.auth import Principal
 from spine_fracture.server.reports.outbox import queue_reports
 from spine_fracture.server.review.answers import LevelView
 from spine_fracture.server.review.forms import DrawForm, ShiftForm, TabForm
+from spine_fracture.server.review.screen import Screen
 from spine_fracture.server.review.task import levels_of, load_study
 
 
 class Outlining:
     """Changes the levels of a study for its readers; each answer is all levels as they are now."""
 
-    def __init__(self, project: Project, protocol: ProtocolConfig) -> None:
+    def __init__(self, project: Project, protocol: ProtocolConfig, screen: Screen) -> None:
         self._project = project
+        self._screen = screen
         self._protocol = protocol
 
     def draw(self, who: Principal, form: DrawForm) -> tuple[LevelView, ...]:
         """Raises :class:`ConflictError` when there is such a level, :class:`InputError` for a wrong box."""
         who.needs(Role.READER, Role.ADJUDICATOR)
-        drawn = DrawnBox(form.series, form.slice, PixelBox(*form.box), form.sop)
+        with self._project.session() as session:
+            drawn = self._screen.drawn(find_study(session, form.study), form)
         draw_level(self._project, form.study, form.name, drawn, who.id)
         return self._levels(form.study)
 
@@ -55,7 +57,7 @@ class Outlining:
 
     def _levels(self, study_uid: str) -> tuple[LevelView, ...]:
         with self._project.session() as session:
-            return levels_of(load_study(session, study_uid))
+            return levels_of(load_study(session, study_uid), self._screen)
 
 
 def _not_before_others(session: Session, level_id: int, reader: str) -> None:

@@ -19,7 +19,6 @@ from spine_fracture.cohort.shown import note_level_shown
 from spine_fracture.server.auth import Principal
 from spine_fracture.server.review.answers import (
     Ahead,
-    BoxView,
     Done,
     Progress,
     ReadView,
@@ -30,6 +29,7 @@ from spine_fracture.server.review.forms import NextForm, UpcomingForm
 from spine_fracture.server.review.opening import already_there, put_before
 from spine_fracture.server.review.progress import progress_of
 from spine_fracture.server.review.rights import is_blinded, may_use
+from spine_fracture.server.review.screen import Screen
 from spine_fracture.server.review.task import Around, build_task, load_study, opinion_of, series_to_hang
 
 NOTHING_LEFT = {
@@ -46,9 +46,16 @@ class Serving:
     ``read_more`` lets the models read one more study and says whether there was one.
     """
 
-    def __init__(self, project: Project, protocol: ProtocolConfig, read_more: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        protocol: ProtocolConfig,
+        screen: Screen,
+        read_more: Callable[[], bool],
+    ) -> None:
         self._project = project
         self._protocol = protocol
+        self._screen = screen
         self._read_more = read_more
 
     def next(self, who: Principal, ask: NextForm) -> Task | Done:
@@ -74,17 +81,17 @@ class Serving:
             )
 
     def task(self, session: Session, lease: Lease, draft: ReadView | None = None) -> Task:
-        """What the holder of a lease is to see; that the predictions were shown goes on the record."""
+        """What the holder of a lease is to see; that opinions were shown goes on the record."""
         seat = Seat(lease.reader, lease.tab)
         decides = lease.work_list is WorkList.ADJUDICATION
         helped = not decides and not is_blinded(session, lease)
         opinion = opinion_of(session, lease.level_id) if helped else None
-        if opinion is not None:
+        if opinion is not None or decides:  # who decides sees what the readers said
             note_level_shown(session, lease.level_id, lease.reader)
         progress = progress_of(session, seat, lease.work_list, self._protocol)
         why = lease.reason if helped or decides else BLINDED_REASON
         around = Around(self._protocol.lease_seconds, progress, why, draft)
-        return build_task(session, lease, around, opinion)
+        return build_task(session, lease, around, opinion, self._screen)
 
     def upcoming(self, who: Principal, ask: UpcomingForm) -> Upcoming:
         """What will come after the level being read, for its pictures alone. Nothing is kept."""
@@ -92,7 +99,7 @@ class Serving:
         strategy = load_strategy(self._protocol.strategy)
         with self._project.session() as session:
             found = next_items(session, who.id, ask.work_list, self._protocol, strategy, ask.count)
-            return Upcoming(items=tuple(_ahead(session, item) for item in found))
+            return Upcoming(items=tuple(_ahead(session, item, self._screen) for item in found))
 
     def renew(self, who: Principal, level_id: int, tab: str) -> datetime:
         """Hold on to a level; raises :class:`ConflictError` when it lies before somebody else."""
@@ -112,14 +119,16 @@ class Serving:
             return progress_of(session, Seat(who.id, tab), work_list, self._protocol)
 
 
-def _ahead(session: Session, item: QueueItem) -> Ahead:
-    hung = [series for series in series_to_hang(load_study(session, item.study_uid)) if series.role]
+def _ahead(session: Session, item: QueueItem, screen: Screen) -> Ahead:
+    study = load_study(session, item.study_uid)
+    rows = {series.uid: series for series in study.series}
     return Ahead(
         study=item.study_uid,
-        series=tuple(series.uid for series in hung),
+        series=tuple(series.uid for series in series_to_hang(study, screen) if series.role),
         views=tuple(
-            BoxView(series=p.series_uid, sop=p.sop_uid, slice=p.slice_index, box=p.box.as_tuple())
+            view
             for p in item.series
             if p.role is not None
+            for view in screen.placed(rows[p.series_uid], p.slice_index, p.sop_uid, p.box)
         ),
     )

@@ -27,6 +27,7 @@ from spine_fracture.server.review.answers import (
     Task,
     TaskMode,
 )
+from spine_fracture.server.review.screen import Screen
 
 _NAMES = {
     Weighting.T1: "T1",
@@ -48,7 +49,9 @@ class Around:
     draft: ReadView | None = None
 
 
-def build_task(session: Session, lease: Lease, around: Around, opinion: Opinion | None) -> Task:
+def build_task(
+    session: Session, lease: Lease, around: Around, opinion: Opinion | None, screen: Screen
+) -> Task:
     """The task of a lease. ``opinion`` is None wherever the reader is not to see it."""
     level = _load(session, lease.level_id)
     study = level.study
@@ -65,14 +68,16 @@ def build_task(session: Session, lease: Lease, around: Around, opinion: Opinion 
         expires=lease.expires,
         lease_seconds=around.lease_seconds,
         why=around.why,
-        series=series_to_hang(study),
-        views=views_of(level),
-        levels=levels_of(study),
+        series=series_to_hang(study, screen),
+        views=views_of(level, screen),
+        levels=levels_of(study, screen),
         opinion=opinion,
-        reads=tuple(read_view(read) for read in standing_reads(level, None if adjudicates else lease.reader)),
+        reads=tuple(
+            read_view(read, screen) for read in standing_reads(level, None if adjudicates else lease.reader)
+        ),
         draft=around.draft,
         progress=around.progress,
-        notes=tuple(_warnings(study)),
+        notes=tuple(_warnings(study, screen)),
     )
 
 
@@ -91,10 +96,11 @@ def opinion_of(session: Session, level_id: int) -> Opinion | None:
     )
 
 
-def series_to_hang(study: models.Study) -> tuple[SeriesView, ...]:
-    """T1, T2, then the other sagittal series, then the rest."""
+def series_to_hang(study: models.Study, screen: Screen) -> tuple[SeriesView, ...]:
+    """T1, T2, then the other sagittal series, then the rest; none that was computed from others."""
     ordered = sorted(
-        study.series, key=lambda s: (_ROLES[s.role], s.plane is not Plane.SAGITTAL, s.sequence, s.id)
+        filter(screen.hangs, study.series),
+        key=lambda s: (_ROLES[s.role], s.plane is not Plane.SAGITTAL, s.sequence, s.id),
     )
     return tuple(
         SeriesView(
@@ -108,7 +114,7 @@ def series_to_hang(study: models.Study) -> tuple[SeriesView, ...]:
     )
 
 
-def views_of(level: models.StudyLevel) -> tuple[BoxView, ...]:
+def views_of(level: models.StudyLevel, screen: Screen) -> tuple[BoxView, ...]:
     """The best slice of T1 and of T2; of any series when the level lies on neither."""
     best: dict[int, models.LevelSlice] = {}
     for part in level.slices:
@@ -116,10 +122,10 @@ def views_of(level: models.StudyLevel) -> tuple[BoxView, ...]:
             best[part.series_id] = part
     ordered = sorted(best.values(), key=lambda part: (_ROLES[part.series.role], part.id))
     read = [part for part in ordered if part.series.role is not None]
-    return tuple(_box(part) for part in read or ordered)
+    return _boxes(read or ordered, screen)
 
 
-def levels_of(study: models.Study) -> tuple[LevelView, ...]:
+def levels_of(study: models.Study, screen: Screen) -> tuple[LevelView, ...]:
     """All levels that stand, head to foot; outlines that came with the data are no reader's to see."""
     shown = [lv for lv in study.levels if lv.current and lv.source is not LevelSource.REFERENCE]
     return tuple(
@@ -128,7 +134,7 @@ def levels_of(study: models.Study) -> tuple[LevelView, ...]:
             version=level.version,
             name=level.name,
             source=level.source,
-            boxes=tuple(_box(part) for part in level.slices),
+            boxes=_boxes(level.slices, screen),
         )
         for level in sorted(shown, key=lambda level: (level.name.order, level.id))
     )
@@ -147,7 +153,7 @@ def load_study(session: Session, study_uid: str) -> models.Study:
     ).one()
 
 
-def read_view(read: models.Read) -> ReadView:
+def read_view(read: models.Read, screen: Screen) -> ReadView:
     return ReadView(
         id=read.id,
         reader=read.reader,
@@ -157,7 +163,7 @@ def read_view(read: models.Read) -> ReadView:
         basis=read.basis,
         note=read.note,
         name=read.name_given,
-        box=_drawn(read),
+        box=_drawn(read, screen),
         created=read.created,
         mode=read.mode,
     )
@@ -178,18 +184,20 @@ def _load(session: Session, level_id: int) -> models.StudyLevel:
     return level
 
 
-def _warnings(study: models.Study) -> Iterable[str]:
-    roles = {series.role for series in study.series}
+def _warnings(study: models.Study, screen: Screen) -> Iterable[str]:
+    by_role = {series.role: series for series in study.series}
     for role in (Role.T1, Role.T2):
-        if role not in roles:
+        if role not in by_role:
             yield f"This study has no sagittal {role.name}: only the other sequence is shown."
+        elif not screen.opens(by_role[role]):
+            yield f"The pictures of {role.name} are no longer where they were: ingest the study again."
 
 
-def _box(part: models.LevelSlice) -> BoxView:
-    return BoxView(series=part.series.uid, sop=part.sop_uid, slice=part.slice_index, box=part.box.as_tuple())
+def _boxes(parts: Iterable[models.LevelSlice], screen: Screen) -> tuple[BoxView, ...]:
+    return tuple(box for p in parts for box in screen.placed(p.series, p.slice_index, p.sop_uid, p.box))
 
 
-def _drawn(read: models.Read) -> BoxView | None:
+def _drawn(read: models.Read, screen: Screen) -> BoxView | None:
     if read.series is None or read.box is None or read.slice_index is None:
         return None
-    return BoxView(series=read.series.uid, sop=read.sop_uid, slice=read.slice_index, box=read.box.as_tuple())
+    return next(iter(screen.placed(read.series, read.slice_index, read.sop_uid, read.box)), None)
