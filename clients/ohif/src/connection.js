@@ -23,8 +23,8 @@ export class Connection {
   heard(error) {
     if (!(error instanceof ServerError)) return;
     const now = error.unreachable ? 'offline' : error.status === 401 ? 'signed out' : error.outdated ? 'outdated' : null;
-    if (!now) return;
-    this.room.set({ connection: now });
+    if (!now && !error.later) return;
+    if (now) this.room.set({ connection: now });
     clearTimeout(this.timer);
     if (now !== 'outdated') this.timer = setTimeout(() => void this.retry(), RETRY_MS);
   }
@@ -44,7 +44,7 @@ export class Connection {
       return this.heard(error);
     }
     this.reached();
-    const empty = await this.room.flush();
+    const empty = await this.room.dispatch?.flush();
     if (empty && this.room.state.phase === 'waiting') await this.room.next();
   }
 

@@ -35,7 +35,7 @@ export class Drafts {
     this.clock = clock;
   }
 
-  /** @param {number} levelId */
+  /** @param {number | ''} levelId */
   key(levelId) {
     return `${PREFIX}${this.user}:${levelId}`;
   }
@@ -50,15 +50,27 @@ export class Drafts {
     }
   }
 
-  /** @param {number} levelId @param {Draft} draft */
+  /**
+   * In a full store this reader's older drafts give way, oldest first, and no more of them than needed.
+   * @param {number} levelId @param {Draft} draft @returns {boolean} whether it is kept
+   */
   save(levelId, draft) {
-    if (isEmpty(draft)) return this.drop(levelId);
+    if (isEmpty(draft)) {
+      this.drop(levelId);
+      return true;
+    }
     const text = JSON.stringify({ saved: this.clock(), draft });
-    try {
-      this.store.setItem(this.key(levelId), text);
-    } catch {
-      this.sweep(0); // the store is full: older drafts give way to this one
-      this.store.setItem(this.key(levelId), text);
+    const own = this.key(levelId);
+    const older = this.keys(this.key('')).filter((key) => key !== own).sort((a, b) => this.savedAt(a) - this.savedAt(b));
+    for (;;) {
+      try {
+        this.store.setItem(own, text);
+        return true;
+      } catch {
+        const oldest = older.shift();
+        if (oldest === undefined) return false;
+        this.store.removeItem(oldest);
+      }
     }
   }
 
@@ -69,16 +81,23 @@ export class Drafts {
 
   /** Drafts older than this are of no use to anybody. @param {number} [days] */
   sweep(days = KEPT_DAYS) {
-    const keys = Array.from({ length: this.store.length }, (_, index) => this.store.key(index));
-    for (const key of keys) {
-      if (!key?.startsWith(PREFIX)) continue;
-      let saved = 0;
-      try {
-        saved = JSON.parse(this.store.getItem(key) ?? '{}').saved ?? 0;
-      } catch {
-        // unreadable: goes
-      }
-      if (this.clock() - saved >= days * 86_400_000) this.store.removeItem(key);
+    for (const key of this.keys(PREFIX)) {
+      if (this.clock() - this.savedAt(key) >= days * 86_400_000) this.store.removeItem(key);
+    }
+  }
+
+  /** @param {string} prefix @returns {string[]} */
+  keys(prefix) {
+    const keys = Array.from({ length: this.store.length }, (_, index) => this.store.key(index) ?? '');
+    return keys.filter((key) => key.startsWith(prefix));
+  }
+
+  /** @param {string} key @returns {number} ms; 0 where it cannot be read, so that it goes first */
+  savedAt(key) {
+    try {
+      return JSON.parse(this.store.getItem(key) ?? '{}').saved ?? 0;
+    } catch {
+      return 0;
     }
   }
 }

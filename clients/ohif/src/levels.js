@@ -67,6 +67,7 @@ export class LevelEditing {
     const done = await this.ask(`/levels/${task.level_id}/remove`, { tab: this.room.seat?.tab }, '');
     if (!done) return;
     this.room.drafts?.drop(task.level_id);
+    this.room.dispatch?.settle(task.level_id);
     this.room.seat?.forgetLevel();
     await this.room.next();
     this.room.say(`${task.name} is removed: it was not a vertebra.`);

@@ -6,6 +6,7 @@ import { menuSection } from './panel-menu.js';
 import { opinionSection } from './panel-opinion.js';
 import { readSection } from './panel-read.js';
 import { readsSection } from './panel-reads.js';
+import { refusedSection } from './panel-refused.js';
 import { footerSection, headSection } from './panel-frame.js';
 import { sitting } from './sitting.js';
 import { STYLES } from './styles.js';
@@ -44,11 +45,12 @@ export function definePanel() {
       const empty = h('div.sr-empty', { key: 'panel-empty' });
       const head = headSection(room, keyboard);
       const menu = menuSection(act, room, keyboard);
+      const refused = refusedSection(room);
       const footer = footerSection(act);
       this.className = 'sr';
       this.dataset.testid = 'reading-panel';
-      this.replaceChildren(h('style', {}, STYLES), head.node, scroll, empty, menu.node, footer.node);
-      const sections = [head, ...body, menu, footer];
+      this.replaceChildren(h('style', {}, STYLES), head.node, scroll, empty, menu.node, refused.node, footer.node);
+      const sections = [head, ...body, menu, refused, footer];
       this.leave = room.subscribe((state) => {
         this.dataset.phase = state.phase;
         show(scroll, state.task !== null);

@@ -1,9 +1,9 @@
 // The reading room: which level is read, what the reader has entered, and the way to the server.
 
 import { Connection } from './connection.js';
+import { Dispatch } from './dispatch.js';
 import { Drafts, emptyDraft } from './drafts.js';
-import { bodyOf, draftOf, missing } from './form.js';
-import { Outbox, newToken } from './outbox.js';
+import { draftOf, missing } from './form.js';
 import { ReadingClock } from './reading-clock.js';
 import { Seat } from './seat.js';
 import { call, ServerError } from './server.js';
@@ -16,18 +16,21 @@ import { call, ServerError } from './server.js';
  * @property {{kind: 'told' | 'warning' | 'error', text: string} | null} message
  * @property {'online' | 'offline' | 'signed out' | 'outdated'} connection
  * @property {number} waiting reads in the outbox
+ * @property {import('./outbox.js').Posting[]} refused reads that the server did not take
  * @property {string[]} notes about this level
  * @property {string | null} menu what is open: 'skip', 'draw', 'name-drawn', 'remove', 'similar'
  * @property {any} menuData
  * @property {boolean} heat @property {boolean} boxesHidden @property {string | null} third series in the right picture
  */
 
+const FULL = 'The storage of this browser is full.';
+
 export class Room {
   constructor() {
     /** @type {State} */
     this.state = {
       phase: 'starting', me: null, task: null, draft: emptyDraft(), progress: null, message: null, connection: 'online',
-      waiting: 0, notes: [], menu: null, menuData: null, heat: false, boxesHidden: false, third: null,
+      waiting: 0, refused: [], notes: [], menu: null, menuData: null, heat: false, boxesHidden: false, third: null,
     };
     /** @type {Set<(state: State) => void>} */
     this.listeners = new Set();
@@ -72,9 +75,9 @@ export class Room {
     const me = await this.connection.untilReached(() => call('GET', '/me'));
     this.drafts = new Drafts(localStorage, me.id);
     this.drafts.sweep();
-    this.outbox = new Outbox(localStorage, me.id);
+    this.dispatch = new Dispatch(this, localStorage, me.id);
     this.set({ me });
-    await this.flush();
+    await this.dispatch.flush();
     const { list, tab } = this.seat;
     const level_id = this.seat.levelOf(study);
     const wanted = level_id === null ? [{ list, tab, study }] : [{ list, tab, level_id }, { list, tab, study }];
@@ -100,7 +103,8 @@ export class Room {
   /** @param {string} message */
   finish(message) {
     this.seat?.forgetLevel();
-    this.set({ phase: 'done', task: null, menu: null, heat: false, message: { kind: 'told', text: message } });
+    this.set({ phase: 'done', task: null, menu: null, heat: false });
+    this.say([...this.notesOfReads(), message].join(' '));
     return null;
   }
 
@@ -110,15 +114,23 @@ export class Room {
     this.set({ phase: 'reading' });
   }
 
+  notesOfReads() {
+    return this.dispatch?.notes.splice(0) ?? [];
+  }
+
   /** A level is now this reader's: what was typed before comes back. @param {any} task */
   accept(task) {
     const own = task.mode === 'adjudication' ? null : task.reads.at(-1);
-    const kept = this.drafts?.load(task.level_id);
+    const refused = this.dispatch?.refusedOf(task.level_id);
+    const kept = this.drafts?.load(task.level_id) ?? (refused ? { ...draftOf(refused.body), seconds: refused.body.seconds } : null);
+    const told = this.notesOfReads();
+    if (refused) told.push(`${refused.label}: ${refused.why}`);
+    if (this.dispatch) this.dispatch.posted = null;
     const draft = task.draft ? draftOf(task.draft) : kept ?? (own ? { ...draftOf(own), box: null, boxes: [] } : emptyDraft());
     this.seat?.hold(task, (error) => this.leaseLost(error));
     this.set({
-      phase: 'opening', task, draft, progress: task.progress, notes: task.notes, message: null,
-      menu: null, menuData: null, heat: false, third: null,
+      phase: 'opening', task, draft, progress: task.progress, notes: task.notes,
+      message: told.length ? { kind: refused ? 'error' : 'told', text: told.join(' ') } : null, menu: null, menuData: null, heat: false, third: null,
     });
     return task;
   }
@@ -143,68 +155,63 @@ export class Room {
     if (!task || !this.drafts || (phase !== 'reading' && phase !== 'opening')) return;
     const draft = { ...this.state.draft, seconds: this.state.draft.seconds + this.clock.lap() };
     this.state = { ...this.state, draft };
-    this.drafts.save(task.level_id, draft);
+    if (!this.drafts.save(task.level_id, draft)) this.say(`${FULL} What you enter is kept only while this page is open.`, 'warning');
   }
 
   async submit() {
     const { task, phase } = this.state;
     if (phase === 'done' || phase === 'failed') return this.next();
-    if (phase !== 'reading' || !task || !this.outbox || !this.seat) return;
+    if (phase !== 'reading' || !task || !this.dispatch) return;
     const lacking = missing(this.state.draft) ?? this.faultOf(task);
     if (lacking) return this.say(lacking, 'warning');
     performance.mark('reading:next-start');
     this.keepDraft();
-    const token = newToken();
-    this.outbox.put({ token, at: Date.now(), label: task.name, body: bodyOf(this.state.draft, task, this.seat.tab, token) });
+    if (!this.dispatch.post(task)) return this.say(`${FULL} ${task.name} is not submitted, and what you entered stays here: ask for space to be made, and submit again.`, 'error');
     this.set({ phase: 'sending', message: null, menu: null, heat: false });
-    await this.flush();
-    // Refused reads have put the reader back to work; those on their way wait for the connection.
+    await this.dispatch.flush();
+    // A refused read has put the reader back to work; one on its way waits for the connection.
     if (this.state.phase === 'sending') {
-      if (this.outbox.waiting().length) this.set({ phase: 'waiting' });
+      if (this.dispatch.underway) this.set({ phase: 'waiting' });
       else await this.next();
     }
   }
 
-  /** Send what waits. @returns {Promise<boolean>} whether nothing waits */
-  async flush() {
-    if (!this.outbox) return true;
-    let reached = true;
-    const send = async (/** @type {object} */ body) => {
-      try {
-        return await call('POST', '/reads', body);
-      } catch (error) {
-        reached = false;
-        this.connection?.heard(error);
-        throw error;
-      }
-    };
-    const empty = await this.outbox.flush(send, {
-      sent: ({ body }, answer) => {
-        this.drafts?.drop(/** @type {any} */ (body).level_id);
-        this.seat?.forgetLevel();
-        this.told = answer.notes;
-        this.set({ progress: answer.progress });
-      },
-      refused: ({ label }, error) => {
-        this.say(`${label}: ${error.message}`, 'error');
-        if (this.state.phase === 'sending' || this.state.phase === 'waiting') this.set({ phase: 'reading' });
-      },
-    });
-    if (reached) this.connection?.reached();
-    this.set({ waiting: this.outbox.waiting().length });
-    return empty;
-  }
-
-  /** The next level of the list, or one asked for. @param {number} [levelId] */
-  async next(levelId) {
+  /** The next level of the list. */
+  async next() {
     if (!this.seat) return;
     const { list, tab } = this.seat;
     try {
-      await this.show(await call('POST', '/next', levelId ? { list, tab, level_id: levelId } : { list, tab }));
+      await this.show(await call('POST', '/next', { list, tab }));
+    } catch (error) {
+      // The level before is answered: nothing is left on the screen that could be answered again.
+      const unreachable = error instanceof ServerError && error.unreachable;
+      this.set(unreachable ? { phase: 'waiting' } : { phase: 'failed', task: null, menu: null, heat: false });
+      this.complain(error);
+    }
+  }
+
+  /** The level on the screen as it is now, with what was entered and why it was not taken. @param {number} levelId */
+  async reopen(levelId) {
+    if (!this.seat) return;
+    const { list, tab } = this.seat;
+    this.set({ phase: 'opening' });
+    try {
+      await this.show(await call('POST', '/next', { list, tab, level_id: levelId }));
+    } catch (error) {
+      const unreachable = error instanceof ServerError && error.unreachable;
+      this.set(unreachable ? { phase: 'reading' } : { phase: 'failed', task: null });
+      this.complain(error);
+    }
+  }
+
+  /** A read that the server did not take, to look at and to submit again. @param {import('./outbox.js').Posting} posting */
+  async openRefused({ list, body: { level_id } }) {
+    if (!this.seat || !['reading', 'done', 'failed'].includes(this.state.phase)) return;
+    this.keepDraft();
+    try {
+      await this.show(await call('POST', '/next', { list, tab: this.seat.tab, level_id }));
     } catch (error) {
       this.complain(error);
-      const unreachable = error instanceof ServerError && error.unreachable;
-      this.set({ phase: unreachable ? 'waiting' : this.state.task ? 'reading' : 'failed' });
     }
   }
 
@@ -212,19 +219,13 @@ export class Room {
   async show(task) {
     performance.mark('reading:selection');
     if (task.done) return void this.finish(task.message);
-    const told = this.told?.splice(0) ?? [];
     this.accept(task);
-    if (told.length) this.say(told.join(' '));
     await this.present(task);
   }
 
   async undo() {
-    if (!this.seat || !this.outbox || this.state.phase === 'sending') return;
-    const own = this.outbox.waiting().at(-1);
-    if (this.state.phase === 'waiting' && own) {
-      this.outbox.remove(own.token);
-      return this.set({ phase: 'reading', waiting: this.outbox.waiting().length, message: null });
-    }
+    if (!this.seat || this.state.phase === 'sending') return;
+    if (this.state.phase === 'waiting' && this.dispatch?.takeBack()) return this.set({ phase: 'reading', message: null });
     this.keepDraft();
     try {
       await this.show(await call('POST', '/undo', { tab: this.seat.tab }));
@@ -236,13 +237,14 @@ export class Room {
 
   /** @param {string} reason */
   async skip(reason) {
-    const { task, draft } = this.state;
-    if (!task || !this.seat || this.state.phase === 'sending') return;
+    const { task, draft, phase } = this.state;
+    if (!task || !this.seat || (phase !== 'reading' && phase !== 'opening')) return;
     this.set({ phase: 'sending', menu: null });
     performance.mark('reading:next-start');
     try {
       const answer = await call('POST', '/skips', { level_id: task.level_id, tab: this.seat.tab, reason, note: draft.note.trim() });
       this.drafts?.drop(task.level_id);
+      this.dispatch?.settle(task.level_id);
       this.set({ progress: answer.progress });
     } catch (error) {
       this.set({ phase: 'reading' });

@@ -48,6 +48,11 @@ export class Seat {
     clearInterval(this.renewing);
   }
 
+  /** A read of this level is stored: should it be the one that this window holds, it is let go. @param {number} levelId */
+  doneWith(levelId) {
+    if (this.store.getItem(LEVEL)?.split('/')[1] === String(levelId)) this.forgetLevel();
+  }
+
   forgetLevel() {
     this.letGo();
     this.store.removeItem(LEVEL);

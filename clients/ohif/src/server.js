@@ -61,14 +61,8 @@ async function inWords(response) {
   return response.status === 401 ? 'You are no longer signed in.' : `The server answered with error ${response.status}.`;
 }
 
-async function isOutdated() {
-  try {
-    const answer = await fetch('/review/me', { credentials: 'same-origin' });
-    return answer.ok && (await answer.json()).client !== CLIENT_VERSION;
-  } catch {
-    return false;
-  }
-}
+/** Raises ServerError where that cannot be learnt: then nobody knows yet whether the 409 is final. */
+const isOutdated = async () => (await call('GET', '/me')).client !== CLIENT_VERSION;
 
 /** Told while the page goes away, when no answer can be waited for. @param {string} tab */
 export function releaseLeases(tab) {

@@ -85,6 +85,9 @@ export const STYLES = `
 .sr-similar { display: grid; grid-template-columns: repeat(3, 1fr); gap: 6px; }
 .sr-similar img { width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: 4px; }
 .sr-similar figcaption { font-size: 11px; color: #9fb3d1; }
+.sr-refused { flex: none; max-height: 132px; overflow-y: auto; padding: 6px 12px; background: #3a1416; color: #ffe1e1; font-size: 12px;
+  display: flex; flex-direction: column; gap: 4px; }
+.sr-refused .sr-row { justify-content: flex-end; }
 .sr-foot { flex: none; border-top: 1px solid #17213a; padding: 6px 12px 10px; background: #05070f; z-index: 3; }
 .sr-message { height: 36px; overflow: hidden; font-size: 12px; line-height: 17px; color: #9fb3d1; display: flex; align-items: center; }
 .sr-message[data-kind="warning"] { color: #ffca62; }

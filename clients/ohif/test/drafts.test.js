@@ -50,15 +50,31 @@ test('old drafts go, and nothing else of the browser’s store', () => {
   assert.equal(store.getItem('ohif'), 'x');
 });
 
-test('when the store is full older drafts give way', () => {
-  const store = new MemoryStore();
-  const drafts = new Drafts(store, 'anna');
-  drafts.save(1, typed);
+/** A store with room for so many entries. */
+function small(store, room) {
   const put = store.setItem.bind(store);
   store.setItem = (key, value) => {
-    if (store.length > 0) throw new Error('quota');
+    if (store.getItem(key) === null && store.length >= room) throw new Error('quota');
     put(key, value);
   };
-  drafts.save(2, typed);
-  assert.deepEqual(drafts.load(2), typed);
+  return store;
+}
+
+test('when the store is full the oldest drafts of this reader give way, and no more than needed', () => {
+  const store = small(new MemoryStore(), 4);
+  let now = 5;
+  const anna = new Drafts(store, 'anna', () => now);
+  new Drafts(store, 'bert', () => 1).save(1, typed);
+  anna.save(1, typed);
+  now = 3;
+  anna.save(2, typed);
+  now = 7;
+  anna.save(3, typed);
+  assert.equal(anna.save(4, typed), true);
+  assert.deepEqual([1, 2, 3, 4].map((level) => anna.load(level) !== null), [true, false, true, true]);
+  assert.deepEqual(new Drafts(store, 'bert').load(1), typed);
+});
+
+test('a draft that fits nowhere is said not to be kept', () => {
+  assert.equal(new Drafts(small(new MemoryStore(), 0), 'anna').save(1, typed), false);
 });

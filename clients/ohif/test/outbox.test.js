@@ -51,8 +51,57 @@ test('two flushes at once send once', async () => {
   outbox.put(posting('a', 1));
   let count = 0;
   const send = async () => { count += 1; };
-  await Promise.all([outbox.flush(send, silent), outbox.flush(send, silent)]);
+  assert.deepEqual(await Promise.all([outbox.flush(send, silent), outbox.flush(send, silent)]), [true, true]);
   assert.equal(count, 1);
+});
+
+test('a refused read is kept with the reason, over a reload, until its level is answered', async () => {
+  const store = new MemoryStore();
+  const outbox = new Outbox(store, 'anna');
+  outbox.put(posting('a', 1));
+  outbox.put(posting('b', 2));
+  await outbox.flush(async () => { throw new Error('This level was changed.'); }, silent);
+  const again = new Outbox(store, 'anna');
+  assert.deepEqual(again.refused(), [{ ...posting('a', 1), why: 'This level was changed.' }, { ...posting('b', 2), why: 'This level was changed.' }]);
+  again.settle(1);
+  again.dismiss('b');
+  assert.equal(store.length, 0);
+});
+
+test('in a full store a refused read stays where it is', async () => {
+  const store = new MemoryStore();
+  const outbox = new Outbox(store, 'anna');
+  outbox.put(posting('a', 1));
+  store.setItem = () => { throw new Error('quota'); };
+  assert.equal(outbox.put(posting('b', 2)), false);
+  const told = [];
+  const empty = await outbox.flush(async () => { throw new Error('no'); }, { ...silent, refused: ({ token }) => told.push(token) });
+  assert.deepEqual([empty, told, outbox.waiting().map(({ token }) => token)], [false, ['a'], ['a']]);
+});
+
+test('what is taken back while another is sent is not sent, and what comes meanwhile is', async () => {
+  const outbox = new Outbox(new MemoryStore(), 'anna');
+  outbox.put(posting('a', 1));
+  outbox.put(posting('b', 2));
+  const sent = [];
+  const send = async ({ token }) => {
+    sent.push(token);
+    if (token !== 'a') return;
+    outbox.remove('b');
+    outbox.put(posting('c', 3));
+  };
+  assert.equal(await outbox.flush(send, silent), true);
+  assert.deepEqual(sent, ['a', 'c']);
+});
+
+test('a read taken back while it was on its way is not kept as refused', async () => {
+  const outbox = new Outbox(new MemoryStore(), 'anna');
+  outbox.put(posting('a', 1));
+  await outbox.flush(async () => {
+    outbox.remove('a');
+    throw new Error('no');
+  }, silent);
+  assert.deepEqual(outbox.refused(), []);
 });
 
 test('a reader sends only what is theirs', async () => {
