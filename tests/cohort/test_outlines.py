@@ -16,7 +16,7 @@ from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.leases import Seat, held, take
 from spine_fracture.cohort.levels import find_level, store_reading
 from spine_fracture.cohort.models import AuditEvent, LevelSource, ReadMode, StudyLevel
-from spine_fracture.cohort.outlines import draw_level, remove_level, shift_names
+from spine_fracture.cohort.outlines import draw_level, remove_level, restore_level, shift_names
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import DrawnBox, standing_reads
 from spine_fracture.cohort.states import ReadState
@@ -230,3 +230,25 @@ def test_beyond_the_ends_there_are_no_names(
     with study.project.session() as session:
         assert set(current(session)) == set(names)
         assert all(level.edited_by is None for level in current(session).values())
+
+
+def test_a_removed_level_comes_back_where_its_place_is_free(study: ReadStudy) -> None:
+    third = study.levels[2]
+
+    def restore(reader: str = "ann") -> None:
+        with study.project.transaction() as session:
+            restore_level(session, third, reader)
+
+    remove(study, third)
+    with pytest.raises(ConflictError, match="did not remove"):
+        restore("bob")
+    restore()
+    restore()
+    with study.project.session() as session:
+        level = find_level(session, third)
+        assert (level.current, level.version, level.name) == (True, 3, Level.L3)
+        assert session.scalars(select(AuditEvent).where(AuditEvent.action == "level.restored")).one()
+    remove(study, third)
+    draw(study, Level.L4, THIRD)
+    with pytest.raises(ConflictError, match="outlined here already"):
+        restore()

@@ -22,6 +22,7 @@ from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.desk import Lease
 from spine_fracture.cohort.models import Read, ReadMode
 from spine_fracture.cohort.states import ReadState
+from spine_fracture.server.dicomweb.pictures import Pictures
 
 ALL = len(PATIENTS) * len(LEVELS)
 
@@ -335,3 +336,49 @@ def test_help_makes_a_read_assisted_and_no_client_decides(server: RunningServer,
     shown = first.web.post("/infer/fracture_classification", params={"image": studies[seen]})
     assert shown.status_code == 200
     assert first.next(level_id=seen)["mode"] == "assisted"
+
+
+def test_what_another_has_read_only_an_adjudicator_removes(
+    server: RunningServer, first: Reader, second: Reader
+) -> None:
+    task = first.next()
+    answer(first.submit(task))
+    refused(second.post(f"levels/{task['level_id']}/remove"), 409, "only an adjudicator")
+    chief = signed_in(server, "chief")
+    answer(chief.post(f"levels/{task['level_id']}/remove"))
+
+
+def test_a_removal_can_be_taken_back_by_who_did_it(first: Reader, second: Reader) -> None:
+    task = first.next()
+    remove = f"levels/{task['level_id']}"
+    before = [level["id"] for level in task["levels"]]
+    assert task["level_id"] not in [lv["id"] for lv in answer(first.post(f"{remove}/remove"))["levels"]]
+    refused(second.post(f"{remove}/restore"), 409, "did not remove")
+    assert [level["id"] for level in answer(first.post(f"{remove}/restore"))["levels"]] == before
+    answer(first.submit(first.next(level_id=task["level_id"])))
+
+
+def test_names_do_not_move_under_the_eyes_of_another(first: Reader, second: Reader) -> None:
+    task = first.next()
+    refused(second.post(f"studies/{task['study']}/shift", by=1), 409, "Another reader has")
+    first.post("leases/release")
+    answer(second.post(f"studies/{task['study']}/shift", by=1))
+
+
+def test_a_page_that_is_loaded_again_says_the_same(first: Reader) -> None:
+    task = first.next()
+    while task["mode"] == "blinded":
+        answer(first.submit(task))
+        task = first.next()
+    first.post("leases/release")
+    again = first.next(level_id=task["level_id"])
+    assert (again["why"], again["mode"]) == (task["why"], "assisted")
+
+
+def test_what_is_computed_from_pictures_is_not_hung(
+    server: RunningServer, first: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = study_uid(PATIENTS[0])
+    hung = [series["uid"] for series in first.next(study=study)["series"]]
+    monkeypatch.setattr(Pictures, "is_picture", lambda self, series: series.uid != hung[0])
+    assert [series["uid"] for series in first.next(study=study)["series"]] == hung[1:]

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from spine_fracture.cohort.models import Read, StudyLevel
 from spine_fracture.cohort.protocol import Need, load_protocol, need
 from spine_fracture.cohort.reports import Report
+from spine_fracture.cohort.shown import was_shown
 
 STUDY = study_uid(PATIENTS[0])
 
@@ -163,3 +164,41 @@ def test_of_two_decisions_the_first_stands(
     assert (late.status_code, "decided already" in late.text) == (409, True)
     assert states(server, level)["chief"] == "adjudicated"
     assert "adjudicator" not in states(server, level)
+
+
+def test_who_read_a_level_does_not_see_what_others_said_to_decide(
+    first: Reader, second: Reader, server: RunningServer
+) -> None:
+    level = disputed(first, second)
+    chief = signed_in(server, "chief")
+    answer(chief.submit(chief.next(level_id=level), "normal"))
+    response = chief.post("next", list="adjudication", level_id=level)
+    assert (response.status_code, "read this level yourself" in response.text) == (409, True)
+
+
+def test_who_saw_the_reads_to_decide_reads_blinded_no_more(
+    first: Reader, second: Reader, server: RunningServer
+) -> None:
+    level = disputed(first, second)
+    chief = signed_in(server, "chief")
+    chief.next("adjudication", level_id=level)
+    chief.post("leases/release")
+    read = answer(chief.submit(chief.next("blinded", level_id=level), "normal"))["read"]
+    assert read["mode"] == "assisted"
+
+
+def test_who_got_the_labels_of_others_reads_blinded_no_more(first: Reader, server: RunningServer) -> None:
+    task = first.next(study=STUDY)
+    answer(first.submit(task))
+    chief = signed_in(server, "chief")
+    answer(chief.web.get("/datastore/label", params={"label": image_id(PATIENTS[0]), "tag": "final"}))
+    read = answer(chief.submit(chief.next("blinded", level_id=task["level_id"])))["read"]
+    assert read["mode"] == "assisted"
+
+
+def test_a_sample_that_says_why_is_on_the_record(server: RunningServer) -> None:
+    chief = signed_in(server, "chief")
+    sample = answer(chief.web.post("/activelearning/uncertainty", json={}))
+    with server.room.project.session() as session:
+        shown = was_shown(session, session.get_one(StudyLevel, sample["level_id"]), "chief")
+    assert shown == (sample["mode"] == "assisted")

@@ -24,6 +24,7 @@ from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, standing_reads
 from spine_fracture.cohort.states import ReadState
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.errors import ConflictError, InputError
+from spine_fracture.geometry import PatientBox
 
 
 def draw_level(project: Project, study_uid: str, name: Level, drawn: DrawnBox, reader: str) -> int:
@@ -40,13 +41,7 @@ def draw_level(project: Project, study_uid: str, name: Level, drawn: DrawnBox, r
         study = find_study(session, study_uid)
         # Two who draw in one study go one after the other.
         session.refresh(study, with_for_update=True)
-        for known in _current(study.levels):
-            if known.name is name:
-                raise ConflictError(
-                    f"This study has its {name} already: remove that one, move the names, or choose another."
-                )
-            if apart(known.box, box) < SAME_PLACE:
-                raise ConflictError(f"{known.name} is outlined here already: drag its corners instead.")
+        _require_free(study.levels, name, box)
         level = new_level(study, name, box, LevelSource.READER)
         outline(level, name, box, slices, numbering_sure=True)
         level.edited_by = reader
@@ -65,6 +60,28 @@ def remove_level(session: Session, level_id: int, reader: str) -> StudyLevel:
         for lease in session.scalars(select(Lease).where(Lease.level_id == level_id, active())):
             lease.ended = now()
         _record(session, "level.removed", level, reader)
+    return level
+
+
+def restore_level(session: Session, level_id: int, reader: str) -> StudyLevel:
+    """A level that this reader removed is part of its study again.
+
+    Raises :class:`ConflictError` when somebody else removed it, or when the study has a level of its
+    name or at its place by now.
+    """
+    level = find_level(session, level_id)
+    study = level.study
+    session.refresh(study, with_for_update=True)
+    session.refresh(level, with_for_update=True)
+    if level.current:
+        return level
+    if level.edited_by != reader:
+        raise ConflictError("You did not remove this level: ask who did.")
+    _require_free(study.levels, level.name, level.box)
+    level.current = True
+    level.version += 1
+    session.flush()
+    _record(session, "level.restored", level, reader)
     return level
 
 
@@ -102,6 +119,16 @@ def _current(levels: Sequence[StudyLevel]) -> list[StudyLevel]:
     """The levels that readers read, head to foot: outlines given with the data are not theirs to change."""
     kept = [level for level in levels if level.current and level.source is not LevelSource.REFERENCE]
     return sorted(kept, key=lambda level: (level.name.order, level.id))
+
+
+def _require_free(levels: Sequence[StudyLevel], name: Level, box: PatientBox) -> None:
+    for known in _current(levels):
+        if known.name is name:
+            raise ConflictError(
+                f"This study has its {name} already: remove that one, move the names, or choose another."
+            )
+        if apart(known.box, box) < SAME_PLACE:
+            raise ConflictError(f"{known.name} is outlined here already: drag its corners instead.")
 
 
 def _moved(name: Level, by: int, column: tuple[Level, ...]) -> Level:

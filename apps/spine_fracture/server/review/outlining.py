@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.desk import Lease
 from spine_fracture.cohort.leases import active
-from spine_fracture.cohort.outlines import draw_level, remove_level, shift_names
+from spine_fracture.cohort.levels import find_level
+from spine_fracture.cohort.models import Study, StudyLevel
+from spine_fracture.cohort.outlines import draw_level, remove_level, restore_level, shift_names
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
+from spine_fracture.cohort.reads import standing_reads
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.errors import ConflictError
 from spine_fracture.server.auth import Principal
@@ -38,19 +41,38 @@ class Outlining:
         return self._levels(form.study)
 
     def remove(self, who: Principal, level_id: int, form: TabForm) -> tuple[LevelView, ...]:
-        """Raises :class:`ConflictError` while the level lies before another reader."""
+        """Raises :class:`ConflictError` for a level that lies before another reader, or that one has read.
+
+        What others have read only an adjudicator removes.
+        """
         who.needs(Role.READER, Role.ADJUDICATOR)
         with self._project.transaction() as session:
-            _not_before_others(session, level_id, who.id)
+            level = find_level(session, level_id)
+            _not_before_others(session, StudyLevel.id == level_id, who.id)
+            others = any(read.reader != who.id for read in standing_reads(level))
+            if others and not who.may(Role.ADJUDICATOR):
+                raise ConflictError("Another reader has read this level: only an adjudicator removes it now.")
             level = remove_level(session, level_id, who.id)
             queue_reports(session, level, self._protocol)
             study_uid = level.study.uid
         return self._levels(study_uid)
 
-    def shift(self, who: Principal, study_uid: str, form: ShiftForm) -> tuple[LevelView, ...]:
-        """Raises :class:`InputError` where there is no name to go to."""
+    def restore(self, who: Principal, level_id: int, form: TabForm) -> tuple[LevelView, ...]:
+        """Take a removal back; raises :class:`ConflictError` when another did it or the place is taken."""
         who.needs(Role.READER, Role.ADJUDICATOR)
         with self._project.transaction() as session:
+            level = restore_level(session, level_id, who.id)
+            queue_reports(session, level, self._protocol)
+            study_uid = level.study.uid
+        return self._levels(study_uid)
+
+    def shift(self, who: Principal, study_uid: str, form: ShiftForm) -> tuple[LevelView, ...]:
+        """Raises :class:`InputError` where there is no name to go to, :class:`ConflictError` while another
+        reader has a level of the study.
+        """
+        who.needs(Role.READER, Role.ADJUDICATOR)
+        with self._project.transaction() as session:
+            _not_before_others(session, Study.uid == study_uid, who.id)
             for level in shift_names(session, study_uid, form.by, who.id):
                 queue_reports(session, level, self._protocol)
         return self._levels(study_uid)
@@ -60,7 +82,10 @@ class Outlining:
             return levels_of(load_study(session, study_uid), self._screen)
 
 
-def _not_before_others(session: Session, level_id: int, reader: str) -> None:
-    held = select(Lease.id).where(Lease.level_id == level_id, active(), Lease.reader != reader)
+def _not_before_others(session: Session, where: ColumnElement[bool], reader: str) -> None:
+    held = select(Lease.id).join(StudyLevel, Lease.level_id == StudyLevel.id)
+    held = held.join(Study, StudyLevel.study_id == Study.id).where(where, active(), Lease.reader != reader)
     if session.scalar(held.limit(1)) is not None:
-        raise ConflictError("Another reader has this level just now: it cannot be removed under their eyes.")
+        raise ConflictError(
+            "Another reader has this level or one beside it just now: nothing changes under their eyes."
+        )

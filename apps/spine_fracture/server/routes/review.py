@@ -122,6 +122,11 @@ def remove(room: Room, who: Who, level_id: int, form: TabForm) -> Levels:
     return Levels(levels=room.review.outlining.remove(who, level_id, form))
 
 
+@changes.post("/levels/{level_id}/restore")
+def restore(room: Room, who: Who, level_id: int, form: TabForm) -> Levels:
+    return Levels(levels=room.review.outlining.restore(who, level_id, form))
+
+
 @changes.post("/studies/{study_uid}/shift")
 def shift(room: Room, who: Who, study_uid: str, form: ShiftForm) -> Levels:
     return Levels(levels=room.review.outlining.shift(who, study_uid, form))
