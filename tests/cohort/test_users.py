@@ -70,6 +70,8 @@ def test_who_is_disabled_is_out_and_the_project_stays_closed(project: Project) -
         ("../ann", PASSWORD, {Role.READER}, "A name needs"),
         ("Local", PASSWORD, {Role.READER}, "meaning of its own"),
         ("system", PASSWORD, {Role.READER}, "meaning of its own"),
+        ("sr-0123456789", PASSWORD, {Role.READER}, "meaning of its own"),
+        ("SR-ann", PASSWORD, {Role.READER}, "meaning of its own"),
         ("ann", "short", {Role.READER}, "10 to 200"),
         ("ann", "x" * 201, {Role.READER}, "10 to 200"),
         ("ann", PASSWORD, set(), "one role or more"),

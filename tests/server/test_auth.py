@@ -184,6 +184,8 @@ def test_a_service_token_opens_what_readers_programs_need_and_no_more(server: Ru
     with web(server, Authorization=f"Bearer {service_token(server, 'slicer')}") as client:
         assert client.get("/info/").status_code == 200
         assert client.post("/activelearning/uncertainty", json={"client_id": "x"}).status_code == 200
+        foreign = client.post("/activelearning/uncertainty", json={"client_id": "sr-0123456789"})
+        assert foreign.status_code == 422 and "authors of reports" in foreign.text
         for method, path in (
             ("GET", "/train/"),
             ("GET", "/scoring/"),

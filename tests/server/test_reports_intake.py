@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from dicom.made_reports import changed, groups, items, without
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from server.made_desk import DOUBLE, Desk, box_of, desk
 from server.studies import study_uid
@@ -20,10 +23,12 @@ from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ReadState
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.sr.reading import read_report
+from spine_fracture.errors import BusyError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.server.reports.arrivals import FolderShelf
 from spine_fracture.server.reports.authors import Kind
 from spine_fracture.server.reports.desk import Receiver, unmatched
+from spine_fracture.server.reports.feed import Page
 from spine_fracture.server.reports.intake import Intake
 
 OHIF = Path(__file__).with_name("ohif-3.12-report.dcm")
@@ -319,3 +324,131 @@ def test_nothing_that_names_people_is_kept_of_a_report(one: Desk) -> None:
     one.take(changed(one.foreign(L1), talkative))
     assert [read.note for read in one.reads()] == [""]
     assert b"Jane" not in stored(one)
+
+
+def _naming(at: Desk, data: bytes, study: str = "") -> bytes:
+    """A report of somebody else that calls the one in ``data`` its predecessor."""
+    before = read_report(data)
+
+    def claim(ds: Dataset) -> None:
+        (named,) = ds.PredecessorDocumentsSequence
+        named.StudyInstanceUID = study or ds.StudyInstanceUID
+        named.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID = before.sop_uid
+
+    return changed(at.foreign(L3, author="Roe^Richard", number=2), claim)
+
+
+def test_a_report_takes_the_place_of_its_own_authors_alone(one: Desk) -> None:
+    data = one.foreign(L1)
+    one.take(_naming(one, data))
+    one.take(data)
+    assert standing(one) == {Level.L1: Diagnosis.MALIGNANT, Level.L3: Diagnosis.NORMAL}
+    assert len({row.author for row in one.received()}) == 2
+
+
+def test_a_report_takes_no_place_in_another_study(one: Desk) -> None:
+    data = one.foreign(L1)
+    one.take(_naming(one, data, study="1.2.3.4"))
+    assert read_report(data).sop_uid not in {row.sop_uid for row in one.received()}
+
+
+def test_our_own_report_is_known_though_somebody_claims_its_place(one: Desk) -> None:
+    one.read(Level.L1)
+    one.sender().send()
+    ours = next(one.reports_folder.rglob("*.dcm")).read_bytes()
+    one.take(_naming(one, ours))
+    one.take(ours)
+    assert [read.reader[:3] for read in one.reads()] == ["rea", "sr-"]
+
+
+@dataclass
+class Changes:
+    """A feed of one page with these files; ``told`` counts how often it was asked for it."""
+
+    files: dict[str, bytes]
+    told: int = 0
+    name: str = "changes"
+
+    def since(self, position: int | None) -> Page:
+        self.told += position is None
+        return Page(tuple(self.files) if position is None else (), 1, done=position is not None)
+
+    def report(self, instance: str) -> bytes:
+        return self.files[instance]
+
+    def close(self) -> None:
+        return None
+
+
+def _receiver(at: Desk, feed: Changes | None = None) -> Receiver:
+    return Receiver(
+        at.project,
+        Intake(at.project, at.protocol),
+        FolderShelf(at.reports_folder),
+        feed,  # type: ignore[arg-type]
+    )
+
+
+def test_a_report_that_cannot_be_read_is_listed(one: Desk) -> None:
+    nameless = changed(one.foreign(L3, author="Roe^Richard"), lambda ds: delattr(ds, "SeriesInstanceUID"))
+    feed = Changes({"a-1": b"damaged", "a-2": nameless, "a-3": one.foreign(L1)})
+    receiver = _receiver(one, feed)
+    receiver.look()
+    receiver.look()
+    assert feed.told == 1 and standing(one) == {Level.L1: Diagnosis.MALIGNANT}
+    damaged, without_series, _ = one.received()
+    assert (damaged.sop_uid, damaged.state) == ("a-1", ArrivalState.UNMATCHED)
+    assert "send the report again" in damaged.reason
+    assert without_series.sop_uid == dcmread(BytesIO(nameless)).SOPInstanceUID
+    assert without_series.state is ArrivalState.UNMATCHED and "lacks the UIDs" in without_series.reason
+
+
+def _break_reading(monkeypatch: pytest.MonkeyPatch, where: str, of: bytes, error: Exception) -> None:
+    def read(data: bytes) -> object:
+        if data == of:
+            raise error
+        return read_report(data)
+
+    monkeypatch.setattr(f"spine_fracture.server.reports.{where}.read_report", read)
+
+
+@pytest.mark.parametrize("where", ["desk", "intake"])
+def test_a_defect_of_ours_on_one_report_does_not_stop_the_feed(
+    one: Desk, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    bad = one.foreign(L3, author="Roe^Richard")
+    _break_reading(monkeypatch, where, bad, ZeroDivisionError("Roe"))
+    feed = Changes({"a-1": bad, "a-2": one.foreign(L1)})
+    _receiver(one, feed).look()
+    assert standing(one) == {Level.L1: Diagnosis.MALIGNANT}
+    assert [row.state for row in one.received()] == [ArrivalState.UNMATCHED, ArrivalState.TAKEN]
+    assert "defect of ours" in reasons(one) and "Roe" not in reasons(one)
+
+
+def test_a_defect_of_ours_on_one_report_does_not_stop_the_rows_after_it(
+    one: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = one.foreign(L3, author="Roe^Richard"), one.foreign(L1)
+    for data in (bad, good):
+        found = read_report(data)
+        with one.project.transaction() as session:
+            session.add(_announced(found.sop_uid, found.series_uid, one.study, "reader-7"))
+        path = one.reports_folder / one.study / f"{found.sop_uid}.dcm"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    _break_reading(monkeypatch, "intake", bad, ZeroDivisionError())
+    _receiver(one).look()
+    assert standing(one) == {Level.L1: Diagnosis.MALIGNANT}
+    assert [row.state for row in one.received()] == [ArrivalState.UNMATCHED, ArrivalState.TAKEN]
+
+
+def test_a_busy_database_is_no_reason_to_give_a_report_up(one: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = one.foreign(L1)
+    feed = Changes({"a-1": data})
+    with monkeypatch.context() as broken:
+        _break_reading(broken, "intake", data, BusyError("busy"))
+        with pytest.raises(BusyError):
+            _receiver(one, feed).look()
+    assert [row.state for row in one.received()] == [ArrivalState.ARRIVED]
+    _receiver(one, feed).look()
+    assert [row.state for row in one.received()] == [ArrivalState.TAKEN] and feed.told == 2

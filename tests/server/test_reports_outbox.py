@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 
 import pytest
 from dicom.made_reports import complaints
 from pydicom import dcmread
 from server.made_desk import DOUBLE, TRAIN, Desk, box_of, desk, mirrored_desk
+from sqlalchemy.exc import OperationalError
 
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.adjudication import adjudicate
@@ -20,11 +22,11 @@ from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.sr.found import FoundReport
 from spine_fracture.dicom.sr.reading import read_report
-from spine_fracture.errors import ForbiddenError, InputError, RemoteError
+from spine_fracture.errors import BusyError, ForbiddenError, InputError, RemoteError, StorageError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.server.reports.authors import Kind
 from spine_fracture.server.reports.desk import overview
-from spine_fracture.server.reports.outbox import queue_model_report, queue_reports
+from spine_fracture.server.reports.outbox import queue_model_report, queue_reports, retry_failed, waiting
 
 
 @pytest.fixture
@@ -295,3 +297,80 @@ def test_in_the_folder_a_report_is_under_the_patients_key(one: Desk) -> None:
         ds = dcmread(BytesIO(path.read_bytes()))
         assert (ds.PatientID, ds.PatientName) == ("patient-key", "patient-key")
         assert complaints(path) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("SELECT", {}, Exception("database is locked")),
+        OSError(28, "No space left on device", "/secret/place"),
+        StorageError("The disk is full."),
+        BusyError("The database is busy."),
+    ],
+)
+def test_what_may_work_later_is_tried_later(one: Desk, error: Exception) -> None:
+    delivery = Flaky(one.project.settings.cache_folder / "reports", error)
+    sender = replace(one.sender(), delivery=delivery)
+    one.read(Level.L1)
+    sent = sender.send()
+    assert sent.trouble and "secret" not in sent.trouble and sent.failed == 0
+    assert {row.state for row in one.rows()} == {ReportState.WAITING}
+    delivery.answers = None
+    assert sender.send().stored == 2
+
+
+def test_what_failed_is_tried_again_when_a_server_starts(one: Desk) -> None:
+    delivery = Flaky(one.project.settings.cache_folder / "reports", InputError("refused"))
+    sender = replace(one.sender(), delivery=delivery, look_every_s=0.02)
+    one.read(Level.L1)
+    assert sender.send().failed == 2
+    delivery.answers = None
+    assert sender.send().stored == 0
+    stored = _watched(delivery)
+    sender.start()
+    assert stored.wait(60)
+    sender.close()
+    assert delivery.sent >= 1
+
+
+def _watched(delivery: Flaky) -> Event:
+    """Set when the delivery stored something."""
+    happened, store = Event(), delivery.store
+
+    def watched(data: bytes) -> None:
+        store(data)
+        happened.set()
+
+    delivery.store = watched  # type: ignore[method-assign]
+    return happened
+
+
+def test_what_a_later_report_said_since_is_not_tried_again(one: Desk) -> None:
+    delivery = Flaky(one.project.settings.cache_folder / "reports", InputError("refused"))
+    sender = replace(one.sender(), delivery=delivery)
+    one.read(Level.L1)
+    sender.send()
+    delivery.answers = None
+    one.read(Level.L2)
+    assert sender.send().stored == 2
+    retry_failed(one.project, Kind.READER)
+    assert [row.state for row in one.rows()] == [ReportState.FAILED] * 2 + [ReportState.STORED] * 2
+
+
+def test_the_thread_outlives_what_nobody_thought_of(one: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = [OperationalError("SELECT", {}, Exception("gone")), ZeroDivisionError("Jane Doe")]
+
+    def broken(*given: object) -> tuple[int, ...]:
+        if fails:
+            raise fails.pop()
+        return waiting(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("spine_fracture.server.reports.outbox.waiting", broken)
+    delivery = Flaky(one.project.settings.cache_folder / "reports")
+    sender = replace(one.sender(), delivery=delivery, look_every_s=0.02)
+    one.read(Level.L1)
+    stored = _watched(delivery)
+    sender.start()
+    assert stored.wait(60)
+    sender.close()
+    assert fails == []

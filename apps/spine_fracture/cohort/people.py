@@ -11,6 +11,9 @@ from spine_fracture.cohort.base import Base
 from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.words import Role as Role
 
+#: Readers whose reads came in by a report, which is in the archive already: nobody signs in as one.
+FOREIGN = "sr-"
+
 
 class User(Base):
     """Somebody who signs in. ``name`` is what their reads are kept under; a pseudonym will do."""

@@ -12,6 +12,9 @@ from spine_fracture.cohort.base import Base
 from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.models import Study
 
+#: Why nothing is taken out of a report that comes after the one that took its place.
+OVERTAKEN = "A later report took its place before it came."
+
 
 class ReportForm(StrEnum):
     """``VIEWER`` is what OHIF draws again; ``STANDARD`` is what other sites and tools read."""
@@ -21,7 +24,7 @@ class ReportForm(StrEnum):
 
 
 class ReportState(StrEnum):
-    """``FAILED``: refused for good, nobody tries again by itself."""
+    """``FAILED``: refused for good; tried once more when a server starts."""
 
     WAITING = "waiting"
     STORED = "stored"
@@ -71,6 +74,11 @@ class ReceivedReport(Base):
     reason: Mapped[str] = mapped_column(String(500), default="")
     unmatched: Mapped[list[str]] = mapped_column(default=list)
     created: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def is_foretold(self) -> bool:
+        """Whether only a later report has come yet, which names this one as its predecessor."""
+        return self.state is ArrivalState.TAKEN and self.reason == OVERTAKEN
 
 
 class FeedPosition(Base):

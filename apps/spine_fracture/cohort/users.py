@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.audit import SYSTEM, record
-from spine_fracture.cohort.people import Role, ServiceToken, User
+from spine_fracture.cohort.people import FOREIGN, Role, ServiceToken, User
 from spine_fracture.errors import ConflictError, InputError, NotFoundError
 
 SHORTEST_PASSWORD = 10
@@ -124,7 +124,7 @@ def _check_name(name: str) -> None:
             "A name needs 1 to 64 plain letters, digits, dots, dashes or underscores, "
             "and a letter or digit at both ends; a pseudonym will do."
         )
-    if name.lower() in _RESERVED:
+    if name.lower() in _RESERVED or name.lower().startswith(FOREIGN):
         raise InputError(f"The name {name} has a meaning of its own: choose another.")
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
 from spine_fracture.cohort.audit import record
-from spine_fracture.cohort.people import Role, User
+from spine_fracture.cohort.people import FOREIGN, Role, User
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.users import any_user, check_password, find_token
 from spine_fracture.errors import ForbiddenError, InputError, SignInError
@@ -86,6 +86,10 @@ def reader_of(principal: Principal, params: Mapping[str, Any]) -> str:
     named = str(params.get("reader") or params.get("client_id") or "").strip()
     if not 0 < len(named) <= _LONGEST_NAME:
         raise InputError("A service names the reader whom it asks for: client_id, up to 64 letters.")
+    if named.lower().startswith(FOREIGN):
+        raise InputError(
+            f"Readers whose names begin with {FOREIGN} are authors of reports: choose another name."
+        )
     return named
 
 

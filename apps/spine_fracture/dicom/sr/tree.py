@@ -21,6 +21,8 @@ from spine_fracture.errors import InputError
 #: Enhanced, Comprehensive and Comprehensive 3D SR: the classes that carry measurements.
 SR_CLASSES = frozenset(f"1.2.840.10008.5.1.4.1.1.88.{number}" for number in (22, 33, 34))
 _DEEPEST = 12
+_UIDS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+_LONGEST_UID = 64
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,26 @@ def parse_document(data: bytes) -> Document:
         ) from None
 
 
+def uids_in(data: bytes) -> tuple[str, str, str]:
+    """UIDs of instance, series and study in a file, empty where it has none that are valid."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ds = dcmread(BytesIO(data), specific_tags=[*_UIDS])
+            instance, series, study = (_text(ds, name) for name in _UIDS)
+    except Exception:  # pydicom has no common error for a damaged file
+        return "", "", ""
+    return _valid(instance), _valid(series), _valid(study)
+
+
+def _valid(uid: str) -> str:
+    return uid if len(uid) <= _LONGEST_UID and set(uid) <= set("0123456789.") else ""
+
+
 def _document(ds: Any) -> Document:
     if str(ds.get("SOPClassUID", "")) not in SR_CLASSES:
         raise InputError("It is not a structured report with measurements: only those hold reads.")
-    uids = [_text(ds, name) for name in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")]
+    uids = [_text(ds, name) for name in _UIDS]
     if not all(uids):
         raise InputError("It lacks the UIDs that say which study it belongs to: store it again.")
     root = _item(ds, 0)
@@ -111,7 +129,11 @@ def _document(ds: Any) -> Document:
 
 
 def _predecessors(ds: Any) -> Iterator[str]:
+    """Those of its own study: of another one it takes no place."""
+    own = ("", _text(ds, "StudyInstanceUID"))
     for study in _items(ds, "PredecessorDocumentsSequence"):
+        if _text(study, "StudyInstanceUID") not in own:
+            continue
         for series in _items(study, "ReferencedSeriesSequence"):
             for instance in _items(series, "ReferencedSOPSequence"):
                 if uid := _text(instance, "ReferencedSOPInstanceUID"):

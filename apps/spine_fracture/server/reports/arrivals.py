@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.models import Study, StudyLevel
 from spine_fracture.cohort.patients import pseudonym
+from spine_fracture.cohort.people import FOREIGN
 from spine_fracture.cohort.reports import ArrivalState, ReceivedReport, Report
 from spine_fracture.dicom.sr.found import FoundReport
+from spine_fracture.dicom.sr.tree import uids_in
 from spine_fracture.errors import NotFoundError, RemoteError
 from spine_fracture.server.archive import Archive
 from spine_fracture.server.dicomweb import multipart
-from spine_fracture.server.reports.authors import FOREIGN
 
 UNKNOWN_STUDY = "Its study is not in the catalogue: take the study in, and the report is looked at again."
 _NOBODY = frozenset({"", "unknown", "unknown unknown", "anonymous", "none"})
@@ -77,20 +78,41 @@ class ArchiveShelf:
 
 def note_arrival(session: Session, found: FoundReport, home: Path) -> ReceivedReport | None:
     """The row of a report that was met in the archive; None when it was met before and is done with."""
-    known = session.scalar(select(ReceivedReport).where(ReceivedReport.sop_uid == found.sop_uid))
-    if known is not None:
-        return known if known.state is ArrivalState.ARRIVED else None
+    row = session.scalar(select(ReceivedReport).where(ReceivedReport.sop_uid == found.sop_uid))
+    if row is not None and not row.is_foretold:
+        return row if row.state is ArrivalState.ARRIVED else None
     ours = session.scalar(select(Report.author).where(Report.sop_uid == found.sop_uid))
-    row = ReceivedReport(
-        sop_uid=found.sop_uid,
-        series_uid=found.series_uid,
-        study_uid=found.study_uid,
-        author=ours or reader_of(found, home),
-        state=ArrivalState.OURS if ours else ArrivalState.ARRIVED,
-    )
-    session.add(row)
+    author = ours or reader_of(found, home)
+    if row is None:
+        row = ReceivedReport(sop_uid=found.sop_uid)
+        session.add(row)
+    elif (row.study_uid, row.author) == (found.study_uid, author):
+        return None
+    # A later report spoke for this one, which it may only do for its own author and study.
+    row.series_uid, row.study_uid, row.author = found.series_uid, found.study_uid, author
+    row.state, row.reason = ArrivalState.OURS if ours else ArrivalState.ARRIVED, ""
     session.flush()
     return None if ours else row
+
+
+def note_unreadable(session: Session, data: bytes, instance: str) -> int | None:
+    """The id of the row of a report that cannot be read; None when that was done with before.
+
+    It is known by its UID, or by its id in the archive (``instance``) where it has none.
+    """
+    sop_uid, series_uid, study_uid = uids_in(data)
+    known = session.scalar(select(ReceivedReport).where(ReceivedReport.sop_uid == (sop_uid or instance)))
+    if known is None:
+        known = ReceivedReport(
+            sop_uid=sop_uid or instance,
+            series_uid=series_uid,
+            study_uid=study_uid,
+            author=f"{FOREIGN}unknown",
+            state=ArrivalState.ARRIVED,
+        )
+        session.add(known)
+        session.flush()
+    return known.id if known.state is ArrivalState.ARRIVED else None
 
 
 def reader_of(found: FoundReport, home: Path) -> str:

@@ -17,10 +17,6 @@ class Kind(StrEnum):
     MODEL = "model"
 
 
-#: Readers whose reads came in by a report: theirs is in the archive already.
-FOREIGN = "sr-"
-
-
 def reader_key(reader: str) -> str:
     return f"{Kind.READER} {reader}"
 

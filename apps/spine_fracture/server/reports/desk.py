@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -15,17 +17,19 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reports import ArrivalState, FeedPosition, ReceivedReport, Report, ReportState
 from spine_fracture.dicom.sr.reading import read_report
-from spine_fracture.errors import InputError, NotFoundError, SpineFractureError
+from spine_fracture.errors import NotFoundError, SpineFractureError
 from spine_fracture.server.reports import arrivals
 from spine_fracture.server.reports.arrivals import ArchiveShelf, FolderShelf, Shelf
 from spine_fracture.server.reports.delivery import delivery_for
 from spine_fracture.server.reports.feed import Feed
 from spine_fracture.server.reports.intake import Intake
+from spine_fracture.server.reports.later import LATER
 from spine_fracture.server.reports.sending import LONGEST_WAIT_S, Sender
 from spine_fracture.server.sources import ArchiveSource, Source
 
 _log = logging.getLogger(__name__)
 LOOK_EVERY_S = 2.0
+_DEFECT = "It could not be read, which is a defect of ours: tell the engineers."
 _NEVER_CAME = "It was announced and never came: store it again."
 
 
@@ -126,33 +130,51 @@ class Receiver:
         for instance in page.instances:
             data = self.feed.report(instance)
             if data is not None:
-                self._meet(data)
+                self._meet(instance, data)
         with self.project.transaction() as session:
             session.merge(FeedPosition(name=self.feed.name, value=page.last))
         return page.done
 
-    def _meet(self, data: bytes) -> None:
+    def _meet(self, instance: str, data: bytes) -> None:
+        """One report of the feed. What cannot be read is listed: it must not hold up those after it."""
         try:
             found = read_report(data)
-        except InputError as error:
-            _log.warning("A report in the archive is passed over: %s", error)
+            with self.project.transaction() as session:
+                row = arrivals.note_arrival(session, found, self.project.home)
+                row_id = row.id if row else None
+        except LATER:
+            raise
+        except Exception as error:
+            with self.project.transaction() as session:
+                row_id = arrivals.note_unreadable(session, data, instance)
+            if row_id is not None:
+                self.intake.give_up(row_id, _why(error))
             return
-        with self.project.transaction() as session:
-            row = arrivals.note_arrival(session, found, self.project.home)
-            row_id = row.id if row else None
         if row_id is not None:
-            self.intake.take(row_id, data)
+            with self._giving_up(row_id):
+                self.intake.take(row_id, data)
 
     def _take(self, row_id: int) -> None:
         with self.project.session() as session:
             row = session.get_one(ReceivedReport, row_id)
+        with self._giving_up(row_id):
+            try:
+                data = self.shelf.fetch(row)
+            except NotFoundError:
+                if arrivals.waited_too_long(row):
+                    self.intake.give_up(row_id, _NEVER_CAME)
+                return
+            self.intake.take(row_id, data)
+
+    @contextmanager
+    def _giving_up(self, row_id: int) -> Iterator[None]:
+        """A report that cannot be taken in now or later is given up on, and those after it are looked at."""
         try:
-            data = self.shelf.fetch(row)
-        except NotFoundError:
-            if arrivals.waited_too_long(row):
-                self.intake.give_up(row_id, _NEVER_CAME)
-            return
-        self.intake.take(row_id, data)
+            yield
+        except LATER:
+            raise
+        except Exception as error:
+            self.intake.give_up(row_id, _why(error))
 
     def _run(self) -> None:
         wait = self.look_every_s
@@ -168,6 +190,13 @@ class Receiver:
                 _log.error("Reports of others cannot be taken in: %s", type(error).__name__)
         if self.feed is not None:
             self.feed.close()
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, SpineFractureError):
+        return str(error)
+    _log.error("A report of somebody else cannot be taken in: %s", type(error).__name__)
+    return _DEFECT
 
 
 @dataclass(frozen=True, eq=False)

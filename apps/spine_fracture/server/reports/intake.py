@@ -21,7 +21,7 @@ from spine_fracture.cohort.patients import pseudonym
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import ReadSubmission, standing_reads, submit_read, withdraw_read
-from spine_fracture.cohort.reports import ArrivalState, ReceivedReport
+from spine_fracture.cohort.reports import OVERTAKEN, ArrivalState, ReceivedReport
 from spine_fracture.dicom.grid import SeriesGrid
 from spine_fracture.dicom.sr.codes import MANUFACTURER, OHIF_TOOLS
 from spine_fracture.dicom.sr.found import FoundRegion, FoundReport, FoundStatement
@@ -87,10 +87,11 @@ class Intake:
         return "" if found.statements else " ".join(found.problems)
 
     def give_up(self, row_id: int, why: str) -> None:
-        """Nothing of the report of row ``row_id`` can be taken in."""
+        """Nothing of the report of row ``row_id`` can be taken in; one that was taken in stays so."""
         with self.project.transaction() as session:
             row = session.get_one(ReceivedReport, row_id, with_for_update=True)
-            _finish(session, row, ArrivalState.UNMATCHED, why)
+            if row.state not in (ArrivalState.TAKEN, ArrivalState.OURS):
+                _finish(session, row, ArrivalState.UNMATCHED, why)
 
 
 @dataclass(eq=False)
@@ -230,7 +231,7 @@ class _Taking:
                         study_uid=self.found.study_uid,
                         author=self.row.author,
                         state=ArrivalState.TAKEN,
-                        reason="A later report took its place before it came.",
+                        reason=OVERTAKEN,
                     )
                 )
 

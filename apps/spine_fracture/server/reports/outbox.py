@@ -14,16 +14,17 @@ from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from spine_fracture.cohort.audit import record
 from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.models import Read, Study, StudyLevel
+from spine_fracture.cohort.people import FOREIGN
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reports import Report, ReportForm, ReportState
 from spine_fracture.dicom.write import uid_from
-from spine_fracture.server.reports.authors import FOREIGN, Kind, author_of, model_key, reader_key
+from spine_fracture.server.reports.authors import Kind, author_of, model_key, reader_key
 from spine_fracture.server.reports.content import Said, reported_read, require_open, said_by
 
 
@@ -82,6 +83,25 @@ def waiting(session: Session, kind: Kind, settle_s: float = 0.0) -> tuple[int, .
         Report.created <= now() - timedelta(seconds=settle_s),
     )
     return tuple(session.scalars(query.order_by(Report.id)))
+
+
+def retry_failed(project: Project, kind: Kind) -> None:
+    """Let what failed wait again: the archive may allow it by now, or a defect be mended.
+
+    Only the last report of a series, which says all that holds; an earlier one would come after it.
+    """
+    later = aliased(Report)
+    overtaken = select(later.id).where(
+        later.series_uid == Report.series_uid, later.instance_number > Report.instance_number
+    )
+    failed = select(Report).where(
+        Report.state == ReportState.FAILED,
+        Report.author.startswith(f"{kind} ", autoescape=True),
+        ~overtaken.exists(),
+    )
+    with project.transaction() as session:
+        for row in session.scalars(failed):
+            row.state = ReportState.WAITING
 
 
 def assign(project: Project, row_id: int, protocol: ProtocolConfig, folder: Path) -> Assignment | None:

@@ -17,13 +17,14 @@ from pydicom import dcmread
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.dicom.sr.statements import Form, StudyReport
-from spine_fracture.errors import RemoteError, SpineFractureError, StorageError
+from spine_fracture.errors import SpineFractureError
 from spine_fracture.files import locked, write_atomically
 from spine_fracture.server.dicomweb.holdings import Holdings
 from spine_fracture.server.reports import outbox
 from spine_fracture.server.reports.authors import Kind, author_of
 from spine_fracture.server.reports.content import pictured
 from spine_fracture.server.reports.delivery import Delivery
+from spine_fracture.server.reports.later import LATER, told
 
 _log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
@@ -65,7 +66,7 @@ class Sender:
     def send(
         self, progress: Callable[[int, int], None] = lambda done, total: None, *, settle_s: float = 0.0
     ) -> Sent:
-        """One pass through the outbox; it ends where the archive does not answer.
+        """One pass through the outbox; it ends where archive, disk or database would not now.
 
         ``progress`` is told (reports done, reports in all). Reports of the last ``settle_s`` seconds wait.
         """
@@ -79,9 +80,9 @@ class Sender:
                 progress(number, len(rows))
                 try:
                     stored += self._send(row_id)
-                except (RemoteError, StorageError) as error:
-                    outbox.note_trouble(self.project, row_id, str(error), for_good=False)
-                    return Sent(stored, failed, str(error))
+                except LATER as error:
+                    outbox.note_trouble(self.project, row_id, told(error), for_good=False)
+                    return Sent(stored, failed, told(error))
                 except SpineFractureError as error:
                     failed += 1
                     outbox.note_trouble(self.project, row_id, str(error), for_good=True)
@@ -121,19 +122,27 @@ class Sender:
         return self.delivery.prepared(data, given.patient_key)
 
     def _run(self) -> None:
-        # highdicom takes seconds to import: not after a read, when the reader waits for the next level.
-        import_module("spine_fracture.dicom.sr.writing")
-        wait = self.look_every_s
+        is_ready, wait = False, 0.0
         while not self._closing.wait(wait):
             try:
+                if not is_ready:
+                    self._prepare()
+                    is_ready = True
                 trouble = self.send(settle_s=SETTLE_S).trouble
             except SpineFractureError as error:
                 trouble = str(error)
+            except Exception as error:
+                trouble = type(error).__name__
             if trouble:
-                wait = min(2 * wait, LONGEST_WAIT_S)
+                wait = min(2 * max(wait, self.look_every_s), LONGEST_WAIT_S)
                 _log.warning("Reports wait for %.0f s: %s", wait, trouble)
             else:
                 wait = self.look_every_s
+
+    def _prepare(self) -> None:
+        # highdicom takes seconds to import: not after a read, when the reader waits for the next level.
+        import_module("spine_fracture.dicom.sr.writing")
+        outbox.retry_failed(self.project, self.kind)
 
 
 def _says_the_same(data: bytes, before: Path) -> bool:
