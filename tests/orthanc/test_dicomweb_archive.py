@@ -22,6 +22,8 @@ from sqlalchemy import select
 
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.reports import ReceivedReport
+from spine_fracture.cohort.shown import was_shown
+from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.write import uid_from
 from spine_fracture.imaging import Sequence
 
@@ -90,6 +92,37 @@ def test_what_the_archive_says_is_passed_on(orthanc: Orthanc, other: Reader) -> 
     assert "server" not in frames.headers or "Orthanc" not in frames.headers["server"]
     bulk = get(other, said.json()[0]["7FE00010"]["BulkDataURI"].removeprefix("/dicom-web/"))
     assert frame in bulk.content
+
+
+def test_lists_tell_no_content_whatever_is_asked_for(orthanc: Orthanc, other: Reader) -> None:
+    of_report = f"studies/{STUDY}/instances?SeriesInstanceUID={REPORT[1]}"
+    asked = f"{of_report}&includefield=0040A491,00080060"  # whether the report is complete
+    (direct,) = httpx.get(f"{orthanc.dicom_web}/{asked}").json()
+    assert direct["0040A491"]["Value"] == ["COMPLETE"]
+    (row,) = get(other, asked).json()
+    assert (row["00080018"]["Value"], row["00080060"]["Value"]) == ([REPORT[2]], ["SR"])
+    for query in (asked, f"{of_report}&includefield=all", f"{of_report}&CompletionFlag=COMPLETE"):
+        assert "COMPLETE" not in get(other, query).text
+    assert len(get(other, f"{of_report}&CompletionFlag=PARTIAL").json()) == 1  # contents are not searched
+
+
+def test_a_report_sent_as_a_file_is_known_to_have_been_seen(server: RunningServer) -> None:
+    new_user(server, "reader-c")
+    third = signed_in(server, "reader-c")
+    picture = get(third, f"studies/{STUDY}/instances?SeriesInstanceUID={T1}").json()[0]
+    (sop,) = picture["00080018"]["Value"]
+    get(third, f"studies/{STUDY}/series/{T1}/instances/{sop}/rendered").raise_for_status()
+    assert not was_sent_opinions(server, "reader-c")
+    for number, (_, series, instance) in enumerate((REPORT, SEGMENTATION)):
+        new_user(server, f"reader-{number}")
+        curious = signed_in(server, f"reader-{number}")
+        get(curious, f"studies/{STUDY}/series/{series}/instances/{instance}").raise_for_status()
+        assert was_sent_opinions(server, f"reader-{number}")
+
+
+def was_sent_opinions(server: RunningServer, name: str) -> bool:
+    with server.room.project.session() as session:
+        return was_shown(session, find_study(session, STUDY).levels[0], name)
 
 
 @pytest.mark.parametrize(
@@ -271,3 +304,10 @@ def test_an_archive_that_is_down_is_answered_in_words(tmp_path: Path) -> None:
         assert (sent.status_code, "does not answer" in sent.json()["detail"]) == (502, True)
         with found.room.project.session() as session:
             assert session.scalars(select(ReceivedReport)).all() == []  # it may be sent again
+        study, series, sop = uids_of(report(PATIENT))
+        with found.room.project.transaction() as session:
+            session.add(ReceivedReport(sop_uid=sop, series_uid=series, study_uid=study, author="local"))
+        again = httpx.post(f"{found.url}/dicom-web/studies", **stow(report(PATIENT)))  # type: ignore[arg-type]
+        assert again.status_code == 502
+        with found.room.project.session() as session:  # it may be there, so that it is looked for
+            assert session.scalars(select(ReceivedReport.sop_uid)).all() == [sop]

@@ -9,6 +9,7 @@ from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.server.dicomweb import multipart
 from spine_fracture.server.dicomweb.addresses import Address, What, parse
 from spine_fracture.server.dicomweb.attributes import Attributes, of
+from spine_fracture.server.dicomweb.listed import listed_query, listed_rows
 from spine_fracture.server.dicomweb.matching import Query
 
 ROW: Attributes = {
@@ -112,6 +113,28 @@ def test_a_page_is_cut_out_of_what_matches() -> None:
     for wrong in ("limit=-1", "limit=a", "offset=1.5", "limit=99999999999"):
         with pytest.raises(InputError):
             Query.of(QueryParams(wrong))
+
+
+@pytest.mark.parametrize(
+    ("query", "passed_on"),
+    [
+        ("PatientName=p*&limit=5&fuzzymatching=true", "PatientName=p*&limit=5&fuzzymatching=true"),
+        ("0020000D=1.2&ModalitiesInStudy=SR", "0020000D=1.2&ModalitiesInStudy=SR"),
+        ("includefield=00081030,0040A730,SeriesDescription", "includefield=00081030,SeriesDescription"),
+        ("includefield=0040A730&includefield=00080060", "includefield=00080060"),
+        ("includefield=all&IncludeField=ContentSequence", ""),
+        ("0040A730.0040A160=malignant*&TextValue=malignant*", ""),
+        ("ContentSequence.SeriesInstanceUID=1&includefield=0040A730.00080018", ""),
+        ("ReferencedSeriesSequence=&NoSuchAttribute=7&00400254=x", ""),
+    ],
+)
+def test_a_search_asks_for_no_content(query: str, passed_on: str) -> None:
+    assert listed_query(QueryParams(query).multi_items()) == QueryParams(passed_on).multi_items()
+
+
+def test_a_list_tells_no_content() -> None:
+    content = {"0040A730": of("SQ", {"0040A160": of("UT", "malignant")})}
+    assert listed_rows([ROW | content, ROW]) == [ROW, ROW]
 
 
 def test_what_was_joined_is_split_again() -> None:

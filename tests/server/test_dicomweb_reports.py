@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 
+import anyio
 import httpx
 import pytest
 from dicomweb_client import DICOMwebClient
@@ -13,20 +18,26 @@ from pydicom.uid import (
     BasicTextSRStorage,
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
+    EnhancedSRStorage,
     MRImageStorage,
 )
-from server.readers import Reader, new_user, signed_in
+from server.readers import Reader, new_user, service_token, signed_in, web
 from server.running import RunningServer, running
 from server.studies import QuickPipeline, image_id, study_uid, write_study
 from server.viewer_objects import derived, open_level, report, segmentation, stow, uids_of
 from sqlalchemy import select
 
+from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.people import Role
-from spine_fracture.cohort.reports import ReceivedReport
+from spine_fracture.cohort.reports import ArrivalState, ReceivedReport
 from spine_fracture.cohort.shown import was_shown
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.write import uid_from
+from spine_fracture.errors import RemoteError
 from spine_fracture.imaging import Sequence
+from spine_fracture.server.dicomweb.archive import ArchiveWeb
+from spine_fracture.server.dicomweb.pictures import Pictures
+from spine_fracture.server.dicomweb.stow import SentReport, is_refusal
 
 PATIENT = "phantom-000001"
 STUDY, T1, T2 = study_uid(PATIENT), image_id(PATIENT, Sequence.T1), image_id(PATIENT)
@@ -212,18 +223,143 @@ def was_sent_opinions(server: RunningServer, name: str) -> bool:
         return was_shown(session, find_study(session, STUDY).levels[0], name)
 
 
-def test_who_was_sent_what_another_reader_wrote_is_blinded_no_more(
-    shared: RunningServer, reader: Reader
+HIDDEN, DERIVED_SOP = uids_of(report(PATIENT, "hidden"))[1:], "derived instance"
+SENT_BY_OTHERS = (
+    f"series/{HIDDEN[0]}/metadata",
+    f"series/{HIDDEN[0]}/instances/{HIDDEN[1]}/metadata",
+    f"series/{HIDDEN[0]}/instances/{HIDDEN[1]}",
+    f"series/{HIDDEN[0]}",
+    "metadata",
+    f"series/{DERIVED}/metadata",
+    f"series/{DERIVED}",
+    f"series/{DERIVED}/instances/{DERIVED_SOP}",
+    f"series/{DERIVED}/instances/{DERIVED_SOP}/frames/1",
+)
+
+
+def sop_in(who: Reader, series: str) -> str:
+    rows = who.web.get(f"/dicom-web/instances?SeriesInstanceUID={series}").json()
+    return str(rows[0]["00080018"]["Value"][0])
+
+
+@pytest.mark.parametrize("path", SENT_BY_OTHERS)
+def test_who_was_sent_what_another_wrote_or_computed_is_blinded_no_more(
+    shared: RunningServer, reader: Reader, path: str
 ) -> None:
-    new_user(shared, "reader-c")
-    third, (_, series, _) = signed_in(shared, "reader-c"), uids_of(report(PATIENT, "hidden"))
-    for path in ("series", f"series/{T1}/metadata", f"series/{DERIVED}/metadata"):
-        assert third.web.get(f"/dicom-web/studies/{STUDY}/{path}").status_code == 200
-    assert not was_sent_opinions(shared, "reader-c")
-    assert third.web.get(f"/dicom-web/studies/{STUDY}/series/{series}/metadata").status_code == 200
-    assert was_sent_opinions(shared, "reader-c")
-    assert reader.web.get(f"/dicom-web/studies/{STUDY}/series/{series}/metadata").status_code == 200
-    assert not was_sent_opinions(shared, READER)  # it is their own
+    post(reader, report(PATIENT, "hidden"))
+    name = f"reader-of-{SENT_BY_OTHERS.index(path)}"
+    new_user(shared, name)
+    third = signed_in(shared, name)
+    picture = f"series/{T1}/instances/{sop_in(third, T1)}"
+    for plain in ("series", "instances", f"series/{T1}", f"series/{T1}/metadata", f"{picture}/frames/1"):
+        assert third.web.get(f"/dicom-web/studies/{STUDY}/{plain}").status_code == 200
+    assert third.web.get(f"/dicom-web/studies/{STUDY}/series/{HIDDEN[0]}/instances/1.2.3").status_code == 404
+    assert not was_sent_opinions(shared, name)
+    path = path.replace(DERIVED_SOP, sop_in(third, DERIVED))
+    assert third.web.get(f"/dicom-web/studies/{STUDY}/{path}").status_code == 200
+    assert was_sent_opinions(shared, name)
+
+
+def test_own_reports_tell_nobody_anything_new(shared: RunningServer) -> None:
+    new_user(shared, "reader-d")
+    author, sent = signed_in(shared, "reader-d"), report(PATIENT, "own")
+    assert post(author, sent).status_code == 200
+    _, series, sop = uids_of(sent)
+    for path in ("", "/metadata", f"/instances/{sop}", f"/instances/{sop}/metadata"):
+        assert author.web.get(f"/dicom-web/studies/{STUDY}/series/{series}{path}").status_code == 200
+    assert not was_sent_opinions(shared, "reader-d")
+
+
+def test_a_program_gets_pictures_alone(shared: RunningServer, reader: Reader) -> None:
+    """It may ask for a reader who reads now, and its own name never reads."""
+    post(reader, report(PATIENT, "hidden"))
+    program = Reader(web(shared, Authorization=f"Bearer {service_token(shared, 'bridge')}"))
+    assert listed(program) == sorted([T1, T2])
+    for path in (f"series/{HIDDEN[0]}/instances/{HIDDEN[1]}", f"series/{DERIVED}/metadata"):
+        assert program.web.get(f"/dicom-web/studies/{STUDY}/{path}").status_code == 404
+    assert program.web.get(f"/dicom-web/studies/{STUDY}/series/{T1}/metadata").status_code == 200
+
+
+@pytest.mark.parametrize("state", [ArrivalState.ARRIVED, ArrivalState.UNMATCHED])
+def test_a_report_that_was_announced_and_never_kept_is_kept_when_it_comes_again(
+    shared: RunningServer, reader: Reader, state: ArrivalState
+) -> None:
+    """The server was stopped between the two; after a while it gave up on the report."""
+    sent = report(PATIENT, f"cut off {state}")
+    _, series, sop = uids_of(sent)
+    with shared.room.project.transaction() as session:
+        row = ReceivedReport(sop_uid=sop, series_uid=series, study_uid=STUDY, author=READER)
+        row.state, row.created = state, now() - timedelta(hours=3)
+        session.add(row)
+    assert series not in listed(reader)
+    assert post(reader, sent).status_code == 200
+    assert series in listed(reader)
+    note = note_of(shared, sop)
+    assert note is not None
+    assert now() - note.created < timedelta(minutes=5)  # it is waited for anew
+
+
+def test_a_report_under_the_uid_of_somebody_elses_is_refused(shared: RunningServer, reader: Reader) -> None:
+    mine = report(PATIENT, "taken uid")
+    assert post(reader, mine).status_code == 200
+    answer = post(signed_in(shared, OTHER), mine)
+    assert (answer.status_code, "another report" in answer.json()["detail"]) == (409, True)
+
+
+REFUSED = json.dumps({"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [272]}}]}})
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        (REFUSED, True),
+        ('{"00081199": {"vr": "SQ", "Value": [{}]}}', False),
+        ('{"00081198": {"vr": "SQ"}}', False),
+        ('{"00081198": null}', False),
+        ("[]", False),
+        ("<xml/>", False),
+        ("", False),
+    ],
+)
+def test_an_archive_says_whether_it_took_a_report(said: str, refused: bool) -> None:
+    assert is_refusal(said.encode()) is refused
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """An archive that takes every message and nothing that is in it."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(202)
+        self.send_header("Content-Type", "application/dicom+json")
+        self.send_header("Content-Length", str(len(REFUSED)))
+        self.end_headers()
+        self.wfile.write(REFUSED.encode())
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+def test_a_report_that_the_archive_refused_is_not_said_to_be_kept(shared: RunningServer) -> None:
+    archive = HTTPServer(("127.0.0.1", 0), _Refusing)
+    threading.Thread(target=archive.serve_forever, daemon=True).start()
+    data = report(PATIENT, "refused")
+    sent = SentReport(*uids_of(data), EnhancedSRStorage, PATIENT, data)
+
+    async def store() -> None:
+        root = f"http://127.0.0.1:{archive.server_port}/dicom-web"
+        web = ArchiveWeb(root, "/dicom-web", Pictures(shared.room.project))
+        try:
+            await web.store(sent)
+        finally:
+            await web.close()
+
+    try:
+        with pytest.raises(RemoteError, match="refused the report"):
+            anyio.run(store)
+    finally:
+        archive.shutdown()
+        archive.server_close()
 
 
 def test_a_dicomweb_client_saves_reports(tmp_path_factory: pytest.TempPathFactory) -> None:

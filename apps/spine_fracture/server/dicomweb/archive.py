@@ -17,8 +17,9 @@ from spine_fracture.server.dicomweb import multipart
 from spine_fracture.server.dicomweb.addresses import SEARCHES, What
 from spine_fracture.server.dicomweb.attributes import Attributes
 from spine_fracture.server.dicomweb.hiding import allowed_query, hide
+from spine_fracture.server.dicomweb.listed import listed_rows
 from spine_fracture.server.dicomweb.pictures import Pictures
-from spine_fracture.server.dicomweb.stow import SentReport
+from spine_fracture.server.dicomweb.stow import SentReport, is_refusal
 from spine_fracture.server.dicomweb.web import ASK_AGAIN, JSON, KEEP, Question, gone
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
@@ -84,6 +85,11 @@ class ArchiveWeb:
             raise self._silent() from error
         if answer.status_code not in (200, 202):
             raise self._said(answer.status_code)
+        if is_refusal(answer.content):
+            raise RemoteError(
+                f"The archive at {self._host} refused the report: it was not stored. Tell whoever runs the "
+                "archive, and save it again."
+            )
 
     async def _list(self, question: Question) -> Response:
         address = question.address
@@ -97,6 +103,8 @@ class ArchiveWeb:
             raise self._silent() from error
         finally:
             await answer.aclose()
+        if address.what in SEARCHES:
+            rows = listed_rows(rows)
         if question.pictures_only:
             rows = await to_thread.run_sync(hide, rows, question, self.pictures)
             if not rows and address.what is What.METADATA:
@@ -111,7 +119,7 @@ class ArchiveWeb:
 
     async def _ask(self, path: str, question: Question, accept: str) -> httpx.Response:
         """The archive's answer, whose body is still to come. Raises :class:`RemoteError`."""
-        query = allowed_query(question) if question.pictures_only else question.query.multi_items()
+        query = allowed_query(question)
         url = f"{self.root}/{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": accept, "Accept-Encoding": "identity"}
         for left in reversed(range(_TRIES)):

@@ -6,7 +6,7 @@ would find a study by what is hidden in it.
 
 from __future__ import annotations
 
-from spine_fracture.server.dicomweb.addresses import What
+from spine_fracture.server.dicomweb.addresses import SEARCHES, What
 from spine_fracture.server.dicomweb.attributes import (
     MODALITIES_IN_STUDY,
     MODALITY,
@@ -21,6 +21,7 @@ from spine_fracture.server.dicomweb.attributes import (
     of,
     text,
 )
+from spine_fracture.server.dicomweb.listed import listed_query
 from spine_fracture.server.dicomweb.matching import Query
 from spine_fracture.server.dicomweb.pictures import PICTURE_MODALITY, Pictures, StudyPictures
 from spine_fracture.server.dicomweb.web import Question
@@ -40,8 +41,13 @@ _STUDY_TAGS = frozenset(
 
 
 def allowed_query(question: Question) -> list[tuple[str, str]]:
-    """The query that is passed on: without keys that could ask about what is hidden."""
-    return [(k, v) for k, v in question.query.multi_items() if k.lower() in _HARMLESS_KEYS]
+    """The query that is passed on: without keys that could ask about contents, or about what is hidden."""
+    query = question.query.multi_items()
+    if question.address.what in SEARCHES:
+        query = listed_query(query)
+    if question.pictures_only:
+        query = [(name, wanted) for name, wanted in query if name.lower() in _HARMLESS_KEYS]
+    return query
 
 
 def hide(rows: list[Attributes], question: Question, pictures: Pictures) -> list[Attributes]:

@@ -35,7 +35,7 @@ class Query:
 
         Keys that are no attributes are passed over, as the standard has it.
         """
-        keys = ((_tag(name), wanted) for name, wanted in params.multi_items() if name not in _NO_KEYS)
+        keys = ((tag_of(name), wanted) for name, wanted in params.multi_items() if name not in _NO_KEYS)
         return cls(
             tuple((tag, wanted) for tag, wanted in keys if tag is not None and wanted.strip("*")),
             min(_number(params.get("limit"), MOST), MOST),
@@ -81,7 +81,7 @@ def _like(wanted: str, said: str, fuzzy: bool) -> bool:
     return fuzzy and re.search(rf"(?:^|[\s^=-]){form}", said, re.IGNORECASE) is not None
 
 
-def _tag(name: str) -> str | None:
+def tag_of(name: str) -> str | None:
     """The tag of a keyword or of eight hexadecimal digits; of a path of several, the last."""
     last = name.rpartition(".")[2]
     if re.fullmatch(r"[0-9A-Fa-f]{8}", last):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from io import BytesIO
 
 from pydicom import dcmread
@@ -14,14 +16,19 @@ from sqlalchemy.orm import Session
 
 from spine_fracture.cohort import models
 from spine_fracture.cohort.audit import record
+from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.patients import pseudonym
+from spine_fracture.cohort.people import FOREIGN
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.reports import ReceivedReport, Report
+from spine_fracture.cohort.reports import ArrivalState, ReceivedReport, Report
 from spine_fracture.errors import ConflictError, InputError, NotFoundError
 from spine_fracture.server.dicomweb import multipart
 from spine_fracture.server.dicomweb.attributes import Attributes, of
 
 _REPORTS = (EnhancedSRStorage, ComprehensiveSRStorage, Comprehensive3DSRStorage)
+_FAILED = "00081198"
+#: Nothing of these has become a read, so that taking them in once more does no harm.
+_NOT_TAKEN = (ArrivalState.ARRIVED, ArrivalState.UNMATCHED)
 _UID = re.compile(r"[0-9](?:[0-9.]{0,62}[0-9])?")
 
 
@@ -49,18 +56,32 @@ def reports_in(project: Project, content_type: str, body: bytes) -> tuple[SentRe
     return tuple(_checked(project, part) for part in parts)
 
 
-def note(project: Project, report: SentReport, author: str) -> bool:
-    """Note who sent ``report``, before it is kept; False when it was kept already.
+class Came(StrEnum):
+    """Whether a report was sent before. ``AGAIN``: it may never have been kept; ``KEPT``: surely it was."""
+
+    NEW = "new"
+    AGAIN = "again"
+    KEPT = "kept"
+
+
+def note(project: Project, report: SentReport, author: str) -> Came:
+    """Note who sent ``report``, before it is kept.
 
     Raises :class:`ConflictError` when another report has its UID.
     """
     with project.transaction() as session:
-        if _is_known(session, report):
-            return False
-        uids = {"sop_uid": report.sop_uid, "series_uid": report.series_uid, "study_uid": report.study_uid}
-        session.add(ReceivedReport(**uids, author=author))
+        came = _known(session, report, author)
+        if came is not None and not came.is_foretold:
+            if came.author != author or came.state not in _NOT_TAKEN:
+                return Came.KEPT
+            # The server may have stopped between this row and the file, and have given up on it since.
+            came.state, came.reason, came.created = ArrivalState.ARRIVED, "", now()
+            return Came.AGAIN
+        if came is None:
+            uids = {"sop_uid": report.sop_uid, "series_uid": report.series_uid, "study_uid": report.study_uid}
+            session.add(ReceivedReport(**uids, author=author))
         record(session, "report.received", f"report:{report.sop_uid}", actor=author)
-    return True
+        return Came.NEW if came is None else Came.AGAIN
 
 
 def take_back(project: Project, report: SentReport, author: str) -> None:
@@ -76,6 +97,15 @@ def answer(reports: tuple[SentReport, ...], ours: str) -> Attributes:
         "00081190": of("UR", f"{ours}/studies/{reports[0].study_uid}"),
         "00081199": of("SQ", *(_reference(report, ours) for report in reports)),
     }
+
+
+def is_refusal(said: bytes) -> bool:
+    """Whether an archive that took a STOW message says that it did not take what was in it."""
+    try:
+        failed = json.loads(said)[_FAILED]["Value"]
+    except (ValueError, LookupError, TypeError):
+        return False
+    return bool(failed)
 
 
 def _reference(report: SentReport, ours: str) -> Attributes:
@@ -128,12 +158,20 @@ def _require_own_uids(session: Session, series_uid: str, sop_uid: str) -> None:
         raise ConflictError("This report has the UID of a picture: it was not stored. Save it again.")
 
 
-def _is_known(session: Session, report: SentReport) -> bool:
-    """Whether this report was kept before, as when the answer to it was lost on its way."""
+def _known(session: Session, report: SentReport, author: str) -> ReceivedReport | None:
+    """The row of this report if it was sent before, as when the answer to it was lost, or foretold."""
     ours = session.scalar(select(Report.study_id).where(Report.sop_uid == report.sop_uid))
     came = session.scalar(select(ReceivedReport).where(ReceivedReport.sop_uid == report.sop_uid))
-    if ours is not None or (came is not None and came.study_uid != report.study_uid):
+    is_other = came is not None and (came.study_uid, came.author) != (report.study_uid, author)
+    if came is not None and is_other and came.is_foretold:
+        # A later report speaks only for those of its own author on its own study.
+        session.delete(came)
+        session.flush()
+        came = None
+    # One that was met in the archive has an author who cannot be told, and may be this very one.
+    met = came is not None and came.study_uid == report.study_uid and came.author.startswith(FOREIGN)
+    if ours is not None or (came is not None and is_other and not met):
         raise ConflictError(
             "There is another report with this UID already: it was not stored. Save it again."
         )
-    return came is not None
+    return came

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from spine_fracture.errors import NotFoundError
 from spine_fracture.server.dicomweb.addresses import Address
+from spine_fracture.server.dicomweb.pictures import Pictures
 from spine_fracture.server.dicomweb.stow import SentReport
 
 JSON = "application/dicom+json"
@@ -21,7 +22,7 @@ ASK_AGAIN = "no-store"
 
 @dataclass(frozen=True)
 class Question:
-    """One GET. ``accept`` is the header; ``pictures_only`` while the asker reads a level."""
+    """One GET. ``accept`` is the header; ``pictures_only`` for programs, and while a reader reads."""
 
     address: Address
     query: QueryParams
@@ -31,6 +32,8 @@ class Question:
 
 class DicomWeb(Protocol):
     """An archive or a folder over DICOMweb."""
+
+    pictures: Pictures
 
     async def answer(self, question: Question) -> Response:
         """The answer to a GET. Raises :class:`NotFoundError` also for what the asker may not see now."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,12 +17,12 @@ from spine_fracture.errors import InputError, RemoteError
 from spine_fracture.server.archive import Archive
 from spine_fracture.server.dicomweb import multipart
 from spine_fracture.server.dicomweb.headers import under_key
+from spine_fracture.server.dicomweb.stow import is_refusal
 from spine_fracture.server.sources import ArchiveSource, Source
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 #: Answers after which the same report will be refused again.
 _REFUSALS = frozenset({400, 409, 413, 415, 422})
-_FAILED = "00081198"
 _MAY_BE_EMPTY = ["PatientBirthDate", "PatientSex", "StudyID", "AccessionNumber", "ReferringPhysicianName"]
 
 
@@ -87,7 +86,7 @@ class ArchiveDelivery:
             raise RemoteError(
                 f"The archive at {self._host} does not answer: the report is kept here and sent again."
             ) from None
-        if answer.status_code in _REFUSALS or (answer.is_success and _refused(answer)):
+        if answer.status_code in _REFUSALS or (answer.is_success and is_refusal(answer.content)):
             raise InputError(
                 f"The archive at {self._host} refused the report (HTTP {answer.status_code}): tell whoever "
                 "runs the archive."
@@ -108,12 +107,3 @@ def delivery_for(project: Project, source: Source) -> Delivery:
     if isinstance(source, ArchiveSource):
         return ArchiveDelivery(project.settings.cache_folder / "reports", source.archive)
     return FolderDelivery(project.settings.results_folder / "reports")
-
-
-def _refused(answer: httpx.Response) -> bool:
-    """Whether the archive took the message and not what was in it."""
-    try:
-        said = json.loads(answer.content)
-    except ValueError:
-        return False
-    return bool(isinstance(said, dict) and said.get(_FAILED, {}).get("Value"))

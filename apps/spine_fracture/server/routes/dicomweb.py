@@ -12,7 +12,7 @@ from spine_fracture.cohort.leases import has_active
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.project import Project
 from spine_fracture.errors import NotFoundError
-from spine_fracture.server.auth import principal_of
+from spine_fracture.server.auth import Principal, principal_of
 from spine_fracture.server.dicomweb import stow
 from spine_fracture.server.dicomweb.addresses import What, parse
 from spine_fracture.server.dicomweb.seen import note_opinions
@@ -31,13 +31,13 @@ _WORTH_PACKING = 2048
 @router.get("/proxy/dicom/wado/{path:path}")
 async def get(request: Request, room: Room) -> Response:
     address = parse(_as_sent(request))
-    reader = principal_of(request).id
-    reads = await to_thread.run_sync(_reads_now, room.project, reader)
-    question = Question(address, request.query_params, request.headers.get("accept", ""), reads)
-    answer = await _web(request).answer(question)
-    if address.what is What.METADATA and not reads:
-        body = bytes(answer.body)
-        await to_thread.run_sync(note_opinions, room.project, address.study, body, reader)
+    principal, web = principal_of(request), _web(request)
+    pictures_only = await to_thread.run_sync(_sees_pictures_only, room.project, principal)
+    question = Question(address, request.query_params, request.headers.get("accept", ""), pictures_only)
+    answer = await web.answer(question)
+    if not pictures_only:
+        said = bytes(answer.body) if address.what is What.METADATA else b""
+        await to_thread.run_sync(note_opinions, web.pictures, address, said, principal.id)
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return _packed(answer, request.headers.get("accept-encoding", ""))
 
@@ -58,12 +58,14 @@ async def post(request: Request, room: Room) -> Response:
 
 
 async def _keep(web: DicomWeb, project: Project, report: stow.SentReport, author: str) -> None:
-    if not await to_thread.run_sync(stow.note, project, report, author):
+    came = await to_thread.run_sync(stow.note, project, report, author)
+    if came is stow.Came.KEPT:
         return
     try:
         await web.store(report)
     except BaseException:
-        await to_thread.run_sync(stow.take_back, project, report, author)
+        if came is stow.Came.NEW:
+            await to_thread.run_sync(stow.take_back, project, report, author)
         raise
 
 
@@ -81,9 +83,12 @@ def _web(request: Request) -> DicomWeb:
     return web
 
 
-def _reads_now(project: Project, reader: str) -> bool:
+def _sees_pictures_only(project: Project, principal: Principal) -> bool:
+    """Whom a program asks for is not known here, and they may be reading."""
+    if principal.is_service:
+        return True
     with project.session() as session:
-        return has_active(session, reader)
+        return has_active(session, principal.id)
 
 
 def _packed(answer: Response, accepted: str) -> Response:
