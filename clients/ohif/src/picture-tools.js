@@ -4,9 +4,9 @@ import { HeatMap } from './heatmap.js';
 import { TOOL } from './level-box-tool.js';
 import { besides } from './linking.js';
 import { services } from './ohif.js';
-import { indexOf, whenHere } from './series.js';
+import { indexOf } from './series.js';
 import { call } from './server.js';
-import { hungSeries, lookAt, panes, TOOL_GROUP } from './stage.js';
+import { bring, hungSeries, lookAt, panes, TOOL_GROUP } from './stage.js';
 
 export class PictureTools {
   /** @param {import('./room.js').Room} room @param {import('./desk.js').Desk} desk */
@@ -25,19 +25,31 @@ export class PictureTools {
     this.desk.annotations.refresh();
   }
 
-  /** STIR or contrast in the right picture, then T2 again. */
+  /** STIR or contrast in the right picture, then T2 again; a series that is not to be had is passed over. */
   async cycleThird() {
     const { task, third } = this.room.state;
     if (!task) return;
     const hung = hungSeries(task);
     const others = task.series.map((/** @type {any} */ one) => one.uid).filter((/** @type {string} */ uid) => !hung.includes(uid));
     if (!others.length) return this.room.say('This study has no further series, such as STIR or contrast.');
-    const next = third === null ? others[0] : others[others.indexOf(third) + 1] ?? null;
+    const current = () => this.room.state.task === task && this.room.state.third === third;
     try {
-      const series = await Promise.all([hung[0], ...(next ? [next] : hung.slice(1))].map((uid) => whenHere(uid)));
+      const usual = await bring(task.study, hung);
+      const gone = [];
+      let next;
+      // From the first, where none is shown yet.
+      for (const uid of others.slice(others.indexOf(third) + 1)) {
+        [next] = await bring(task.study, [uid]);
+        if (next) break;
+        gone.push(task.series.find((/** @type {any} */ one) => one.uid === uid).sequence);
+      }
+      if (!current()) return;
+      if (gone.length) this.room.say(`No longer in the archive: ${gone.join(', ')}.`, 'warning');
+      if (!next && third === null) return;
+      const series = next ? [...usual.slice(0, 1), next] : usual;
       const views = series.map((one) => this.desk.viewOf(task, one.uid) ?? this.alongside(task, one));
       this.dropHeat();
-      this.room.set({ third: next });
+      this.room.set({ third: next?.uid ?? null });
       await this.desk.open(series, views, () => this.room.state.task === task);
     } catch (error) {
       this.room.complain(error);
