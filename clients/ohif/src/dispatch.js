@@ -23,8 +23,10 @@ export class Dispatch {
     const token = newToken();
     const body = bodyOf(this.room.state.draft, task, tab, token);
     const kept = this.outbox.put({ token, at: Date.now(), label: task.name, list, body });
-    if (kept) this.posted = token;
-    return kept;
+    if (!kept) return false;
+    this.posted = token;
+    this.settle(task.level_id); // an earlier try of the same read, which this one follows
+    return true;
   }
 
   /** Whether the read of the level on the screen has not been taken by the server yet. */
