@@ -61,11 +61,13 @@ class PlainViewer:
         page.mouse.up()
         page.get_by_role("button", name="Yes", exact=True).click()
 
+    def show_measurements(self) -> None:
+        if not self.page.locator("[data-cy=trackedMeasurements-panel]").is_visible():
+            self.page.locator("[data-cy=trackedMeasurements-btn]").click()
+
     def name(self, label: str) -> None:
         page = self.page
-        panel = page.locator("[data-cy=trackedMeasurements-panel]")
-        if not panel.is_visible():
-            page.locator("[data-cy=trackedMeasurements-btn]").click()
+        self.show_measurements()
         page.locator("[data-cy=data-row]").first.hover()
         page.locator("[data-cy=actionsMenuTrigger]").first.click()
         page.get_by_role("menuitem", name="Rename").click()

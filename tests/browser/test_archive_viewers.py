@@ -67,6 +67,8 @@ def test_a_read_comes_back_in_plain_ohif(
     assert measured["label"].startswith(f"{name} malignant")
     assert (measured["tool"], measured["sop"]) == ("RectangleROI", read.sop)
     assert to_pixels(measured["points"], headers[read.sop]) == pytest.approx(read.box, abs=0.5)
+    plain.show_measurements()
+    expect(plain.page.locator("[data-cy=data-row]").first).to_contain_text(measured["label"])
     plain.page.wait_for_timeout(1500)  # the picture scrolls to what was drawn
     screenshot(plain.page, windows.screenshots, "plain-ohif-report")
 

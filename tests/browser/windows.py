@@ -22,6 +22,7 @@ CHROMIUM_ARGUMENTS = (
     "--ignore-gpu-blocklist",
 )
 SIZE = {"width": 1440, "height": 900}
+_SMALL = (1200, 750)
 #: The colour of the box being read, as the extension draws it.
 AMBER = (255, 193, 7)
 PATIENCE_MS = 30_000
@@ -171,10 +172,12 @@ class RoomWindow:
 
 
 def screenshot(page: Page, folder: Path, name: str) -> Path:
-    """The window as a PNG of few colours, so that the documentation stays small."""
+    """The window as a small PNG of few colours, so that the documentation stays small."""
     path = folder / f"{name}.png"
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    picture.resize(_SMALL, Image.Resampling.LANCZOS).quantize(160, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
     return path
 
 
