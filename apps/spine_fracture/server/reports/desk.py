@@ -17,7 +17,7 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reports import ArrivalState, FeedPosition, ReceivedReport, Report, ReportState
 from spine_fracture.dicom.sr.reading import read_report
-from spine_fracture.errors import NotFoundError, SpineFractureError
+from spine_fracture.errors import ConflictError, NotFoundError, SpineFractureError
 from spine_fracture.server.reports import arrivals
 from spine_fracture.server.reports.arrivals import ArchiveShelf, FolderShelf, Shelf
 from spine_fracture.server.reports.delivery import delivery_for
@@ -142,7 +142,7 @@ class Receiver:
             with self.project.transaction() as session:
                 row = arrivals.note_arrival(session, found, self.project.home)
                 row_id = row.id if row else None
-        except LATER:
+        except (*LATER, ConflictError):  # another process noted it at this moment
             raise
         except Exception as error:
             with self.project.transaction() as session:
