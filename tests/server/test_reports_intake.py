@@ -25,6 +25,7 @@ from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.sr.reading import read_report
 from spine_fracture.errors import BusyError
 from spine_fracture.geometry import PixelBox
+from spine_fracture.server.dicomweb import stow
 from spine_fracture.server.reports.arrivals import FolderShelf
 from spine_fracture.server.reports.authors import Kind
 from spine_fracture.server.reports.desk import Receiver, unmatched
@@ -359,6 +360,17 @@ def test_our_own_report_is_known_though_somebody_claims_its_place(one: Desk) -> 
     one.take(_naming(one, ours))
     one.take(ours)
     assert [read.reader[:3] for read in one.reads()] == ["rea", "sr-"]
+
+
+def test_a_report_stored_through_us_is_kept_though_somebody_claims_its_place(one: Desk) -> None:
+    data = one.foreign(L1)
+    one.take(_naming(one, data))
+    found = read_report(data)
+    sent = stow.SentReport(found.study_uid, found.series_uid, found.sop_uid, "", one.patient, data)
+    assert stow.note(one.project, sent, "reader-7") is stow.Came.NEW
+    one.take(data)
+    assert {read.reader for read in one.reads() if read.name_given is Level.L1} == {"reader-7"}
+    assert stow.note(one.project, sent, "reader-7") is stow.Came.KEPT
 
 
 @dataclass
