@@ -21,7 +21,7 @@ from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.reports import ReceivedReport, Report
 
 T = TypeVar("T")
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def test_the_archive_is_down_at_submit(
         eventually(lambda: records.reads(level))
         waiting = eventually(lambda: [uid for uid, state in records.reports()[len(before) :]])
         page = windows.page(f"{server.url}/", reader)
-        eventually(lambda: page.reload() and "could not be sent to the" in page.inner_text("main"))
+        eventually(lambda: page.reload() and "could not be" in page.inner_text("main"), 60)
         screenshot(page, windows.screenshots, "landing-waiting")
     finally:
         filled_archive.start()

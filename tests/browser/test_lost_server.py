@@ -9,7 +9,7 @@ from browser.windows import Windows
 from playwright.sync_api import expect
 
 #: Pictures that were on their way ahead of time: the viewer says so in its console.
-AWAY = "ERR_CONNECTION|ERR_EMPTY_RESPONSE|request failed|^null |IMAGE_LOAD_FAILED"
+AWAY = "ERR_CONNECTION|ERR_EMPTY_RESPONSE|request failed|Failed to fetch|^null |IMAGE_LOAD_FAILED"
 
 
 def test_a_killed_server(serve_folder: Serve, windows: Windows) -> None:

@@ -23,6 +23,8 @@ CHROMIUM_ARGUMENTS = (
 )
 SIZE = {"width": 1440, "height": 900}
 _SMALL = (1200, 750)
+#: So many of the 256 colours of a screenshot are no greys; channels that differ by less make a grey.
+_COLOURS, _GREY = 96, 24
 #: The colour of the box being read, as the extension draws it.
 AMBER = (255, 193, 7)
 PATIENCE_MS = 30_000
@@ -174,10 +176,16 @@ class RoomWindow:
 def screenshot(page: Page, folder: Path, name: str) -> Path:
     """The window as a small PNG of few colours, so that the documentation stays small."""
     path = folder / f"{name}.png"
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    picture.resize(_SMALL, Image.Resampling.LANCZOS).quantize(160, dither=Image.Dither.NONE).save(
-        path, optimize=True
+    picture = (
+        Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(_SMALL, Image.Resampling.LANCZOS)
     )
+    pixels = np.asarray(picture)
+    coloured = pixels[np.ptp(pixels, axis=2) > _GREY]
+    chosen = Image.fromarray(coloured[None]).quantize(_COLOURS).getpalette()[: 3 * _COLOURS]
+    greys = np.linspace(0, 255, 256 - _COLOURS).round().astype(int).repeat(3).tolist()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*chosen, *greys])
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(path, optimize=True)
     return path
 
 
