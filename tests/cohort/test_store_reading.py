@@ -10,11 +10,12 @@ from made_cohort import SURE, answer, ingested, reading
 from sqlalchemy import func, select
 
 from spine_fracture.anatomy import Level
-from spine_fracture.cohort.levels import find_level, store_reading
-from spine_fracture.cohort.models import AuditEvent, Prediction, Study, StudyLevel
+from spine_fracture.cohort.levels import find_level, slices_to_open, store_reading
+from spine_fracture.cohort.models import AuditEvent, LevelSlice, Prediction, Study, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import submit_read
 from spine_fracture.errors import InputError, NotFoundError
+from spine_fracture.geometry import PixelBox
 
 NAMES = (Level.L1, Level.L2, Level.L3)
 
@@ -104,3 +105,12 @@ def test_what_the_catalogue_does_not_know(project: Project, study: str) -> None:
         levels = (replace(strange.levels[0], slices=slices),)
         with pytest.raises(InputError, match="series that the study does not have"):
             store_reading(session, replace(strange, levels=levels))
+
+
+def test_reading_begins_in_the_middle_of_the_body() -> None:
+    """Not on a lateral slice that was found better by a hair, nor where it was hardly found."""
+    scores = {2: 0.3, 3: 0.80, 4: 0.82, 5: 0.81, 6: 0.83, 7: 0.84, 8: 0.4}
+    box = PixelBox(1, 1, 2, 2)
+    t2 = [LevelSlice(series_id=1, slice_index=i, box=box, score=score) for i, score in scores.items()]
+    t1 = [LevelSlice(series_id=2, slice_index=9, box=box, score=0.2)]
+    assert [part.slice_index for part in slices_to_open([*reversed(t2), *t1])] == [5, 9]

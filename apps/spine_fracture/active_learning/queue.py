@@ -17,6 +17,7 @@ from spine_fracture.active_learning.pools import training_pool, unread
 from spine_fracture.active_learning.strategies import Ranked, StrategyConfig, rank
 from spine_fracture.anatomy import Level
 from spine_fracture.cohort.desk import WorkList
+from spine_fracture.cohort.levels import slices_to_open
 from spine_fracture.cohort.models import LevelSlice, Patient, ReadMode, Role, Study, StudyLevel
 from spine_fracture.geometry import PixelBox
 
@@ -119,11 +120,7 @@ def _item(level: StudyLevel, place: Place, work_list: WorkList) -> QueueItem:
 
 
 def _where_to_look(slices: Sequence[LevelSlice]) -> tuple[SeriesBox, ...]:
-    """The best slice of each series, T2 before T1 before any other."""
-    best: dict[int, LevelSlice] = {}
-    for part in slices:
-        if part.series_id not in best or part.score > best[part.series_id].score:
-            best[part.series_id] = part
-    order = {Role.T2: 0, Role.T1: 1}
-    chosen = sorted(best.values(), key=lambda s: (order.get(s.series.role, 2) if s.series.role else 2, s.id))
+    """The slice to open of each series, T2 before T1 before any other."""
+    order = {Role.T2: 0, Role.T1: 1, None: 2}
+    chosen = sorted(slices_to_open(slices), key=lambda s: (order[s.series.role], s.id))
     return tuple(SeriesBox(s.series.uid, s.series.role, s.slice_index, s.sop_uid, s.box) for s in chosen)

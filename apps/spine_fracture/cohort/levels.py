@@ -19,6 +19,8 @@ from spine_fracture.levels import LevelReading, SliceBox, StudyReading
 SAME_PLACE = 0.5
 #: Numbers that differ by less were computed by the same models from the same pictures.
 _SAME_NUMBER = 1e-4
+#: Slices whose detection scores differ by less show a vertebra equally well.
+_AS_GOOD = 0.15
 
 
 def find_level(session: Session, level_id: int) -> StudyLevel:
@@ -26,6 +28,21 @@ def find_level(session: Session, level_id: int) -> StudyLevel:
     if level is None:
         raise NotFoundError(f"There is no level {level_id}: take one from the queue or the study.")
     return level
+
+
+def slices_to_open(slices: Sequence[LevelSlice]) -> tuple[LevelSlice, ...]:
+    """One slice of each series: the middle of those on which the vertebra was found about best.
+
+    The very best may be a lateral one by a hair, and reading begins at the middle of the body.
+    """
+    by_series: dict[int, list[LevelSlice]] = {}
+    for part in sorted(slices, key=lambda part: part.slice_index):
+        by_series.setdefault(part.series_id, []).append(part)
+    good = (
+        [part for part in parts if part.score > max(other.score for other in parts) - _AS_GOOD]
+        for parts in by_series.values()
+    )
+    return tuple(parts[(len(parts) - 1) // 2] for parts in good)
 
 
 def store_reading(session: Session, reading: StudyReading) -> tuple[StudyLevel, ...]:

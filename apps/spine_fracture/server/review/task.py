@@ -12,6 +12,7 @@ from spine_fracture.active_learning.uncertainty import combined
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.cohort import models
 from spine_fracture.cohort.desk import Lease, WorkList
+from spine_fracture.cohort.levels import slices_to_open
 from spine_fracture.cohort.models import LevelSource, Role
 from spine_fracture.cohort.reads import standing_reads
 from spine_fracture.imaging import Plane
@@ -115,12 +116,8 @@ def series_to_hang(study: models.Study, screen: Screen) -> tuple[SeriesView, ...
 
 
 def views_of(level: models.StudyLevel, screen: Screen) -> tuple[BoxView, ...]:
-    """The best slice of T1 and of T2; of any series when the level lies on neither."""
-    best: dict[int, models.LevelSlice] = {}
-    for part in level.slices:
-        if part.series_id not in best or part.score > best[part.series_id].score:
-            best[part.series_id] = part
-    ordered = sorted(best.values(), key=lambda part: (_ROLES[part.series.role], part.id))
+    """The slice to open of T1 and of T2; of any series when the level lies on neither."""
+    ordered = sorted(slices_to_open(level.slices), key=lambda part: (_ROLES[part.series.role], part.id))
     read = [part for part in ordered if part.series.role is not None]
     return _boxes(read or ordered, screen)
 
