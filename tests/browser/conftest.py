@@ -1,4 +1,4 @@
-"""A cohort read once, servers over copies of its project, and one chromium for all tests."""
+"""A cohort read once, servers over copies of its project, and a chromium for each module of tests."""
 
 from __future__ import annotations
 
@@ -84,13 +84,14 @@ def _serving(read: Plan, folder: Path) -> Iterator[Serve]:
             server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Ends with its module: while it runs, its event loop keeps other tests from starting theirs."""
     with sync_playwright() as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     if not Path(CHROMIUM).is_file():
         pytest.fail("Chromium is not installed: run tests/setup-system.sh (make test does).")

@@ -149,6 +149,11 @@ def test_a_reload_loses_nothing(place: Place, headers: dict[str, Path]) -> None:
     assert (read.note, read.basis, read.box is not None) == (draft["note"], "biopsy", True)
 
 
+#: Up on the screen is towards the head (LPS: +z) in the right picture.
+_UPRIGHT = """() => window.services.cornerstoneViewportService.getCornerstoneViewport('reading-right')
+    .getCamera().viewUp[2] > 0.9"""
+
+
 def test_the_other_series_comes_on_a_key(place: Place) -> None:
     room = place.open(EXTRAS)
     before = room.shown()[1].series
@@ -159,6 +164,7 @@ def test_the_other_series_comes_on_a_key(place: Place) -> None:
         room.press("s")
         room.page.wait_for_function("was => window.spineReading.shown()[1].series !== was", arg=now)
         seen.add(room.shown()[1].series)
+        room.page.wait_for_function(_UPRIGHT)
     assert seen == others
     room.screenshot("reading-stir")
     room.press("s")
@@ -326,7 +332,7 @@ def _newer(route: Route, me: dict[str, object]) -> None:
 def test_two_reads_of_one_press_are_one(place: Place) -> None:
     """The answer to a submit was lost on its way: it is sent again, and stored once."""
     place.windows.expect_complaint("ERR_FAILED")
-    room = place.open()
+    room = place.open(EXTRAS)
     level = room.task["level_id"]
     lost = []
 

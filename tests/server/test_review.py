@@ -258,6 +258,13 @@ def test_a_link_opens_a_new_window(first: Reader) -> None:
     assert "No level waits for a second read" in first.web.get("/?empty=second").text
 
 
+def test_a_link_to_a_level_that_somebody_holds_leads_back(first: Reader, second: Reader) -> None:
+    held = first.next()["level_id"]
+    sent = second.web.get(f"/review/start?level={held}")
+    assert (sent.status_code, sent.headers["location"]) == (303, "/?held=true")
+    assert "lies before somebody else" in second.web.get("/?held=true").text
+
+
 def test_readers_change_the_levels_of_a_study(server: RunningServer, first: Reader) -> None:
     task = first.next(study=study_uid(PATIENTS[0]))
     up = answer(first.post(f"studies/{task['study']}/shift", by=1))["levels"]

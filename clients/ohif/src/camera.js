@@ -11,13 +11,17 @@ import { windowOf } from './window.js';
 const ROOM = 5;
 const LEAST_HEIGHT_MM = 60;
 
-/** @param {any} viewport @param {Plane} plane @param {import('./geometry.js').Box} box */
+/**
+ * Upright as the file has it: a viewport that was just given another series may still lie as the one before.
+ * @param {any} viewport @param {Plane} plane @param {import('./geometry.js').Box} box
+ */
 export function centreOn(viewport, plane, box) {
   const camera = viewport.getCamera();
   const shift = inPlane(plane, minus(middle(plane, box), camera.focalPoint));
   viewport.setCamera({
     focalPoint: plus(camera.focalPoint, shift),
     position: plus(camera.position, shift),
+    viewUp: minus([0, 0, 0], plane.column),
     parallelScale: Math.max(extent(plane, box).height * ROOM, LEAST_HEIGHT_MM) / 2,
   });
 }

@@ -50,7 +50,7 @@ export function headSection(room, keyboard) {
       mode.dataset.mode = task?.mode ?? '';
       setText(where, task?.centre ? `centre ${task.centre}` : '');
       setText(why, task ? task.why.charAt(0).toUpperCase() + task.why.slice(1) : '');
-      setText(notes, [...state.notes, ...missingPicture(task)].join(' '));
+      setText(notes, state.notes.join(' '));
       setText(progress, progressText(state));
       const text = connectionText(state);
       show(banner, text !== '');
@@ -58,16 +58,6 @@ export function headSection(room, keyboard) {
       banner.dataset.kind = state.connection;
     },
   };
-}
-
-/** @param {any} task */
-function missingPicture(task) {
-  if (!task) return [];
-  const has = (/** @type {string} */ role) => task.series.some((/** @type {any} */ one) => one.role === role);
-  if (has('t1') && has('t2')) return [];
-  if (has('t1')) return ['This study has no usable T2: T1 alone is shown.'];
-  if (has('t2')) return ['This study has no usable T1: T2 alone is shown.'];
-  return ['This study has neither T1 nor T2: its first series is shown.'];
 }
 
 /** @param {State} state */

@@ -89,7 +89,10 @@ class Progress(View):
 
 
 class Task(View):
-    """One level before one reader. ``views`` says where to open: the best slice of T1 and of T2."""
+    """One level before one reader. ``views`` says where to open: the best slice of T1 and of T2.
+
+    ``numbering_sure`` is what the models said; a blinded reader is not told, and gets True.
+    """
 
     level_id: int
     level_version: int

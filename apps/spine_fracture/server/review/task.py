@@ -61,7 +61,7 @@ def build_task(
         level_id=level.id,
         level_version=level.version,
         name=level.name,
-        numbering_sure=level.numbering_sure,
+        numbering_sure=level.numbering_sure or lease.mode is models.ReadMode.BLINDED,
         study=study.uid,
         centre=study.patient.centre.name,
         list=lease.work_list,

@@ -15,13 +15,16 @@ from spine_fracture.server.review.serving import NOTHING_LEFT
 from spine_fracture.server.routes.common import Doorway, Room, Who
 
 router = APIRouter(include_in_schema=False)
+_HELD = "This level lies before somebody else, or can no longer be opened that way: take another one."
 _REPORT_FILES = ("report.html", "report.json")
 _REPORTS_FOR = (Role.ENGINEER, Role.DATA_MANAGER)
 
 
 @router.get("/")
-def first_page(room: Room, who: Who, door: Doorway, empty: WorkList | None = None) -> HTMLResponse:
-    """Work lists for readers, and what else there is for other roles."""
+def first_page(
+    room: Room, who: Who, door: Doorway, empty: WorkList | None = None, held: bool = False
+) -> HTMLResponse:
+    """Work lists for readers, and what else there is for other roles; why no level was given, if so."""
     with room.project.session() as session:
         shown = landing(session, who, room.protocol)
     jobs = room.trainings.all() if who.may(Role.ENGINEER) else ()
@@ -31,7 +34,7 @@ def first_page(room: Room, who: Who, door: Doorway, empty: WorkList | None = Non
         who=who,
         open=door.is_open(),
         shown=shown,
-        empty=NOTHING_LEFT[empty] if empty else "",
+        no_level=_HELD if held else NOTHING_LEFT[empty] if empty else "",
         studies=room.catalogue.count(),
         source=room.source.name,
         has_report=has_report,

@@ -59,9 +59,12 @@ def me(who: Who, door: Doorway) -> Me:
 
 @router.get("/start")
 def start(room: Room, who: Who, asked: Annotated[StartForm, Query()]) -> RedirectResponse:
-    """A level for a new window, and on to the viewer; back to the landing page when nothing is left."""
+    """A level for a new window, and on to the viewer; back to the landing page when there is none to give."""
     tab = new_tab()
-    task = room.review.serving.next(who, asked.in_window(tab))
+    try:
+        task = room.review.serving.next(who, asked.in_window(tab))
+    except ConflictError:
+        return RedirectResponse("/?held=true", 303)
     if isinstance(task, Done):
         return RedirectResponse(f"/?{urlencode({'empty': asked.work_list})}", 303)
     where = {"StudyInstanceUIDs": task.study, "list": asked.work_list, "tab": tab}
