@@ -30,7 +30,10 @@ serve: setup ## Serve the project folder on http://127.0.0.1:8000
 
 test: setup ## Set up what the tests need and run them
 	./tests/setup-system.sh
-	$(RUN) pytest
+	@# Tests in the browser mostly wait: they run beside the others, and say what they found after them.
+	log=$$(mktemp); $(RUN) pytest tests/browser >$$log 2>&1 & browser=$$!; \
+	$(RUN) pytest --ignore=tests/browser; others=$$?; \
+	wait $$browser; seen=$$?; cat $$log; rm $$log; exit $$((others + seen))
 
 lint: setup ## Linters and the type checker
 	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy
