@@ -36,6 +36,12 @@ def pseudonym(home: Path, centre: str, patient_id: str) -> str:
     return f"patient-{digest.hex()[:24]}"
 
 
+def names(patient: Patient, given: str, home: Path) -> bool:
+    """Whether the id ``given`` is this patient: the key, or what the centre calls them."""
+    told = given.strip()
+    return told == patient.key or (bool(told) and pseudonym(home, patient.centre.name, told) == patient.key)
+
+
 def enrol(session: Session, key: str, centre: Centre) -> Patient:
     """The patient with this key, made with its split if new; one patient belongs to one centre."""
     patient = session.scalar(select(Patient).where(Patient.key == key))

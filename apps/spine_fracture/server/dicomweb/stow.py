@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from spine_fracture.cohort import models
 from spine_fracture.cohort.audit import record
 from spine_fracture.cohort.columns import now
-from spine_fracture.cohort.patients import pseudonym
+from spine_fracture.cohort.patients import names
 from spine_fracture.cohort.people import FOREIGN
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reports import ArrivalState, ReceivedReport, Report
@@ -144,10 +144,9 @@ def _patient(session: Session, project: Project, ds: Dataset, study_uid: str) ->
         raise NotFoundError(
             "The study of this report is not in the catalogue: ask the data manager to take it in."
         )
-    key, given = row.patient.key, str(ds.get("PatientID") or "").strip()
-    if given != key and (not given or pseudonym(project.home, row.patient.centre.name, given) != key):
+    if not names(row.patient, str(ds.get("PatientID") or ""), project.home):
         raise ConflictError("This report names another patient than its study: it was not stored.")
-    return key
+    return row.patient.key
 
 
 def _require_own_uids(session: Session, series_uid: str, sop_uid: str) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from spine_fracture.anatomy import Basis
 from spine_fracture.cohort.audit import record
 from spine_fracture.cohort.models import ReadMode, Study, StudyLevel
-from spine_fracture.cohort.patients import pseudonym
+from spine_fracture.cohort.patients import names
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import ReadSubmission, standing_reads, submit_read, withdraw_read
@@ -79,10 +79,7 @@ class Intake:
             return _BY_A_PROGRAM
         if study is None:
             return UNKNOWN_STUDY
-        key, given = study.patient.key, found.patient_id.strip()
-        if given != key and (
-            not given or pseudonym(self.project.home, study.patient.centre.name, given) != key
-        ):
+        if not names(study.patient, found.patient_id, self.project.home):
             return _OTHER_PATIENT
         return "" if found.statements else " ".join(found.problems)
 
