@@ -1,0 +1,155 @@
+"""What a model answered about each case, kept so that every figure can be worked out again.
+
+All systems write this one form, whatever they read: judging knows answers only, never models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.errors import InputError
+from spine_fracture.files import write_atomically
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Question(_Frozen):
+    """A yes-or-no question about a case; cases of neither side are not asked.
+
+    The score of a case is the share of ``positive`` in what a model gives to both sides, in [0, 1].
+    """
+
+    name: str
+    text: str
+    positive: tuple[Diagnosis, ...]
+    negative: tuple[Diagnosis, ...]
+
+    def scores(self, classes: Sequence[Diagnosis], probabilities: npt.ArrayLike) -> FloatArray:
+        """(n, classes) probabilities to n scores; 0.5 where a model gives neither side anything."""
+        given = np.asarray(probabilities, dtype=np.float64).reshape(-1, len(classes))
+        yes = given[:, [name in self.positive for name in classes]].sum(axis=1)
+        no = given[:, [name in self.negative for name in classes]].sum(axis=1)
+        total = yes + no
+        return np.asarray(np.divide(yes, total, out=np.full_like(yes, 0.5), where=total > 0))
+
+
+MALIGNANT_OR_BENIGN = Question(
+    name="malignant_or_benign",
+    text="Is this fracture malignant, or benign?",
+    positive=(Diagnosis.MALIGNANT,),
+    negative=(Diagnosis.BENIGN_FRACTURE,),
+)
+SICK_OR_HEALTHY = Question(
+    name="sick_or_healthy",
+    text="Is this vertebra diseased (tumour or infection), or healthy?",
+    positive=(Diagnosis.MALIGNANT, Diagnosis.OTHER),
+    negative=(Diagnosis.NORMAL,),
+)
+METASTASIS_OR_HEMANGIOMA = Question(
+    name="metastasis_or_hemangioma",
+    text="Is this lesion a metastasis, or a hemangioma?",
+    positive=(Diagnosis.MALIGNANT,),
+    negative=(Diagnosis.HEMANGIOMA,),
+)
+ALTERED_OR_NORMAL = Question(
+    name="altered_or_normal",
+    text="Is anything wrong with this vertebra?",
+    positive=(Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT, Diagnosis.HEMANGIOMA, Diagnosis.OTHER),
+    negative=(Diagnosis.NORMAL,),
+)
+QUESTIONS: dict[str, Question] = {
+    question.name: question
+    for question in (MALIGNANT_OR_BENIGN, SICK_OR_HEALTHY, METASTASIS_OR_HEMANGIOMA, ALTERED_OR_NORMAL)
+}
+
+
+class Case(_Frozen):
+    """One thing judged: a level of a patient, or with ``level`` None the patient as a whole.
+
+    ``probabilities`` follow the ``classes`` of the answers it is in. ``external`` marks a centre that no
+    model was trained on. ``note`` is what a subset is told by, e.g. the primary tumour.
+    """
+
+    patient: str
+    level: Level | None
+    truth: Diagnosis
+    probabilities: tuple[float, ...]
+    centre: str = ""
+    scanner: str = ""
+    sequences: str = ""
+    sex: str = ""
+    age: float | None = None
+    external: bool = False
+    note: str = ""
+
+
+class Cost(_Frozen):
+    """What a training took. ``waited`` seconds of ``seconds`` were spent waiting for data;
+    ``device_mib`` is the GPU's peak, 0 on a CPU; ``stopped`` says why it ended.
+    """
+
+    seconds: float
+    pictures: int
+    waited: float
+    device: str
+    device_mib: float = 0.0
+    epochs: int = 0
+    best_epoch: int = 0
+    stopped: str = ""
+
+    @property
+    def pictures_a_second(self) -> float:
+        return self.pictures / self.seconds if self.seconds > 0 else 0.0
+
+
+class Answers(_Frozen):
+    """All cases of one run of one system. ``question`` is the name of the one it was trained for."""
+
+    system: str
+    version: str
+    seed: int
+    cohort: str
+    question: str
+    classes: tuple[Diagnosis, ...]
+    cases: tuple[Case, ...]
+    cost: Cost | None = None
+    figures: dict[str, float] = {}
+
+    def asked(self, question: Question | None = None) -> tuple[Case, ...]:
+        """The cases that the question (default: its own) is put about."""
+        wanted = question or QUESTIONS[self.question]
+        return tuple(case for case in self.cases if case.truth in (*wanted.positive, *wanted.negative))
+
+    def scores(self, cases: Sequence[Case], question: Question | None = None) -> FloatArray:
+        """The score of each of these cases, in [0, 1]."""
+        wanted = question or QUESTIONS[self.question]
+        return wanted.scores(self.classes, [case.probabilities for case in cases])
+
+
+def is_positive(cases: Sequence[Case], question: Question) -> BoolArray:
+    """Which of these cases the question is rightly answered yes for."""
+    return np.array([case.truth in question.positive for case in cases], dtype=bool)
+
+
+def write_answers(answers: Answers, path: Path) -> None:
+    """Write as JSON, atomically."""
+    write_atomically(path, (answers.model_dump_json(exclude_defaults=True) + "\n").encode())
+
+
+def read_answers(path: Path) -> Answers:
+    """Read what :func:`write_answers` wrote; raises :class:`InputError` for any other file."""
+    try:
+        return Answers.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InputError(f"{path.name} holds no answers of a model: judge the model again.") from error
