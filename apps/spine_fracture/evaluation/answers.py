@@ -6,6 +6,7 @@ All systems write this one form, whatever they read: judging knows answers only,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -74,13 +75,25 @@ QUESTIONS: dict[str, Question] = {
 }
 
 
+class Part(StrEnum):
+    """What a case is there for: thresholds are fixed on validation and figures given for the others.
+
+    ``external`` is a centre that no model was trained on.
+    """
+
+    VALIDATION = "validation"
+    TEST = "test"
+    EXTERNAL = "external"
+
+
 class Case(_Frozen):
     """One thing judged: a level of a patient, or with ``level`` None the patient as a whole.
 
-    ``probabilities`` follow the ``classes`` of the answers it is in. ``external`` marks a centre that no
-    model was trained on. ``note`` is what a subset is told by, e.g. the primary tumour.
+    ``probabilities`` follow the ``classes`` of the answers it is in. ``note`` is what a subset is told
+    by, e.g. the primary tumour.
     """
 
+    part: Part
     patient: str
     level: Level | None
     truth: Diagnosis
@@ -90,7 +103,6 @@ class Case(_Frozen):
     sequences: str = ""
     sex: str = ""
     age: float | None = None
-    external: bool = False
     note: str = ""
 
 
@@ -126,10 +138,11 @@ class Answers(_Frozen):
     cost: Cost | None = None
     figures: dict[str, float] = {}
 
-    def asked(self, question: Question | None = None) -> tuple[Case, ...]:
-        """The cases that the question (default: its own) is put about."""
+    def asked(self, part: Part, question: Question | None = None) -> tuple[Case, ...]:
+        """The cases of this part that the question (default: its own) is put about."""
         wanted = question or QUESTIONS[self.question]
-        return tuple(case for case in self.cases if case.truth in (*wanted.positive, *wanted.negative))
+        sides = (*wanted.positive, *wanted.negative)
+        return tuple(case for case in self.cases if case.part is part and case.truth in sides)
 
     def scores(self, cases: Sequence[Case], question: Question | None = None) -> FloatArray:
         """The score of each of these cases, in [0, 1]."""

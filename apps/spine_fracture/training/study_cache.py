@@ -21,6 +21,7 @@ from spine_fracture.anatomy import Diagnosis, Feature, Level
 from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError
+from spine_fracture.evaluation.answers import Part
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cache import ArrayCache, CacheWriter
@@ -75,18 +76,11 @@ class StudyLabel(_Frozen):
     index_level: Level | None = None
 
     @property
-    def judges(self) -> bool:
-        """Whether it belongs to the locked test set or to the external centre."""
-        return self.external or self.split is Split.TEST
-
-    @property
-    def teaches(self) -> bool:
-        return not self.external and self.split is Split.TRAIN
-
-    @property
-    def chooses(self) -> bool:
-        """Whether it says when to stop and where thresholds lie."""
-        return not self.external and self.split is Split.VALIDATION
+    def part(self) -> Part | None:
+        """What it is judged in; None where it teaches. Validation also says when to stop."""
+        if self.external:
+            return Part.EXTERNAL
+        return {Split.TRAIN: None, Split.VALIDATION: Part.VALIDATION, Split.TEST: Part.TEST}[self.split]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,72 @@
+"""What every family of models offers to the harness: a configuration, training, and answers.
+
+A family is one module of ``training/`` with a constant ``FAMILY``; ``training/families.py`` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from spine_fracture.bundle import Manifest
+from spine_fracture.configuration import Config
+from spine_fracture.evaluation.answers import Answers, Cost
+from spine_fracture.evaluation.boxes import BoxAnswers
+from spine_fracture.training.schedule import Schedule
+
+#: Hears one line of progress: what was just done.
+Tell = Callable[[str], None]
+
+
+class SystemConfig(Config):
+    """What all ``configs/`` of trainable systems have in common.
+
+    ``family`` names the module that trains it, ``question`` the one of
+    :data:`spine_fracture.evaluation.answers.QUESTIONS` that it is judged by, ``paper`` the source study
+    (a key of ``configs/papers``) that it follows, empty for our own.
+    """
+
+    name: str
+    family: str
+    question: str
+    paper: str = ""
+    schedule: Schedule = Schedule()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A bundle was written; this is its manifest and what it took."""
+
+    manifest: Manifest
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a model said about the validation, test and external studies of a cohort.
+
+    ``answers`` by level or patient, ``boxes`` by picture; a family gives one of them or both.
+    """
+
+    answers: Answers | None
+    boxes: BoxAnswers | None = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """A way to build models.
+
+    ``train(config, cohort, out, seed, tell)`` reads the cohort's folder (``studies/``, a
+    :class:`spine_fracture.training.study_cache.StudyCache`, and where it was made ``radiographs/``), keeps
+    a checkpoint in ``out`` from which a second call goes on, and writes a bundle there.
+    ``answer(bundle, cohort)`` judges nothing: it says what the model answers to every study that does
+    not teach.
+    """
+
+    name: str
+    kind: Literal["detector", "classifier"]
+    config: type[SystemConfig]
+    train: Callable[[Any, Path, Path, int, Tell], Trained]
+    answer: Callable[[Path, Path], Judged]
