@@ -5,13 +5,16 @@ A family is one module of ``training/`` with a constant ``FAMILY``; ``training/f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+from pydantic import JsonValue, ValidationError
 
 from spine_fracture.bundle import Manifest
 from spine_fracture.configuration import Config
+from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Answers, Cost
 from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.training.schedule import Schedule
@@ -33,6 +36,37 @@ class SystemConfig(Config):
     question: str
     paper: str = ""
     schedule: Schedule = Schedule()
+
+
+S = TypeVar("S", bound=SystemConfig)
+
+
+def with_settings(config: S, settings: Mapping[str, JsonValue]) -> S:
+    """``config`` with other values, keys dotted (``schedule.learning_rate``), checked again as a whole."""
+    values = config.model_dump(mode="json")
+    for key, value in settings.items():
+        if key not in settings_of(config):
+            raise InputError(f"{config.name} has no setting {key}: it has {', '.join(settings_of(config))}.")
+        *path, last = key.split(".")
+        inner = values
+        for part in path:
+            inner = inner[part]
+        inner[last] = value
+    try:
+        return type(config).model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InputError(f"{config.name} cannot be set so: {wrong}.") from None
+
+
+def settings_of(config: SystemConfig) -> tuple[str, ...]:
+    """All dotted keys of a configuration."""
+
+    def keys(values: Mapping[str, object], prefix: str) -> Iterator[str]:
+        for key, value in values.items():
+            yield from keys(value, f"{prefix}{key}.") if isinstance(value, dict) else (prefix + key,)
+
+    return tuple(keys(config.model_dump(mode="json"), ""))
 
 
 @dataclass(frozen=True)
