@@ -73,6 +73,12 @@ class InsufficientEvidenceError(SpineFractureError):
     http_status = 409
 
 
+class TrainingError(SpineFractureError):
+    """A training cannot go on; what its last checkpoint holds is intact."""
+
+    http_status = 500
+
+
 class RemoteError(SpineFractureError):
     """A PACS or another service did not answer as it should."""
 

@@ -1,0 +1,78 @@
+"""A training that was cut short, on disk: everything that decides how it goes on."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spine_fracture.errors import InputError
+from spine_fracture.files import write_atomically
+from spine_fracture.training.schedule import Schedule
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """``course`` are the plain numbers of the run, ``history`` the fields of its epochs, ``best`` the
+    weights to keep as yet, empty before the first epoch's end.
+    """
+
+    seed: int
+    schedule: dict[str, Any]
+    course: dict[str, Any]
+    history: list[dict[str, Any]]
+    network: State
+    mean: State
+    best: State
+    optimiser: dict[str, Any]
+
+
+def comparable(schedule: Schedule) -> dict[str, Any]:
+    """What of a schedule changes the result."""
+    return schedule.model_dump(mode="json", exclude={"checkpoint_minutes"})
+
+
+def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Atomically: where the disk is full, :class:`StorageError`, and the checkpoint before is intact."""
+    buffer = io.BytesIO()
+    torch.save(vars(checkpoint), buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_checkpoint(path: Path, seed: int, schedule: Schedule, network: State) -> Checkpoint:
+    """The checkpoint at ``path``; :class:`InputError` where it is damaged or of another training.
+
+    ``network`` is the state of the network about to be trained: names and shapes must fit.
+    """
+    remedy = f"Remove {path} to begin anew, or train into another folder."
+    try:
+        checkpoint = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+        _refuse_other(path, "network", _shapes(checkpoint.network), _shapes(network), remedy)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, AttributeError, OSError) as error:
+        raise InputError(f"{path} cannot be read as a checkpoint: it is damaged. {remedy}") from error
+    _refuse_other(path, "seed", {"seed": checkpoint.seed}, {"seed": seed}, remedy)
+    _refuse_other(path, "schedule", checkpoint.schedule, comparable(schedule), remedy)
+    return checkpoint
+
+
+def _shapes(state: State) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def _refuse_other(
+    path: Path, what: str, stored: Mapping[str, Any], wanted: Mapping[str, Any], remedy: str
+) -> None:
+    names = [name for name in {**stored, **wanted} if stored.get(name) != wanted.get(name)]
+    if names:
+        first, more = names[0], f", and {len(names) - 1} more" if len(names) > 1 else ""
+        raise InputError(
+            f"{path} is of a training with another {what}: {first} is {stored.get(first, 'not there')} "
+            f"in it, {wanted.get(first, 'not there')} here{more}. {remedy}"
+        )

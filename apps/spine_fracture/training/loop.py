@@ -1,0 +1,326 @@
+"""The one training loop: every network here learns through :func:`fit`.
+
+Batches come from a reader thread; everything random is drawn from (seed, epoch, step), so that a run that
+was cut short and goes on from its checkpoint ends, on a CPU, with the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spine_fracture.errors import TrainingError
+from spine_fracture.evaluation.answers import Cost
+from spine_fracture.training.averaging import RunningMean
+from spine_fracture.training.checkpoint import Checkpoint, comparable, read_checkpoint, write_checkpoint
+from spine_fracture.training.feed import Feed
+from spine_fracture.training.optimiser import learning_rate, make_optimiser
+from spine_fracture.training.schedule import Schedule
+
+B = TypeVar("B")
+
+
+class Task(Protocol[B]):
+    """What is learnt, and from what. ``network`` is moved to the device by :func:`fit`."""
+
+    network: nn.Module
+
+    def batch(self, rng: np.random.Generator, size: int) -> B:
+        """``size`` examples, drawn from ``rng`` alone. Called in a reader thread beside the others."""
+        ...
+
+    def loss(self, network: nn.Module, batch: B, device: torch.device) -> Tensor:
+        """One scalar, the mean over the batch. ``network`` is in train mode; this runs under bfloat16
+        autocast where that is fast, so answers are best made ``float()`` before a loss is taken.
+        """
+        ...
+
+    def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
+        """The loss on held-out examples, always the same ones; None where nothing is held out.
+
+        ``network`` is the running mean in eval mode; this runs in inference mode and full precision.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave: mean ``loss`` of its steps, ``validation_loss`` of the running mean (None where
+    nothing is held out). ``waited`` of its ``seconds`` went by waiting for data. ``note`` says what was
+    out of the ordinary.
+    """
+
+    number: int
+    of: int
+    loss: float
+    validation_loss: float | None
+    seconds: float
+    waited: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The best running mean (on the CPU), the epoch it is of, every epoch's figures, and the cost."""
+
+    state: dict[str, Tensor]
+    epoch: int
+    history: tuple[Epoch, ...]
+    cost: Cost
+
+
+def fit(
+    task: Task[B],
+    schedule: Schedule,
+    seed: int,
+    checkpoint: Path | None = None,
+    tell: Callable[[Epoch], None] = lambda epoch: None,
+) -> Fitted:
+    """Train ``task.network`` in place and return the best running mean of its weights.
+
+    With ``checkpoint`` the run is written there every ``checkpoint_minutes`` and at its end, and a later
+    call goes on from it. The network stays on the device with the weights of the last step.
+
+    A loss that is NaN or infinite ends the training, which keeps the best epoch before; without one,
+    and where not even one example fits into the GPU's memory, :class:`TrainingError`.
+    """
+    run = _Run(task, schedule, seed)
+    if checkpoint is not None and checkpoint.is_file():
+        run.restore(checkpoint)
+    with Feed(task.batch, seed, schedule.epochs, schedule.steps) as feed:
+        saved = time.monotonic()
+        while not run.stopped():
+            ended = run.advance(feed)
+            if ended is not None:
+                tell(ended)
+            due = time.monotonic() - saved > 60 * schedule.checkpoint_minutes
+            if checkpoint is not None and (due or run.stopped()):
+                run.save(checkpoint)
+                saved = time.monotonic()
+    return run.result()
+
+
+@dataclass
+class _Course:
+    """Where a run is, in plain numbers. ``step`` counts from the beginning of the whole training; ``losses``,
+    ``seconds``, ``waited`` and ``note`` are of the epoch under way.
+    """
+
+    batch: int
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    waited: float = 0.0
+    note: str = ""
+    pictures: int = 0
+    device_mib: float = 0.0
+    best_epoch: int = 0
+    best_loss: float = math.inf
+    failed: str = ""
+
+
+class _Run(Generic[B]):
+    """One training under way: all that a checkpoint holds."""
+
+    def __init__(self, task: Task[B], schedule: Schedule, seed: int) -> None:
+        self._task, self._schedule, self._seed = task, schedule, seed
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._network = task.network.to(self._device)
+        self._mean = RunningMean(self._network, schedule.averaging)
+        self._optimiser = make_optimiser(self._network, schedule)
+        self._course = _Course(batch=schedule.batch)
+        self._history: list[Epoch] = []
+        self._best: dict[str, Tensor] = {}
+        self._since = time.monotonic()
+
+    def stopped(self) -> str:
+        """Why the training is over; empty while it is not."""
+        course, schedule, passed = self._course, self._schedule, len(self._history)
+        if course.failed:
+            return course.failed
+        if passed >= schedule.epochs:
+            return "all epochs done"
+        if passed - course.best_epoch >= schedule.patience:
+            return f"no lower validation loss in {schedule.patience} epochs"
+        return ""
+
+    def advance(self, feed: Feed[B]) -> Epoch | None:
+        """Take one step, and after an epoch's last look at the held-out examples: that epoch."""
+        self._network.train()
+        course = self._course
+        loss = self._step(feed)
+        course.losses.append(loss)
+        course.waited += feed.waited()
+        self._lap()
+        if not math.isfinite(loss):
+            course.failed = f"loss became {loss} in epoch {len(self._history) + 1}"
+            return self._end_epoch(None)
+        course.step += 1
+        if course.step % self._schedule.steps:
+            return None
+        judged = self._judge()
+        self._lap()
+        if not course.failed and (judged is None or judged < course.best_loss):
+            course.best_loss = math.inf if judged is None else judged
+            course.best_epoch = len(self._history) + 1
+            self._best = self._mean.state()
+        return self._end_epoch(judged)
+
+    def _step(self, feed: Feed[B]) -> float:
+        """One step with the largest batch that fits; its loss, which if not finite changed nothing."""
+        course = self._course
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(self._schedule, course.step)
+        while (loss := self._tried(feed.batch(course.step, course.batch))) is None:
+            if course.batch == 1:
+                raise TrainingError(
+                    "The GPU's memory does not hold even one example: choose a smaller network or pictures, "
+                    "or a GPU with more memory."
+                )
+            course.batch //= 2
+            course.note = f"out of GPU memory: batch halved to {course.batch}"
+        course.pictures += course.batch
+        return loss
+
+    def _tried(self, batch: B) -> float | None:
+        """None when the GPU's memory ran out."""
+        try:
+            return self._learn(batch)
+        except torch.OutOfMemoryError:
+            pass  # cleared below, where the error no longer holds on to what was on the GPU
+        self._optimiser.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+        return None
+
+    def _learn(self, batch: B) -> float:
+        self._seed_step(self._course.step)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=half_is_fast(self._device)):
+            loss = self._task.loss(self._network, batch, self._device)
+        value = _Reading(loss)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        number = value.number()
+        if math.isfinite(number):
+            if self._schedule.clip:
+                nn.utils.clip_grad_norm_(self._network.parameters(), self._schedule.clip)
+            self._optimiser.step()
+            self._mean.update()
+        return number
+
+    def _judge(self) -> float | None:
+        """The validation loss of the running mean; notes where the mean itself is spoilt."""
+        self._seed_step(self._course.step)
+        try:
+            with torch.inference_mode():
+                judged = self._task.validation_loss(self._mean.network, self._device)
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                "The GPU's memory ran out at validation: no other program may use it, or choose a smaller "
+                "network."
+            ) from error
+        if (judged is not None and not math.isfinite(judged)) or not self._mean.is_finite():
+            self._course.failed = f"the weights became nan or infinite in epoch {len(self._history) + 1}"
+        return judged
+
+    def _end_epoch(self, judged: float | None) -> Epoch:
+        course, number = self._course, len(self._history) + 1
+        loss = math.fsum(course.losses) / len(course.losses)
+        note = "; ".join(filter(None, (course.note, course.failed)))
+        epoch = Epoch(number, self._schedule.epochs, loss, judged, course.seconds, course.waited, note)
+        self._history.append(epoch)
+        course.losses, course.seconds, course.waited, course.note = [], 0.0, 0.0, ""
+        if self._device.type == "cuda":
+            course.device_mib = max(course.device_mib, torch.cuda.max_memory_allocated() / 2**20)
+        if course.failed and not self._best:
+            raise TrainingError(
+                f"The training failed before any epoch was over: {course.failed}. Lower learning_rate in the "
+                "schedule, lengthen warm_up, or set clip; if that does not help, look for bad values in "
+                "the data."
+            )
+        return epoch
+
+    def _seed_step(self, step: int) -> None:
+        seeds = np.random.SeedSequence((self._seed, *divmod(step, self._schedule.steps)), spawn_key=(1,))
+        torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0]))
+
+    def _lap(self) -> None:
+        now = time.monotonic()
+        self._course.seconds += now - self._since
+        self._since = now
+
+    def result(self) -> Fitted:
+        course = self._course
+        cost = Cost(
+            seconds=sum(epoch.seconds for epoch in self._history),
+            pictures=course.pictures,
+            waited=sum(epoch.waited for epoch in self._history),
+            device=_name(self._device),
+            device_mib=course.device_mib,
+            epochs=len(self._history),
+            best_epoch=course.best_epoch,
+            stopped=self.stopped(),
+        )
+        return Fitted(self._best, course.best_epoch, tuple(self._history), cost)
+
+    def save(self, path: Path) -> None:
+        write_checkpoint(
+            Checkpoint(
+                seed=self._seed,
+                schedule=comparable(self._schedule),
+                course={**asdict(self._course), "averaged": self._mean.steps},
+                history=[asdict(epoch) for epoch in self._history],
+                network=self._network.state_dict(),
+                mean=self._mean.network.state_dict(),
+                best=self._best,
+                optimiser=self._optimiser.state_dict(),
+            ),
+            path,
+        )
+
+    def restore(self, path: Path) -> None:
+        stored = read_checkpoint(path, self._seed, self._schedule, self._network.state_dict())
+        course = dict(stored.course)
+        self._mean.steps = course.pop("averaged")
+        self._course = _Course(**course)
+        self._history = [Epoch(**epoch) for epoch in stored.history]
+        self._network.load_state_dict(stored.network)
+        self._mean.network.load_state_dict(stored.mean)
+        self._optimiser.load_state_dict(stored.optimiser)
+        self._best = stored.best
+
+
+class _Reading:
+    """A loss on its way from the GPU: waiting for it does not hold up what is queued there after it."""
+
+    def __init__(self, loss: Tensor) -> None:
+        self._value = loss.detach().to("cpu", non_blocking=True)
+        self._arrived = torch.cuda.Event() if loss.is_cuda else None  # type: ignore[no-untyped-call]
+        if self._arrived is not None:
+            self._arrived.record()
+
+    def number(self) -> float:
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return float(self._value)
+
+
+def half_is_fast(device: torch.device) -> bool:
+    """bfloat16 pays on a GPU, and on a CPU that has instructions for it."""
+    if device.type == "cuda":
+        return True
+    abilities = torch.cpu.get_capabilities()
+    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
