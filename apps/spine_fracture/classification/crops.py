@@ -32,7 +32,7 @@ _BODY = 0.5  # the share of a box, about its centre, that is marrow even when th
 
 @dataclass(frozen=True, eq=False)
 class SignalReference:
-    """What is ordinary in a study: ``centre`` and ``spread``, shape (2,) for T1 and T2.
+    """What is ordinary in a study: ``centre`` and ``spread``, shape (sequences,), T1 and T2 first.
 
     ``centre`` is the median over levels of the median signal of the body, ``spread`` the median
     over levels of the crop's deviation, taken from its quartiles so that bright fluid and fat do not
@@ -52,15 +52,27 @@ def level_crops(pixels: Pixels, boxes: Sequence[BoxOnSlice], size: int, margin: 
     """
     if pixels.ndim != 4 or pixels.shape[1] != 2:
         raise InputError(f"Crops need pixels of shape (slices, 2, rows, columns), got {pixels.shape}.")
+    by_sequence = slice_crops(pixels, boxes, size, margin, steps=(-1, 0, 1)).swapaxes(1, 2)
+    return np.ascontiguousarray(by_sequence).reshape(len(boxes), CHANNELS, size, size)
+
+
+def slice_crops(
+    pixels: Pixels, boxes: Sequence[BoxOnSlice], size: int, margin: float, steps: tuple[int, ...] = (0,)
+) -> Pixels:
+    """Cut the same squares from any number of channels, and from the slices ``steps`` away.
+
+    ``pixels`` (slices, channels, rows, columns); the answer (boxes, steps, channels, size, size), float32.
+    """
     last = len(pixels) - 1
     if any(not 0 <= index <= last for index, _ in boxes):
         raise InputError(f"A box lies on a slice that the stack of {last + 1} does not have.")
+    shape = (len(boxes), len(steps), pixels.shape[1], size, size)
     if not boxes:
-        return np.zeros((0, CHANNELS, size, size), np.float32)
+        return np.zeros(shape, np.float32)
     regions = [
         (min(max(index + step, 0), last), *box.square(margin).as_tuple())
         for index, box in boxes
-        for step in (-1, 0, 1)
+        for step in steps
     ]
     # One bilinear sample a pixel, more where squares are a good deal larger than the crop and would alias.
     largest = max(max(box.width, box.height) for _, box in boxes) * margin
@@ -71,14 +83,17 @@ def level_crops(pixels: Pixels, boxes: Sequence[BoxOnSlice], size: int, margin: 
         sampling_ratio=max(1, round(largest / size)),
         aligned=True,
     )
-    by_sequence = cut.reshape(len(boxes), 3, 2, size, size).transpose(1, 2)
-    return np.ascontiguousarray(by_sequence.reshape(len(boxes), CHANNELS, size, size).numpy())
+    return np.asarray(cut.reshape(shape).numpy())
 
 
 def signal_reference(crops: Pixels, margin: float) -> SignalReference:
     """The reference of a study from one crop a level, (levels, 6, size, size), cut at ``margin``."""
-    own = crops[:, OWN_CHANNELS]
-    size = crops.shape[-1]
+    return channel_reference(crops[:, OWN_CHANNELS], margin)
+
+
+def channel_reference(own: Pixels, margin: float) -> SignalReference:
+    """The reference of each channel of one crop a level, (levels, channels, size, size)."""
+    size = own.shape[-1]
     half = max(1, round(size * _BODY / margin / 2))
     body = slice(size // 2 - half, size // 2 + half)
     centre = np.median(np.median(own[..., body, body], axis=(2, 3)), axis=0)
@@ -92,9 +107,12 @@ def signal_reference(crops: Pixels, margin: float) -> SignalReference:
 
 
 def standardise(crops: Pixels, reference: SignalReference) -> Pixels:
-    """Centre and scale each sequence of (n, 6, size, size) crops; a missing one stays zero."""
-    centre = np.repeat(reference.centre, CHANNELS // 2)[:, None, None]
-    spread = np.repeat(reference.spread, CHANNELS // 2)[:, None, None]
+    """Centre and scale each sequence of crops (n, channels, size, size), one or three channels a
+    sequence; a missing one stays zero.
+    """
+    each = crops.shape[1] // len(reference.centre)
+    centre = np.repeat(reference.centre, each)[:, None, None]
+    spread = np.repeat(reference.spread, each)[:, None, None]
     return np.asarray((crops - centre) / spread, dtype=np.float32)
 
 

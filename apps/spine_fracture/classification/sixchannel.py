@@ -53,9 +53,8 @@ class SixChannelNetwork(nn.Module):
 
     def __init__(self, config: SixChannelConfig) -> None:
         super().__init__()
-        block, depths = _TRUNKS[config.trunk]
         self.mix = nn.Conv2d(CHANNELS, 3, 1)
-        self.trunk = _Trunk(block, depths, config.width, config.pooled_stem)
+        self.trunk = ResNetTrunk(config.trunk, config.width, config.pooled_stem)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(self.trunk.out_channels, len(MODEL_CLASSES))
         for module in self.modules():
@@ -84,17 +83,12 @@ class SixChannelNetwork(nn.Module):
         self.trunk.load_state_dict(given)
 
 
-class _Trunk(nn.Module):
-    """A ResNet without its classifier; names of tensors are torchvision's."""
+class ResNetTrunk(nn.Module):
+    """A ResNet without its classifier, 3 channels to ``out_channels``; names of tensors are torchvision's."""
 
-    def __init__(
-        self,
-        block: type[BasicBlock | Bottleneck],
-        depths: tuple[int, int, int, int],
-        width: int,
-        pooled_stem: bool,
-    ) -> None:
+    def __init__(self, trunk: Trunk, width: int, pooled_stem: bool) -> None:
         super().__init__()
+        block, depths = _TRUNKS[trunk]
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)

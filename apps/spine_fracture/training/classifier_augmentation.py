@@ -24,8 +24,8 @@ def plain_view(crops: Crops, references: References, size: int, margin: float) -
     """Stored crops (n, 6, 96, 96) and references (n, 2, 2) to standardised (n, 6, size, size)."""
     n = len(crops)
     zoom, still = torch.full((2 * n,), margin / STORED_MARGIN), torch.zeros(2 * n)
-    signal = _cut(_by_sequence(crops), zoom, zoom, still, still, still, size)
-    return _standardised(signal, _rows(references)).reshape(n, 6, size, size)
+    signal = cut(_by_sequence(crops), zoom, zoom, still, still, still, size)
+    return standardised(signal, _rows(references)).reshape(n, 6, size, size)
 
 
 def augmented_view(
@@ -48,13 +48,13 @@ def augmented_view(
     squeeze = torch.exp(drawn(how.scale / 3, alike=True))
     across, along = ((drawn(how.shift, alike=True) + drawn(how.slip)) * 2 / STORED_MARGIN for _ in range(2))
     turn = drawn(math.radians(how.turn), alike=True)
-    signal = _cut(_by_sequence(crops), scale * squeeze, scale / squeeze, across, along, turn, size)
+    signal = cut(_by_sequence(crops), scale * squeeze, scale / squeeze, across, along, turn, size)
     present = signal.amax(dim=(1, 2, 3), keepdim=True) > 0
-    bent, reference = _bent(signal, _rows(references), torch.exp(drawn(how.gamma)))
-    standard = _standardised(bent * _bias_field(drawn(how.bias), drawn(math.pi), size), reference)
-    standard = standard * _wide(torch.exp(drawn(how.gain))) + _wide(drawn(how.offset))
-    standard = _sharpened(standard, drawn(how.sharpness))
-    standard += _wide(drawn(how.noise).abs()) * torch.randn(standard.shape, generator=generator)
+    curved, reference = bent(signal, _rows(references), torch.exp(drawn(how.gamma)))
+    standard = standardised(curved * bias_field(drawn(how.bias), drawn(math.pi), size), reference)
+    standard = standard * wide(torch.exp(drawn(how.gain))) + wide(drawn(how.offset))
+    standard = sharpened(standard, drawn(how.sharpness))
+    standard += wide(drawn(how.noise).abs()) * torch.randn(standard.shape, generator=generator)
     pairs = (standard * present).reshape(n, 2, 3, size, size)
     return _with_gaps(pairs, how, generator).reshape(n, 6, size, size)
 
@@ -67,11 +67,12 @@ def _rows(references: References) -> torch.Tensor:
     return torch.from_numpy(references).reshape(-1, 2)
 
 
-def _wide(values: torch.Tensor) -> torch.Tensor:
+def wide(values: torch.Tensor) -> torch.Tensor:
+    """One value a row, to be spread over its channels and pixels."""
     return values[:, None, None, None]
 
 
-def _cut(
+def cut(
     signal: torch.Tensor,
     width: torch.Tensor,
     height: torch.Tensor,
@@ -80,7 +81,9 @@ def _cut(
     turn: torch.Tensor,
     size: int,
 ) -> torch.Tensor:
-    """Resample linearly: the part cut out, as shares of the stored square, moved and turned."""
+    """Resample rows (rows, channels, stored, stored) linearly, each by its own numbers (rows,): the part
+    cut out, as shares of the stored square, moved (in halves of it) and turned (radians).
+    """
     cosine, sine = torch.cos(turn), torch.sin(turn)
     theta = torch.stack(
         [
@@ -89,35 +92,36 @@ def _cut(
         ],
         dim=1,
     )
-    grid = functional.affine_grid(theta, [len(signal), 3, size, size], align_corners=False)
+    grid = functional.affine_grid(theta, [len(signal), 1, size, size], align_corners=False)
     return functional.grid_sample(signal, grid, align_corners=False)
 
 
-def _bent(
+def bent(
     signal: torch.Tensor, reference: torch.Tensor, gamma: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A gamma curve on the signal, and what it makes of the study's centre and spread."""
     centre, spread = reference.clamp(min=0).unbind(dim=1)
     above, below = (centre + spread) ** gamma, (centre - spread).clamp(min=0) ** gamma
     stretched = torch.where(centre > 0, ((above - below) / 2).clamp(min=1e-3), spread)
-    return signal ** _wide(gamma), torch.stack([centre**gamma, stretched], dim=1)
+    return signal ** wide(gamma), torch.stack([centre**gamma, stretched], dim=1)
 
 
-def _standardised(signal: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    return (signal - _wide(reference[:, 0])) / _wide(reference[:, 1])
+def standardised(signal: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Rows centred and scaled by their references (rows, 2)."""
+    return (signal - wide(reference[:, 0])) / wide(reference[:, 1])
 
 
-def _bias_field(strength: torch.Tensor, direction: torch.Tensor, size: int) -> torch.Tensor:
-    """A coil's shading, (2n, 1, size, size): ``strength`` more signal at the edge ``direction`` points to."""
-    line = torch.linspace(-1, 1, size)
+def bias_field(strength: torch.Tensor, direction: torch.Tensor, size: int) -> torch.Tensor:
+    """A coil's shading, (rows, 1, size, size): ``strength`` more signal at the edge ``direction`` names."""
+    line = torch.linspace(-1, 1, size, device=strength.device)
     slope = torch.cos(direction)[:, None, None] * line + torch.sin(direction)[:, None, None] * line[:, None]
     return (1 + strength[:, None, None] * slope).clamp(min=0.2)[:, None]
 
 
-def _sharpened(signal: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
+def sharpened(signal: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
     """Blurred where ``amount`` is below zero, its fine detail raised where above."""
     smooth = functional.avg_pool2d(signal, 5, stride=1, padding=2, count_include_pad=False)
-    return signal + _wide(amount) * (signal - smooth)
+    return signal + wide(amount) * (signal - smooth)
 
 
 def _with_gaps(pairs: torch.Tensor, how: Augmentation, generator: torch.Generator) -> torch.Tensor:
