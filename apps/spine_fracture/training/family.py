@@ -17,6 +17,7 @@ from spine_fracture.configuration import Config
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Answers, Cost
 from spine_fracture.evaluation.boxes import BoxAnswers
+from spine_fracture.training.loop import Task
 from spine_fracture.training.schedule import Schedule
 
 #: Hears one line of progress: what was just done.
@@ -97,6 +98,9 @@ class Family:
     a checkpoint in ``out`` from which a second call goes on, and writes a bundle there.
     ``answer(bundle, cohort)`` judges nothing: it says what the model answers to every study that does
     not teach.
+    ``task(config, cohort, seed)`` is what ``train`` gives to :func:`spine_fracture.training.loop.fit` under
+    ``config.schedule`` (of a family with several networks, the one that takes longest), so that the speed
+    of training can be measured alone; None for a family without a network.
     """
 
     name: str
@@ -104,3 +108,4 @@ class Family:
     config: type[SystemConfig]
     train: Callable[[Any, Path, Path, int, Tell], Trained]
     answer: Callable[[Path, Path], Judged]
+    task: Callable[[Any, Path, int], Task[Any]] | None = None
