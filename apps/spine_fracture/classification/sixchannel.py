@@ -20,12 +20,13 @@ from spine_fracture.classification.crops import CHANNELS
 from spine_fracture.configuration import Config
 from spine_fracture.errors import ModelFileError
 
-Trunk = Literal["resnet10", "resnet18", "resnet34", "resnet50"]
+Trunk = Literal["resnet10", "resnet18", "resnet34", "resnet50", "resnet101"]
 _TRUNKS: dict[Trunk, tuple[type[BasicBlock | Bottleneck], tuple[int, int, int, int]]] = {
     "resnet10": (BasicBlock, (1, 1, 1, 1)),
     "resnet18": (BasicBlock, (2, 2, 2, 2)),
     "resnet34": (BasicBlock, (3, 4, 6, 3)),
     "resnet50": (Bottleneck, (3, 4, 6, 3)),
+    "resnet101": (Bottleneck, (3, 4, 23, 3)),
 }
 
 
@@ -57,36 +58,18 @@ class SixChannelNetwork(nn.Module):
         self.trunk = ResNetTrunk(config.trunk, config.width, config.pooled_stem)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(self.trunk.out_channels, len(MODEL_CLASSES))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        start_convolutions(self)
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         features = self.trunk(self.mix(crops)).mean(dim=(2, 3))
         logits: torch.Tensor = self.head(self.dropout(features))
         return logits
 
-    def start_from_imagenet(self, file: Path) -> None:
-        """Take the trunk's weights from a safetensors file of torchvision's ResNet of this depth."""
-        if not file.is_file():
-            raise ModelFileError(
-                f"No ImageNet weights at {file}: leave `imagenet` out to start from scratch."
-            )
-        own = self.trunk.state_dict()
-        given = {key: value for key, value in load_file(file).items() if not key.startswith("fc.")}
-        unfit = [key for key, value in own.items() if key not in given or given[key].shape != value.shape]
-        if unfit:
-            raise ModelFileError(
-                f"{file.name} does not fit this trunk ({unfit[0]} differs): use the same depth at width 64 "
-                "with the pooled stem."
-            )
-        self.trunk.load_state_dict(given)
-
 
 class ResNetTrunk(nn.Module):
     """A ResNet without its classifier, 3 channels to ``out_channels``; names of tensors are torchvision's."""
 
-    def __init__(self, trunk: Trunk, width: int, pooled_stem: bool) -> None:
+    def __init__(self, trunk: Trunk, width: int = 64, pooled_stem: bool = True) -> None:
         super().__init__()
         block, depths = _TRUNKS[trunk]
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
@@ -107,6 +90,22 @@ class ResNetTrunk(nn.Module):
             out = stage(out)
         return out
 
+    def start_from_imagenet(self, file: Path) -> None:
+        """Take all weights from a safetensors file of torchvision's ResNet of this depth."""
+        if not file.is_file():
+            raise ModelFileError(
+                f"No ImageNet weights at {file}: leave `imagenet` out to start from scratch."
+            )
+        own = self.state_dict()
+        given = {key: value for key, value in load_file(file).items() if not key.startswith("fc.")}
+        unfit = [key for key, value in own.items() if key not in given or given[key].shape != value.shape]
+        if unfit:
+            raise ModelFileError(
+                f"{file.name} does not fit this trunk ({unfit[0]} differs): use the same depth at width 64 "
+                "with the pooled stem."
+            )
+        self.load_state_dict(given)
+
 
 def _stage(
     block: type[BasicBlock | Bottleneck], inputs: int, planes: int, depth: int, stride: int
@@ -119,3 +118,10 @@ def _stage(
         )
     first = block(inputs, planes, stride, shortcut)
     return nn.Sequential(first, *(block(outputs, planes) for _ in range(depth - 1)))
+
+
+def start_convolutions(network: nn.Module) -> None:
+    """Draw the weights of all convolutions as torchvision does for a ResNet (He et al. 2015)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

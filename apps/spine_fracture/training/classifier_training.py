@@ -15,8 +15,9 @@ from spine_fracture.errors import ModelFileError
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.training.classifier_cache import CropCache
 from spine_fracture.training.classifier_config import ClassifierTraining
-from spine_fracture.training.classifier_loop import Progress, fit
+from spine_fracture.training.classifier_loop import CropTask
 from spine_fracture.training.classifier_report import cache_metrics, level_answers
+from spine_fracture.training.loop import Progress, fit
 
 FAMILY = "six_channel"
 TASK = "classification"
@@ -27,7 +28,7 @@ def train_classifier(
     config: ClassifierTraining,
     out: Path,
     initial: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda epoch: None,
 ) -> Manifest:
     """Train on the samples of ``cache`` that teach, choose by those held out, write a bundle to ``out``.
 
@@ -35,19 +36,19 @@ def train_classifier(
     architecture, and its training patients stay listed. Without held-out samples there is no early
     stop, and the temperature stays the initial model's. A checkpoint in ``out`` is taken up again.
     """
-    torch.manual_seed(config.schedule.seed)
+    torch.manual_seed(config.seed)
     before: Manifest | None = None
     if initial is None:
         network = SixChannelNetwork(config.network)
         if config.imagenet is not None:
-            network.start_from_imagenet(config.imagenet)
+            network.trunk.start_from_imagenet(config.imagenet)
     else:
         before, state = read_bundle(initial)
         config = config.model_copy(update={"network": _architecture(before)})
         network = SixChannelNetwork(config.network)
         network.load_state_dict(state)
     checkpoint = out / "checkpoint.pt"
-    fitted = fit(network, cache, config, checkpoint, progress)
+    fitted = fit(CropTask(network, cache, config), config.schedule, config.seed, checkpoint, progress)
     network.load_state_dict(fitted.state)
     network = network.cpu()
     held_out = cache.where(held_out=True)
@@ -68,7 +69,7 @@ def train_classifier(
             classes=tuple(MODEL_CLASSES),
             temperature=temperature,
             config=_json(config),
-            seed=config.schedule.seed,
+            seed=config.seed,
             training_patients=tuple(
                 dict.fromkeys((*(before.training_patients if before else ()), *cache.patients))
             ),
