@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
-from spine_fracture.bundle import WEIGHTS, Manifest, read_bundle, write_atomically, write_bundle
+from spine_fracture.bundle import (
+    WEIGHTS,
+    Manifest,
+    read_attachment,
+    read_bundle,
+    write_atomically,
+    write_bundle,
+)
 from spine_fracture.errors import ModelFileError, StorageError
 
 MANIFEST = Manifest(
@@ -40,6 +48,36 @@ def test_one_changed_byte_is_refused(tmp_path: Path, position: int) -> None:
     (tmp_path / WEIGHTS).write_bytes(bytes(data))
     with pytest.raises(ModelFileError, match="sha256"):
         read_bundle(tmp_path)
+
+
+def test_attachments_come_back_and_make_another_version(tmp_path: Path) -> None:
+    state = {"w": torch.zeros(3)}
+    plain = write_bundle(tmp_path / "plain", state, MANIFEST)
+    first = write_bundle(tmp_path / "first", state, MANIFEST, {"trees.txt": b"tree 1"})
+    second = write_bundle(tmp_path / "second", state, MANIFEST, {"trees.txt": b"tree 2"})
+    assert plain.digest == plain.sha256 == first.sha256
+    assert len({plain.version, first.version, second.version}) == 3
+    manifest, _ = read_bundle(tmp_path / "first")
+    assert manifest == first and read_attachment(tmp_path / "first", manifest, "trees.txt") == b"tree 1"
+    with pytest.raises(ModelFileError, match="comes without trees"):
+        read_attachment(tmp_path / "plain", plain, "trees.txt")
+
+
+@pytest.mark.parametrize("content", [b"other trees", None])
+def test_a_changed_or_missing_attachment_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    write_bundle(tmp_path, {"w": torch.zeros(3)}, MANIFEST, {"trees.txt": b"trees"})
+    (tmp_path / "trees.txt").unlink()
+    if content is not None:
+        (tmp_path / "trees.txt").write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"trees\.txt"):
+        read_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../trees.txt", "/trees.txt", ".trees", "a/b"])
+def test_attachments_lie_in_the_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValidationError):
+        write_bundle(tmp_path, {"w": torch.zeros(3)}, MANIFEST, {name: b"trees"})
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_or_broken_manifest_is_a_clear_error(tmp_path: Path) -> None:

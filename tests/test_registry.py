@@ -76,6 +76,21 @@ def test_an_update_of_the_package_replaces_a_shipped_champion_only(
     assert registry.champion(TASK).name == ours.name
 
 
+def test_attachments_are_kept_with_the_weights_and_checked(registry: Registry, tmp_path: Path) -> None:
+    manifest = Manifest(
+        name="joined", task=TASK, family="test", architecture={}, classes=("a",), config={}, seed=0
+    )
+    kept = []
+    for trees in (b"tree 1", b"tree 2"):
+        write_bundle(tmp_path / "joined", {"w": torch.zeros(4)}, manifest, {"trees.txt": trees})
+        version = registry.register_candidate(tmp_path / "joined")
+        kept.append((version.folder / "trees.txt").read_bytes())
+    assert kept == [b"tree 1", b"tree 2"] and len(registry.versions(TASK)) == 2
+    (version.folder / "trees.txt").write_bytes(b"tree 3")
+    with pytest.raises(ModelFileError, match="sha256"):
+        registry.candidate(TASK)
+
+
 def test_a_candidate_does_not_serve_until_promoted_and_rollback_puts_the_last_one_back(
     registry: Registry, shipped: Path, tmp_path: Path
 ) -> None:

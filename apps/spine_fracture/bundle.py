@@ -1,7 +1,8 @@
-"""A model on disk: a folder with ``weights.safetensors`` and ``model.json``.
+"""A model on disk: a folder with ``weights.safetensors``, ``model.json`` and perhaps attachments.
 
-The manifest carries the sha256 of the weights, and reading checks it, so a damaged or swapped file
-is never served. No pickle is involved.
+An attachment is a further file that the model needs and that holds no tensors, e.g. trees as text. The
+manifest carries the sha256 of every file, and reading checks it, so a damaged or swapped file is never
+served. No pickle is involved.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 
@@ -21,10 +24,15 @@ from spine_fracture.files import write_atomically as write_atomically
 
 WEIGHTS = "weights.safetensors"
 MANIFEST = "model.json"
+#: A plain name, so that a manifest never leads out of its folder.
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class Manifest(BaseModel):
-    """What a model is, what it was trained on and how well it did. Frozen."""
+    """What a model is, what it was trained on and how well it did. Frozen.
+
+    ``sha256`` is that of the weights, ``attachments`` has those of the further files by their names.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,23 +47,53 @@ class Manifest(BaseModel):
     training_patients: tuple[str, ...] = ()
     metrics: dict[str, float] = {}
     sha256: str = ""
+    attachments: dict[_FileName, str] = {}
+
+    @property
+    def digest(self) -> str:
+        """What tells this model's files from every other's: the sha256 of the weights, or where there
+        are attachments, of all their sha256.
+        """
+        if not self.attachments:
+            return self.sha256
+        lines = [f"{name} {sha256}" for name, sha256 in sorted(self.attachments.items())]
+        return hashlib.sha256("\n".join([self.sha256, *lines]).encode()).hexdigest()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all files of the bundle."""
+        return (WEIGHTS, *self.attachments, MANIFEST)
 
     @property
     def version(self) -> str:
-        """Short and unique: the name and the first twelve digits of the weights' sha256."""
-        return f"{self.name}-{self.sha256[:12]}"
+        """Short and unique: the name and the first twelve digits of the digest."""
+        return f"{self.name}-{self.digest[:12]}"
 
 
-def write_bundle(folder: Path, state: Mapping[str, torch.Tensor], manifest: Manifest) -> Manifest:
-    """Write weights (half precision) and manifest; the manifest goes last and carries the sha256."""
+def write_bundle(
+    folder: Path,
+    state: Mapping[str, torch.Tensor],
+    manifest: Manifest,
+    attachments: Mapping[str, bytes] = MappingProxyType({}),
+) -> Manifest:
+    """Write weights (half precision), attachments and manifest; the manifest goes last and carries the
+    sha256 of the others.
+    """
     halved = {
         key: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
         for key, value in state.items()
     }
     data = save_safetensors(halved)
-    signed = manifest.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+    signed = Manifest.model_validate(
+        manifest.model_dump()
+        | {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "attachments": {name: hashlib.sha256(file).hexdigest() for name, file in attachments.items()},
+        }
+    )
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / WEIGHTS, data)
+    for name, file in {WEIGHTS: data, **attachments}.items():
+        write_atomically(folder / name, file)
     write_atomically(folder / MANIFEST, (signed.model_dump_json(indent=2) + "\n").encode())
     return signed
 
@@ -74,16 +112,29 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_bundle(folder: Path) -> tuple[Manifest, dict[str, torch.Tensor]]:
-    """Manifest and weights (float32), after the sha256 was checked."""
+    """Manifest and weights (float32), after the sha256 of every file was checked."""
     manifest = read_manifest(folder)
+    state = load_safetensors(_checked(folder, manifest, WEIGHTS, manifest.sha256))
+    for name in manifest.attachments:
+        read_attachment(folder, manifest, name)
+    return manifest, {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def read_attachment(folder: Path, manifest: Manifest, name: str) -> bytes:
+    """A further file of the bundle, after its sha256 was checked."""
+    if name not in manifest.attachments:
+        raise ModelFileError(f"Model {manifest.name} comes without {name}: retrain it.")
+    return _checked(folder, manifest, name, manifest.attachments[name])
+
+
+def _checked(folder: Path, manifest: Manifest, name: str, sha256: str) -> bytes:
     try:
-        data = (folder / WEIGHTS).read_bytes()
+        data = (folder / name).read_bytes()
     except FileNotFoundError:
-        raise ModelFileError(f"Model {manifest.name} has no {WEIGHTS}: reinstall or retrain it.") from None
-    if hashlib.sha256(data).hexdigest() != manifest.sha256:
+        raise ModelFileError(f"Model {manifest.name} has no {name}: reinstall or retrain it.") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise ModelFileError(
-            f"The weights of model {manifest.name} do not match their sha256: the file was damaged or "
+            f"{name} of model {manifest.name} does not match its sha256: the file was damaged or "
             "changed. Reinstall the package or roll back to another version."
         )
-    state = load_safetensors(data)
-    return manifest, {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    return data

@@ -24,6 +24,15 @@ class Sequence(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: Channels of what models of levels read, in this order; one that was not acquired is all zeros.
+CHANNELS: tuple[Sequence, ...] = (
+    Sequence.T1,
+    Sequence.T2,
+    Sequence.T2_FAT_SAT,
+    Sequence.T1_CONTRAST,
+)
+
+
 class Plane(StrEnum):
     SAGITTAL = "sagittal"
     CORONAL = "coronal"

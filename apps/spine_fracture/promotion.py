@@ -76,7 +76,7 @@ def mirror(session: Session, registry: Registry) -> None:
         row = known.get(version.name)
         if row is None:
             row = models.ModelVersion(version=version.name, name=version.manifest.name, task=version.task)
-            row.sha256, row.metrics = version.manifest.sha256, dict(version.manifest.metrics)
+            row.sha256, row.metrics = version.manifest.digest, dict(version.manifest.metrics)
             session.add(row)
         row.status = ModelStatus(version.state)
 

@@ -1,9 +1,9 @@
 """Model versions, the champion that serves, and the way back: the only module that knows MLflow.
 
 Every bundle is copied under ``home/registry/models`` and registered in MLflow (SQLite backend, local
-files) with its sha256. A version is champion by an alias, which MLflow moves in one transaction;
-each champion remembers whom it replaced, so that a rollback is one step. MLflow is imported on
-first use, since that takes seconds, and its telemetry is off.
+files) with its digest (:attr:`spine_fracture.bundle.Manifest.digest`). A version is champion by an
+alias, which MLflow moves in one transaction; each champion remembers whom it replaced, so that a
+rollback is one step. MLflow is imported on first use, since that takes seconds, and its telemetry is off.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spine_fracture.bundle import MANIFEST, WEIGHTS, Manifest, read_bundle, read_manifest
+from spine_fracture.bundle import MANIFEST, Manifest, read_bundle, read_manifest
 from spine_fracture.errors import ConflictError, ModelFileError, NotFoundError, StorageError
 from spine_fracture.files import locked
 
@@ -63,7 +63,7 @@ class ModelVersion:
 
     @property
     def name(self) -> str:
-        """Unique over all versions: the model's name and the start of its sha256."""
+        """Unique over all versions: the model's name and the start of its digest."""
         return self.manifest.version
 
 
@@ -201,11 +201,11 @@ class Registry:
         for key, number in manifest.metrics.items():
             client.log_metric(run_id, _NOT_IN_A_NAME.sub("_", key), number)
         client.set_terminated(run_id)
-        tags = {_SHA256: manifest.sha256, _ORIGIN: str(origin)}
+        tags = {_SHA256: manifest.digest, _ORIGIN: str(origin)}
         return client.create_model_version(task, kept.as_uri(), run_id, tags=tags)
 
     def _keep(self, folder: Path, manifest: Manifest) -> Path:
-        target = self._bundle(manifest.task, manifest.sha256)
+        target = self._bundle(manifest.task, manifest.digest)
         if target.is_dir():
             return target
         try:
@@ -213,7 +213,7 @@ class Registry:
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".incoming-") as incoming:
                 whole = Path(incoming) / "bundle"
                 whole.mkdir()
-                for name in (WEIGHTS, MANIFEST):
+                for name in manifest.files:
                     shutil.copyfile(folder / name, whole / name)
                     with (whole / name).open("rb") as stream:
                         os.fsync(stream.fileno())
@@ -225,8 +225,8 @@ class Registry:
             ) from error
         return target
 
-    def _bundle(self, task: str, sha256: str) -> Path:
-        return self._folder / "models" / task / sha256
+    def _bundle(self, task: str, digest: str) -> Path:
+        return self._folder / "models" / task / digest
 
     def _crown(self, entry: Entry, champion: Entry | None) -> None:
         """The note on the new champion first, then the one write that counts; it is no candidate any more."""
@@ -253,7 +253,7 @@ class Registry:
 
     def _with_sha256(self, manifest: Manifest) -> Entry | None:
         for entry in self._client.search_model_versions(f"name = '{manifest.task}'"):
-            if entry.tags[_SHA256] == manifest.sha256:
+            if entry.tags[_SHA256] == manifest.digest:
                 return entry
         return None
 
@@ -280,7 +280,7 @@ class Registry:
         """The version, after its weights were read and compared with what was registered."""
         version = self._version(entry)
         manifest, _ = read_bundle(version.folder)
-        if manifest.sha256 != entry.tags[_SHA256]:
+        if manifest.digest != entry.tags[_SHA256]:
             raise ModelFileError(
                 f"Model {manifest.name} is not the one that was registered: its files were changed. "
                 "Roll back to another version or register it again."

@@ -23,17 +23,11 @@ from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.geometry import PixelBox
+from spine_fracture.imaging import CHANNELS as CHANNELS
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cache import ArrayCache, CacheWriter
 
 Grey = npt.NDArray[np.uint8]
-#: Channels of every cached study, in this order; one that was not acquired is all zeros.
-CHANNELS: tuple[Sequence, ...] = (
-    Sequence.T1,
-    Sequence.T2,
-    Sequence.T2_FAT_SAT,
-    Sequence.T1_CONTRAST,
-)
 
 
 class _Frozen(BaseModel):
