@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from spine_fracture.errors import InsufficientEvidenceError
+from spine_fracture.evaluation.delong import delong, delong_difference
 from spine_fracture.evaluation.metrics import auc
 from spine_fracture.evaluation.statistics import (
     Resampling,
     auc_interval,
     cluster_bootstrap,
-    delong,
-    delong_difference,
     macro_f1_difference,
 )
 

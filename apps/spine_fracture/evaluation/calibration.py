@@ -5,6 +5,8 @@ Guo et al. 2017, On calibration of modern neural networks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -14,6 +16,38 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from spine_fracture.errors import InputError
 
 _BOUNDS = (0.05, 20.0)
+#: Of a reliability curve.
+BINS = 10
+
+
+@dataclass(frozen=True)
+class BinOfScores:
+    """A point of a reliability curve: of ``cases`` with the mean score ``predicted``, the share
+    ``observed`` was positive.
+    """
+
+    predicted: float
+    observed: float
+    cases: int
+
+
+def reliability(
+    score: npt.ArrayLike, positive: npt.ArrayLike, bins: int = BINS
+) -> tuple[tuple[BinOfScores, ...], float]:
+    """The curve over equal bins of the score of being positive, empty ones left out, and its ECE.
+
+    The expected calibration error is the mean over cases of the gap of their bin, in [0, 1].
+    """
+    scores, labels = np.asarray(score, dtype=np.float64), np.asarray(positive, dtype=np.float64)
+    which = np.clip((scores * bins).astype(np.int64), 0, bins - 1)
+    cases = np.bincount(which, minlength=bins)
+    predicted, observed = (np.bincount(which, weights=of, minlength=bins) for of in (scores, labels))
+    points = tuple(
+        BinOfScores(float(p / n), float(o / n), int(n))
+        for p, o, n in zip(predicted, observed, cases, strict=True)
+        if n
+    )
+    return points, float(np.abs(predicted - observed).sum() / len(scores))
 
 
 def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:

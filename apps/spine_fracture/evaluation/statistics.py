@@ -1,14 +1,19 @@
-"""Intervals and comparisons that respect what belongs together: the patient is the unit.
+"""Intervals that respect what belongs together: the patient is the unit that is drawn.
 
 Levels of one patient are alike, so resampling levels would promise too narrow an interval. The
 cluster bootstrap draws whole patients with replacement (Field and Welsh 2007, J. R. Stat. Soc. B
 69:369; percentile interval of Efron and Tibshirani 1993, chapter 13).
+
+A statistic is worked out for all draws at once. What comes out, here and in the modules that use
+this one, is *drawn values*: an array (1 + draws,), the sample's own value first. Drawn values of two
+models on the same patients may be subtracted, which gives a paired comparison.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +22,11 @@ from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.metrics import macro_f1
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 #: Takes statistics summed over patients, shape (draws, ...), to one value a draw, shape (draws,).
 Statistic = Callable[[FloatArray], FloatArray]
+#: Numbers held in memory at once while cases of all draws are weighed.
+_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -40,10 +48,44 @@ class Resampling:
     seed: int = 2026
 
 
-def patient_indices(patients: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+def patient_indices(patients: Sequence[Hashable]) -> IntArray:
     """For each level the number of its patient, 0.. in order of first appearance."""
     numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(patient, len(numbers)) for patient in patients], dtype=np.int64)
+
+
+@lru_cache(maxsize=8)
+def patient_weights(patients: int, how: Resampling) -> FloatArray:
+    """How often each patient counts, shape (1 + draws, patients): once each, then as drawn. Read-only."""
+    if patients < 2:
+        raise InsufficientEvidenceError(f"A bootstrap over patients needs 2 patients, has {patients}.")
+    rng = np.random.default_rng(how.seed)
+    drawn = rng.multinomial(patients, np.full(patients, 1 / patients), size=how.draws)
+    weights: FloatArray = np.concatenate([np.ones((1, patients)), drawn])
+    weights.setflags(write=False)
+    return weights
+
+
+def estimate(drawn: FloatArray, confidence: float) -> Estimate:
+    """The percentile interval of drawn values; draws in which they are undefined (NaN) are left out."""
+    defined = drawn[1:][~np.isnan(drawn[1:])]
+    if np.isnan(drawn[0]) or not defined.size:
+        raise InsufficientEvidenceError(
+            "The statistic is undefined in the sample or in every draw: more patients are needed."
+        )
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return Estimate(float(drawn[0]), float(low), float(high), confidence)
+
+
+def two_sided_p(drawn: FloatArray) -> float:
+    """Of a drawn difference: twice the share of draws on the rarer side of zero, at least 1 in draws + 1.
+
+    Davison and Hinkley 1997, section 4.2: the sample counts as one draw, so p is never 0.
+    """
+    draws = drawn[1:][~np.isnan(drawn[1:])]
+    rarer = min((draws <= 0).sum(), (draws >= 0).sum())
+    return float(min(1.0, 2 * (rarer + 1) / (draws.size + 1)))
 
 
 def cluster_bootstrap(
@@ -52,14 +94,22 @@ def cluster_bootstrap(
     """Interval of a statistic that depends on sums over patients.
 
     ``per_patient`` has shape (patients, ...), what each patient adds (counts, a confusion matrix).
-    Draws in which the statistic is undefined (NaN) are left out.
     """
     how = resampling or Resampling()
-    added = np.asarray(per_patient, dtype=np.float64)
-    weights = _draws(len(added), how)
-    sums = (weights @ added.reshape(len(added), -1)).reshape(len(weights), *added.shape[1:])
-    value = float(statistic(added.sum(axis=0)[None])[0])
-    return _percentile(value, statistic(sums), how)
+    return estimate(statistic(drawn_sums(np.asarray(per_patient, dtype=np.float64), how)), how.confidence)
+
+
+def drawn_sums(per_patient: FloatArray, how: Resampling) -> FloatArray:
+    """What patients add, shape (patients, ...), summed in each draw: (1 + draws, ...)."""
+    weights = patient_weights(len(per_patient), how)
+    flat = weights @ per_patient.reshape(len(per_patient), -1)
+    return flat.reshape(len(weights), *per_patient.shape[1:])
+
+
+def sums_by_patient(values: npt.ArrayLike, index: IntArray) -> FloatArray:
+    """Rows (n, k), one a level, added up by patient ``index`` (n,): (patients, k)."""
+    rows = np.asarray(values, dtype=np.float64)
+    return np.stack([np.bincount(index, weights=column) for column in rows.T], axis=1)
 
 
 def macro_f1_difference(
@@ -105,97 +155,31 @@ def auc_interval(
 ) -> Estimate:
     """Area under the ROC curve with a patient-cluster bootstrap interval."""
     how = resampling or Resampling()
-    wins, labels = _wins(score, positive)
-    index = patient_indices(patients)
-    above, below = index[labels], index[~labels]
-    count = int(index.max()) + 1
-    # Summing the wins between two patients first makes a draw one small matrix product.
-    between, pairs = np.zeros((count, count)), np.zeros((count, count))
-    np.add.at(between, (above[:, None], below[None, :]), wins)
-    np.add.at(pairs, (above[:, None], below[None, :]), 1.0)
-    weights = _draws(count, how)
-    won = ((weights @ between) * weights).sum(axis=1)
-    met = ((weights @ pairs) * weights).sum(axis=1)
-    drawn = np.divide(won, met, out=np.full_like(won, np.nan), where=met > 0)
-    return _percentile(float(wins.mean()), drawn, how)
-
-
-@dataclass(frozen=True)
-class AucComparison:
-    """Two AUCs on the same cases: ``second - first`` with its interval and two-sided p."""
-
-    first: float
-    second: float
-    difference: Estimate
-    p_value: float
-
-
-def delong(score: npt.ArrayLike, positive: npt.ArrayLike, confidence: float = 0.95) -> Estimate:
-    """AUC with the interval of DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44:837).
-
-    For independent cases, one a patient; use :func:`auc_interval` for several levels a patient.
-    """
-    areas, covariance = _delong([score], positive)
-    return _normal_interval(float(areas[0]), float(covariance[0, 0]), confidence)
-
-
-def delong_difference(
-    first: npt.ArrayLike, second: npt.ArrayLike, positive: npt.ArrayLike, confidence: float = 0.95
-) -> AucComparison:
-    """Paired comparison of two scores on the same independent cases (same paper)."""
-    from scipy.stats import norm
-
-    areas, covariance = _delong([first, second], positive)
-    difference = float(areas[1] - areas[0])
-    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    deviation = np.sqrt(max(variance, 0.0))
-    p_value = 2 * float(norm.sf(abs(difference) / deviation)) if deviation > 0 else 1.0
-    interval = _normal_interval(difference, variance, confidence, bounds=(-1.0, 1.0))
-    return AucComparison(float(areas[0]), float(areas[1]), interval, p_value)
-
-
-def _delong(scores: Sequence[npt.ArrayLike], positive: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Areas (k,) and their covariance (k, k) from the structural components."""
-    wins = [_wins(score, positive)[0] for score in scores]
-    of_positives = np.stack([w.mean(axis=1) for w in wins])
-    of_negatives = np.stack([w.mean(axis=0) for w in wins])
-    m, n = of_positives.shape[1], of_negatives.shape[1]
-    if m < 2 or n < 2:
-        raise InsufficientEvidenceError(f"DeLong needs 2 cases of each kind, has {m} and {n}.")
-    covariance = np.atleast_2d(np.cov(of_positives)) / m + np.atleast_2d(np.cov(of_negatives)) / n
-    return of_positives.mean(axis=1), np.asarray(covariance)
-
-
-def _wins(score: npt.ArrayLike, positive: npt.ArrayLike) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """1, 1/2 or 0 for every positive (row) against every negative (column)."""
-    s, labels = np.asarray(score, dtype=np.float64), np.asarray(positive, dtype=bool)
+    labels = np.asarray(positive, dtype=bool)
     if labels.all() or not labels.any():
         raise InsufficientEvidenceError("An AUC needs at least one positive and one negative level.")
-    above, below = s[labels][:, None], s[~labels][None, :]
-    return (above > below) + 0.5 * (above == below), labels
+    drawn = drawn_auc(np.asarray(score, dtype=np.float64), labels, patient_indices(patients), how)
+    return estimate(drawn, how.confidence)
 
 
-def _draws(patients: int, how: Resampling) -> FloatArray:
-    """How often each patient is in each draw, shape (draws, patients)."""
-    if patients < 2:
-        raise InsufficientEvidenceError(f"A bootstrap over patients needs 2 patients, has {patients}.")
-    rng = np.random.default_rng(how.seed)
-    return rng.multinomial(patients, np.full(patients, 1 / patients), size=how.draws).astype(np.float64)
+def drawn_auc(
+    score: FloatArray, positive: npt.NDArray[np.bool_], index: IntArray, how: Resampling
+) -> FloatArray:
+    """Drawn values of the AUC, ties counting half; ``index`` (n,) is the patient of each case.
 
-
-def _percentile(value: float, drawn: FloatArray, how: Resampling) -> Estimate:
-    defined = drawn[~np.isnan(drawn)]
-    if not defined.size:
-        raise InsufficientEvidenceError("The statistic is undefined in every draw: more patients are needed.")
-    tail = (1 - how.confidence) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return Estimate(value, float(low), float(high), how.confidence)
-
-
-def _normal_interval(
-    value: float, variance: float, confidence: float, bounds: tuple[float, float] = (0.0, 1.0)
-) -> Estimate:
-    from scipy.stats import norm
-
-    reach = float(norm.ppf(0.5 + confidence / 2)) * float(np.sqrt(max(variance, 0.0)))
-    return Estimate(value, max(value - reach, bounds[0]), min(value + reach, bounds[1]), confidence)
+    Cases are sorted once. In each draw a positive wins against the weight of the negatives below it.
+    """
+    weights = patient_weights(int(index.max()) + 1, how)
+    order = np.argsort(score, kind="stable")
+    up, owner = positive[order], index[order]
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
+    drawn = np.full(len(weights), np.nan)
+    rows = max(1, _AT_ONCE // len(order))
+    for first in range(0, len(weights), rows):
+        weighed = weights[first : first + rows][:, owner]
+        wins = np.add.reduceat(weighed * up, starts, axis=1)
+        losses = np.add.reduceat(weighed * ~up, starts, axis=1)
+        won = (wins * (np.cumsum(losses, axis=1) - losses / 2)).sum(axis=1)
+        met = wins.sum(axis=1) * losses.sum(axis=1)
+        np.divide(won, met, out=drawn[first : first + rows], where=met > 0)
+    return drawn
