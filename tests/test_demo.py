@@ -31,7 +31,8 @@ coverage: {lumbar: 1.0, thoracolumbar: 0.0}
 TRAINING = """
 name: classifier
 samples: {training_phantoms: 1, validation_phantoms: 1}
-schedule: {epochs: 1, steps: 2, batch: 16, averaging: 0.5, shares: [0.0, 0.5, 0.5]}
+schedule: {epochs: 1, steps: 2, batch: 16, averaging: 0.5, beta1: 0.5}
+balance: {shares: [0.0, 0.5, 0.5]}
 gate: {minimum_patients: 2, minimum_malignant_levels: 1, draws: 200}
 """
 

@@ -52,7 +52,8 @@ CONFIG = """
 name: classifier
 samples: {{training_phantoms: 1, validation_phantoms: 1}}
 schedule:
-  {{epochs: {epochs}, steps: {steps}, batch: 24, learning_rate: 0.005, averaging: 0.5, shares: [0, 0.3, 0.7]}}
+  {{epochs: {epochs}, steps: {steps}, batch: 24, learning_rate: 0.005, averaging: 0.5, beta1: 0.5}}
+balance: {{shares: [0, 0.3, 0.7]}}
 gate: {{minimum_patients: {minimum}, minimum_malignant_levels: 5, draws: 400}}
 """
 

@@ -38,9 +38,9 @@ from spine_fracture.training.classifier_cache import (
     LabelledStudy,
     open_cache,
 )
-from spine_fracture.training.classifier_loop import Progress
 from spine_fracture.training.classifier_samples import Tell
 from spine_fracture.training.gate import GateDecision, TestLevel, decide
+from spine_fracture.training.loop import Progress
 from spine_fracture.training.retrain import (
     RetrainingConfig,
     discard,
@@ -82,7 +82,7 @@ def retrain(
     config: str = "training/classifier",
     snapshot: str = LATEST,
     tell: Tell | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda epoch: None,
 ) -> Retraining:
     """Train the champion on with a snapshot's reads, register the candidate, and let the gate decide.
 

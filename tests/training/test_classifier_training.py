@@ -14,7 +14,6 @@ from spine_fracture.classification.classifier import LevelClassifier
 from spine_fracture.classification.crops import level_crops, signal_reference, standardise
 from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.geometry import PixelBox
-from spine_fracture.training import classifier_loop
 from spine_fracture.training.classifier_augmentation import augmented_view, plain_view
 from spine_fracture.training.classifier_cache import (
     CropCache,
@@ -25,18 +24,19 @@ from spine_fracture.training.classifier_cache import (
     open_cache,
 )
 from spine_fracture.training.classifier_card import write_card
-from spine_fracture.training.classifier_config import Augmentation, ClassifierTraining
-from spine_fracture.training.classifier_loop import Epoch
+from spine_fracture.training.classifier_config import Augmentation, Balance, ClassifierTraining
 from spine_fracture.training.classifier_sampler import BalancedSampler
 from spine_fracture.training.classifier_training import add_metrics, train_classifier
+from spine_fracture.training.loop import Epoch
 
 TINY = ClassifierTraining.model_validate(
     {
         "name": "tiny",
         "network": {"trunk": "resnet10", "width": 8},
         "augmentation": dict.fromkeys(Augmentation.model_fields, 0.0),
+        "balance": {"prevalence": (0.25,) * 4},
         "schedule": {
-            "epochs": 4, "steps": 10, "batch": 8, "learning_rate": 0.003, "prevalence": (0.25,) * 4
+            "epochs": 4, "steps": 10, "batch": 8, "learning_rate": 0.003, "beta1": 0.5
         },
     }
 )  # fmt: skip
@@ -169,10 +169,8 @@ def test_either_sequence_and_neighbours_are_left_out_at_times(cache: CropCache) 
 def test_every_source_has_the_same_prevalence(cache: CropCache) -> None:
     teaching = cache.where(held_out=False)
     skewed = teaching[(cache.column("source")[teaching] == 1) | (np.arange(len(teaching)) % 8 < 6)]
-    schedule = TINY.schedule.model_copy(
-        update={"prevalence": (0.4, 0.3, 0.2, 0.1), "shares": (0.7, 0.3, 0.0)}
-    )
-    drawn = BalancedSampler(cache, skewed, schedule).draw(8000, np.random.default_rng(0))
+    balance = Balance(prevalence=(0.4, 0.3, 0.2, 0.1), shares=(0.7, 0.3, 0.0))
+    drawn = BalancedSampler(cache, skewed, balance).draw(8000, np.random.default_rng(0))
     assert set(drawn) <= set(skewed)
     source, label = cache.column("source")[drawn], cache.column("label")[drawn]
     assert (source == 0).mean() == pytest.approx(0.7, abs=0.03)
@@ -185,8 +183,8 @@ def test_a_source_that_lacks_a_class_is_refused(cache: CropCache) -> None:
     teaching = cache.where(held_out=False)
     lacking = teaching[(cache.column("source")[teaching] == 0) | (cache.column("label")[teaching] != 2)]
     with pytest.raises(InsufficientEvidenceError, match="phantom"):
-        BalancedSampler(cache, lacking, TINY.schedule)
-    drawn = BalancedSampler(cache, lacking, TINY.schedule, every_class=False).draw(
+        BalancedSampler(cache, lacking, TINY.balance)
+    drawn = BalancedSampler(cache, lacking, TINY.balance, every_class=False).draw(
         50, np.random.default_rng(0)
     )
     assert set(drawn) <= set(lacking)
@@ -205,16 +203,16 @@ def test_it_learns_eight_pictures_by_heart(cache: CropCache, trained: Path) -> N
 
 
 def test_a_resumed_training_ends_where_an_unbroken_one_does(
-    cache: CropCache, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cache: CropCache, trained: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(classifier_loop, "_CHECKPOINT_SECONDS", 0.0)
+    often = TINY.model_copy(update={"schedule": TINY.schedule.model_copy(update={"checkpoint_minutes": 0})})
 
     def stop(epoch: Epoch) -> None:
         if epoch.number == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_classifier(cache, TINY, tmp_path, progress=stop)
+        train_classifier(cache, often, tmp_path, progress=stop)
     heard: list[int] = []
     manifest = train_classifier(cache, TINY, tmp_path, progress=lambda epoch: heard.append(epoch.number))
     assert heard == [3, 4]
@@ -230,7 +228,8 @@ def test_going_on_from_a_champion(cache: CropCache, trained: Path, tmp_path: Pat
     brief = TINY.model_copy(
         update={
             "name": "next",
-            "schedule": TINY.schedule.model_copy(update={"epochs": 1, "shares": (0.3, 0.2, 0.5)}),
+            "balance": Balance(shares=(0.3, 0.2, 0.5)),
+            "schedule": TINY.schedule.model_copy(update={"epochs": 1}),
         }
     )
     manifest = train_classifier(open_cache(reads), brief, tmp_path / "alone", initial=trained)

@@ -24,8 +24,8 @@ def plain_view(crops: Crops, references: References, size: int, margin: float) -
     """Stored crops (n, 6, 96, 96) and references (n, 2, 2) to standardised (n, 6, size, size)."""
     n = len(crops)
     zoom, still = torch.full((2 * n,), margin / STORED_MARGIN), torch.zeros(2 * n)
-    signal = cut(_by_sequence(crops), zoom, zoom, still, still, still, size)
-    return standardised(signal, _rows(references)).reshape(n, 6, size, size)
+    signal = cut(_by_sequence(crops, zoom.device), zoom, zoom, still, still, still, size)
+    return standardised(signal, _rows(references, zoom.device)).reshape(n, 6, size, size)
 
 
 def augmented_view(
@@ -36,35 +36,35 @@ def augmented_view(
     how: Augmentation,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """As :func:`plain_view`, changed at random within ``how``."""
-    n = len(crops)
+    """As :func:`plain_view`, changed at random within ``how``; made on the generator's device."""
+    n, device = len(crops), generator.device
 
     def drawn(reach: float, *, alike: bool = False) -> torch.Tensor:
         """Uniform within +-reach, one value a row; ``alike`` for T1 and T2 of a sample. (2n,)"""
-        values = torch.rand((n, 1 if alike else 2), generator=generator) * 2 - 1
+        values = torch.rand((n, 1 if alike else 2), device=device, generator=generator) * 2 - 1
         return (reach * values).expand(n, 2).reshape(-1)
 
     scale = margin / STORED_MARGIN * torch.exp(drawn(how.scale, alike=True))
     squeeze = torch.exp(drawn(how.scale / 3, alike=True))
     across, along = ((drawn(how.shift, alike=True) + drawn(how.slip)) * 2 / STORED_MARGIN for _ in range(2))
     turn = drawn(math.radians(how.turn), alike=True)
-    signal = cut(_by_sequence(crops), scale * squeeze, scale / squeeze, across, along, turn, size)
+    signal = cut(_by_sequence(crops, device), scale * squeeze, scale / squeeze, across, along, turn, size)
     present = signal.amax(dim=(1, 2, 3), keepdim=True) > 0
-    curved, reference = bent(signal, _rows(references), torch.exp(drawn(how.gamma)))
+    curved, reference = bent(signal, _rows(references, device), torch.exp(drawn(how.gamma)))
     standard = standardised(curved * bias_field(drawn(how.bias), drawn(math.pi), size), reference)
     standard = standard * wide(torch.exp(drawn(how.gain))) + wide(drawn(how.offset))
     standard = sharpened(standard, drawn(how.sharpness))
-    standard += wide(drawn(how.noise).abs()) * torch.randn(standard.shape, generator=generator)
+    standard += wide(drawn(how.noise).abs()) * torch.randn(standard.shape, device=device, generator=generator)
     pairs = (standard * present).reshape(n, 2, 3, size, size)
     return _with_gaps(pairs, how, generator).reshape(n, 6, size, size)
 
 
-def _by_sequence(crops: Crops) -> torch.Tensor:
-    return torch.from_numpy(crops.astype(np.float32)).div_(255).reshape(-1, 3, *crops.shape[2:])
+def _by_sequence(crops: Crops, device: torch.device) -> torch.Tensor:
+    return torch.tensor(crops, device=device).float().div_(255).reshape(-1, 3, *crops.shape[2:])
 
 
-def _rows(references: References) -> torch.Tensor:
-    return torch.from_numpy(references).reshape(-1, 2)
+def _rows(references: References, device: torch.device) -> torch.Tensor:
+    return torch.tensor(references, device=device).reshape(-1, 2)
 
 
 def wide(values: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.configuration import Config
+from spine_fracture.training.schedule import Schedule
 
 
 class Augmentation(Config):
@@ -48,27 +49,13 @@ class Samples(Config):
     slices: int = 3
 
 
-class Schedule(Config):
-    """Adam with ``beta1`` 0.5 as in the paper, a cosine to zero, early stop on validation loss.
-
-    ``epochs`` of ``steps`` batches. ``prevalence`` of MODEL_CLASSES holds in every source;
-    ``shares`` weigh the sources (simulated in real pictures, phantoms, reads), those that the
-    cache lacks being left out. ``averaging`` is the decay of the running mean of the weights that
-    is kept; ``patience`` epochs without a lower validation loss end the training.
+class Balance(Config):
+    """What a batch is made of. ``prevalence`` of MODEL_CLASSES holds in every source; ``shares`` weigh
+    the sources (simulated in real pictures, phantoms, reads), those that the cache lacks being left out.
     """
 
-    epochs: int = 40
-    steps: int = 150
-    batch: int = 64
-    learning_rate: float = 1e-3
-    beta1: float = 0.5
-    weight_decay: float = 1e-4
-    label_smoothing: float = 0.0
-    averaging: float = 0.998
-    patience: int = 10
     prevalence: tuple[float, float, float, float] = (0.4, 0.2, 0.2, 0.2)
     shares: tuple[float, float, float] = (0.6, 0.4, 0.0)
-    seed: int = 2026
 
 
 class ClassifierTraining(Config):
@@ -78,5 +65,7 @@ class ClassifierTraining(Config):
     network: SixChannelConfig
     samples: Samples = Samples()
     augmentation: Augmentation = Augmentation()
+    balance: Balance = Balance()
     schedule: Schedule = Schedule()
+    seed: int = 2026
     imagenet: Path | None = None

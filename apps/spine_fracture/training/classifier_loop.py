@@ -1,82 +1,72 @@
-"""The training loop of the six-channel network: seeded, resumable, on CPU or GPU."""
+"""What the six-channel network learns, given to the one training loop."""
 
 from __future__ import annotations
 
-import copy
-import io
-import math
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel
 
 from spine_fracture.classification.sixchannel import SixChannelConfig
-from spine_fracture.files import write_atomically
 from spine_fracture.training.classifier_augmentation import augmented_view, plain_view
 from spine_fracture.training.classifier_cache import CropCache
 from spine_fracture.training.classifier_config import ClassifierTraining
 from spine_fracture.training.classifier_sampler import BalancedSampler, Index
 
-_WARM_UP = 0.05  # the share of all steps over which the learning rate rises
-_CHECKPOINT_SECONDS = 120.0
 _VALIDATION_DRAWS = 1200  # at most; few held-out samples are drawn a few times each
 _FORWARD_BATCH = 256
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave; ``validation_loss`` is None without held-out samples."""
-
-    number: int
-    of: int
-    loss: float
-    validation_loss: float | None
-    seconds: float
-
-
-Progress = Callable[[Epoch], None]
-
-
 @dataclass(frozen=True, eq=False)
-class Fitted:
-    """The weights that were kept, the epoch they come from, and every epoch's losses."""
-
-    state: dict[str, torch.Tensor]
-    epoch: int
-    history: tuple[Epoch, ...]
-
-
-def fit(
-    network: nn.Module,
-    cache: CropCache,
-    config: ClassifierTraining,
-    checkpoint: Path | None = None,
-    progress: Progress | None = None,
-) -> Fitted:
-    """Train ``network`` in place and return its best running mean.
-
-    With ``checkpoint`` the run is written there every few minutes and taken up again from it.
+class CropBatch:
+    """``crops`` (n, 6, 96, 96) uint8 and ``references`` (n, 2, 2) as stored, ``labels`` (n,) indices in
+    MODEL_CLASSES, and the ``seed`` of how they are changed.
     """
-    run = _Run(network, cache, config)
-    if checkpoint is not None and checkpoint.is_file():
-        run.restore(checkpoint)
-    saved = time.monotonic()
-    while not run.done:
-        epoch = run.epoch()
-        if progress is not None:
-            progress(epoch)
-        if checkpoint is not None and (run.done or time.monotonic() - saved > _CHECKPOINT_SECONDS):
-            run.save(checkpoint)
-            saved = time.monotonic()
-    return Fitted(run.best_state, run.best_epoch, tuple(run.history))
+
+    crops: npt.NDArray[np.uint8]
+    references: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    seed: int
+
+
+class CropTask:
+    """Tells the classes of level crops apart: cross-entropy, every source with the same prevalence."""
+
+    def __init__(self, network: nn.Module, cache: CropCache, config: ClassifierTraining) -> None:
+        self.network = network.to(memory_format=torch.channels_last)
+        self._cache, self._labels, self._config = cache, cache.column("label"), config
+        self._teaching = BalancedSampler(cache, cache.where(held_out=False), config.balance)
+        held_out = cache.where(held_out=True)
+        self._judging: Index | None = None
+        if len(held_out):
+            sampler = BalancedSampler(cache, held_out, config.balance, every_class=False)
+            count = min(_VALIDATION_DRAWS, 8 * len(held_out))
+            self._judging = sampler.draw(count, np.random.default_rng(config.seed))
+
+    def batch(self, rng: np.random.Generator, size: int) -> CropBatch:
+        index, cache = self._teaching.draw(size, rng), self._cache
+        return CropBatch(
+            cache.crops[index], cache.references[index], self._labels[index], int(rng.integers(2**62))
+        )
+
+    def loss(self, network: nn.Module, batch: CropBatch, device: torch.device) -> torch.Tensor:
+        net, generator = self._config.network, torch.Generator(device).manual_seed(batch.seed)
+        with torch.autocast(device.type, enabled=False):
+            view = augmented_view(
+                batch.crops, batch.references, net.size, net.margin, self._config.augmentation, generator
+            )
+        answers = network(view.contiguous(memory_format=torch.channels_last))
+        return functional.cross_entropy(answers.float(), torch.from_numpy(batch.labels).to(device))
+
+    def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
+        if self._judging is None:
+            return None
+        logits = cache_logits(network, self._cache, self._judging, self._config.network)
+        truth = torch.from_numpy(self._labels[self._judging])
+        return float(functional.cross_entropy(torch.from_numpy(logits), truth))
 
 
 def cache_logits(
@@ -97,132 +87,3 @@ def cache_logits(
                 view[:, 3 * missing : 3 * missing + 3] = 0
             parts.append(network(view.to(device)).double().cpu().numpy())
     return np.concatenate(parts)
-
-
-class _Run:
-    """The state of one training: what a checkpoint holds."""
-
-    def __init__(self, network: nn.Module, cache: CropCache, config: ClassifierTraining) -> None:
-        self._cache, self._config = cache, config
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        schedule = config.schedule
-        average = partial(_running_mean, decay=schedule.averaging)
-        self._mean = AveragedModel(self._network, multi_avg_fn=average, use_buffers=True)
-        self._optimiser = torch.optim.AdamW(
-            self._network.parameters(),
-            lr=schedule.learning_rate,
-            betas=(schedule.beta1, 0.999),
-            weight_decay=schedule.weight_decay,
-        )
-        self._teaching = BalancedSampler(cache, cache.where(held_out=False), schedule)
-        held_out = cache.where(held_out=True)
-        self._judging: Index | None = None
-        if len(held_out):
-            sampler = BalancedSampler(cache, held_out, schedule, every_class=False)
-            count = min(_VALIDATION_DRAWS, 8 * len(held_out))
-            self._judging = sampler.draw(count, np.random.default_rng(schedule.seed))
-        self.history: list[Epoch] = []
-        self.best_state = copy.deepcopy(self._network.state_dict())
-        self.best_epoch = 0
-        self._best_loss = math.inf
-
-    @property
-    def done(self) -> bool:
-        schedule = self._config.schedule
-        passed = len(self.history)
-        return passed >= schedule.epochs or passed - self.best_epoch >= schedule.patience
-
-    def epoch(self) -> Epoch:
-        schedule, number = self._config.schedule, len(self.history)
-        # Drawn from the epoch's own seed, so that a resumed run sees what an unbroken one would.
-        random = np.random.default_rng((schedule.seed, number))
-        generator = torch.Generator().manual_seed(schedule.seed * 10_007 + number)
-        torch.manual_seed(schedule.seed * 10_007 + number)
-        start, total = time.monotonic(), 0.0
-        self._network.train()
-        for step in range(schedule.steps):
-            for group in self._optimiser.param_groups:
-                group["lr"] = self._learning_rate(number * schedule.steps + step)
-            total += self._step(self._teaching.draw(schedule.batch, random), generator)
-        judged = self._validation_loss()
-        if judged is None or judged < self._best_loss:
-            self._best_loss = math.inf if judged is None else judged
-            self.best_epoch = number + 1
-            self.best_state = copy.deepcopy(self._mean.module.state_dict())
-        result = Epoch(number + 1, schedule.epochs, total / schedule.steps, judged, time.monotonic() - start)
-        self.history.append(result)
-        return result
-
-    def _step(self, index: Index, generator: torch.Generator) -> float:
-        net, cache = self._config.network, self._cache
-        crops, references = cache.crops[index], cache.references[index]
-        view = augmented_view(crops, references, net.size, net.margin, self._config.augmentation, generator)
-        truth = torch.from_numpy(cache.column("label")[index]).to(self._device)
-        inputs = view.to(self._device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=_half_is_fast(self._device)):
-            answers = self._network(inputs)
-        loss = functional.cross_entropy(
-            answers.float(), truth, label_smoothing=self._config.schedule.label_smoothing
-        )
-        self._optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimiser.step()
-        self._mean.update_parameters(self._network)
-        return float(loss.detach())
-
-    def _validation_loss(self) -> float | None:
-        if self._judging is None:
-            return None
-        logits = cache_logits(self._mean.module, self._cache, self._judging, self._config.network)
-        truth = torch.from_numpy(self._cache.column("label")[self._judging])
-        return float(functional.cross_entropy(torch.from_numpy(logits), truth))
-
-    def _learning_rate(self, step: int) -> float:
-        schedule = self._config.schedule
-        steps = schedule.epochs * schedule.steps
-        rise = min(1.0, (step + 1) / max(1.0, _WARM_UP * steps))
-        return schedule.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * step / steps))
-
-    def save(self, path: Path) -> None:
-        state = {
-            "network": self._network.state_dict(),
-            "mean": self._mean.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "best": self.best_state,
-            "best_epoch": self.best_epoch,
-            "best_loss": self._best_loss,
-            "history": [(e.number, e.of, e.loss, e.validation_loss, e.seconds) for e in self.history],
-        }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_atomically(path, buffer.getvalue())
-
-    def restore(self, path: Path) -> None:
-        state = torch.load(path, map_location=self._device, weights_only=True)
-        self._network.load_state_dict(state["network"])
-        self._mean.load_state_dict(state["mean"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self.best_state, self.best_epoch = state["best"], state["best_epoch"]
-        self._best_loss = state["best_loss"]
-        self.history = [Epoch(*row) for row in state["history"]]
-
-
-def _running_mean(
-    mean: Sequence[torch.Tensor], current: Sequence[torch.Tensor], count: torch.Tensor | int, *, decay: float
-) -> None:
-    """Exponential mean in place, short while few steps were taken, so that a brief run counts too."""
-    weight = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
-    for old, new in zip(mean, current, strict=True):
-        if old.is_floating_point():
-            old.lerp_(new, weight)
-        else:
-            old.copy_(new)
-
-
-def _half_is_fast(device: torch.device) -> bool:
-    """bfloat16 pays on a GPU, and on a CPU that has instructions for it."""
-    if device.type == "cuda":
-        return True
-    abilities = torch.cpu.get_capabilities()
-    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.training.classifier_cache import SOURCES, CropCache
-from spine_fracture.training.classifier_config import Schedule
+from spine_fracture.training.classifier_config import Balance
 
 Index = npt.NDArray[np.intp]
 
@@ -21,28 +21,26 @@ class BalancedSampler:
     ``every_class`` the same goes for all sources: for samples that only choose.
     """
 
-    def __init__(
-        self, cache: CropCache, index: Index, schedule: Schedule, *, every_class: bool = True
-    ) -> None:
+    def __init__(self, cache: CropCache, index: Index, balance: Balance, *, every_class: bool = True) -> None:
         sources, labels = cache.column("source")[index], cache.column("label")[index]
         self._buckets: list[Index] = []
         weights: list[float] = []
-        present = {source for source in set(sources.tolist()) if schedule.shares[source] > 0}
-        total = sum(schedule.shares[source] for source in present)
+        present = {source for source in set(sources.tolist()) if balance.shares[source] > 0}
+        total = sum(balance.shares[source] for source in present)
         for source in sorted(present):
             found = [index[(sources == source) & (labels == c)] for c in range(len(MODEL_CLASSES))]
-            asked = [p if len(bucket) else 0.0 for p, bucket in zip(schedule.prevalence, found, strict=True)]
-            if every_class and SOURCES[source] != "read" and sum(asked) < sum(schedule.prevalence) - 1e-9:
+            asked = [p if len(bucket) else 0.0 for p, bucket in zip(balance.prevalence, found, strict=True)]
+            if every_class and SOURCES[source] != "read" and sum(asked) < sum(balance.prevalence) - 1e-9:
                 raise InsufficientEvidenceError(
                     f"Not every class occurs among the samples of {SOURCES[source]}: simulate more patients."
                 )
             for share, bucket in zip(asked, found, strict=True):
                 if share:
                     self._buckets.append(bucket)
-                    weights.append(schedule.shares[source] / total * share / sum(asked))
+                    weights.append(balance.shares[source] / total * share / sum(asked))
         if not self._buckets:
             raise InsufficientEvidenceError(
-                "There is nothing to train on: no sample has a share in the schedule."
+                "There is nothing to train on: no sample has a share in the balance."
             )
         self._weights = np.array(weights) / sum(weights)
 

@@ -78,7 +78,7 @@ def export_samples(
         for number, patient in enumerate(patients):
             split = split_of(patient.key)
             variants = samples.variants if split is Split.TRAIN else samples.judging_variants
-            for study in real_variants(patient, variants, samples.harmless, config.schedule.seed):
+            for study in real_variants(patient, variants, samples.harmless, config.seed):
                 writer.add(study, "simulated_in_real", held_out=split is Split.VALIDATION)
             if tell:
                 tell("real pictures", number + 1, len(patients))

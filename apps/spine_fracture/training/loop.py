@@ -38,8 +38,10 @@ class Task(Protocol[B]):
         ...
 
     def loss(self, network: nn.Module, batch: B, device: torch.device) -> Tensor:
-        """One scalar, the mean over the batch. ``network`` is in train mode; this runs under bfloat16
-        autocast where that is fast, so answers are best made ``float()`` before a loss is taken.
+        """One scalar, the mean over the batch, of ``network`` in train mode.
+
+        It runs under bfloat16 autocast where that is fast: pictures are best augmented with it off, and
+        answers made ``float()`` before the loss is taken.
         """
         ...
 
@@ -67,6 +69,10 @@ class Epoch:
     note: str = ""
 
 
+#: Hears of every epoch as it ends.
+Progress = Callable[[Epoch], None]
+
+
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """The best running mean (on the CPU), the epoch it is of, every epoch's figures, and the cost."""
@@ -82,7 +88,7 @@ def fit(
     schedule: Schedule,
     seed: int,
     checkpoint: Path | None = None,
-    tell: Callable[[Epoch], None] = lambda epoch: None,
+    tell: Progress = lambda epoch: None,
 ) -> Fitted:
     """Train ``task.network`` in place and return the best running mean of its weights.
 

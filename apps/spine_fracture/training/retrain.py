@@ -16,11 +16,12 @@ from spine_fracture.cohort.splits import Split
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InputError
 from spine_fracture.training.classifier_cache import CropCache, joined, open_cache
-from spine_fracture.training.classifier_config import Augmentation, ClassifierTraining, Samples, Schedule
-from spine_fracture.training.classifier_loop import Progress
+from spine_fracture.training.classifier_config import Augmentation, Balance, ClassifierTraining, Samples
 from spine_fracture.training.classifier_samples import Tell, export_samples
 from spine_fracture.training.classifier_training import train_classifier
 from spine_fracture.training.gate import GateConfig
+from spine_fracture.training.loop import Progress
+from spine_fracture.training.schedule import Schedule
 
 
 class RetrainingConfig(Config):
@@ -28,6 +29,7 @@ class RetrainingConfig(Config):
 
     name: str
     samples: Samples
+    balance: Balance
     schedule: Schedule
     augmentation: Augmentation = Augmentation()
     gate: GateConfig = GateConfig()
@@ -40,6 +42,7 @@ def recipe_for(champion: Path, config: RetrainingConfig) -> ClassifierTraining:
         network=network_of(champion),
         samples=config.samples,
         augmentation=config.augmentation,
+        balance=config.balance,
         schedule=config.schedule,
     )
 
@@ -71,7 +74,7 @@ def fine_tune(
     champion: Path,
     recipe: ClassifierTraining,
     out: Path,
-    progress: Progress | None = None,
+    progress: Progress = lambda epoch: None,
 ) -> Manifest:
     """Train on from the champion's bundle and write the new one to ``out``.
 
