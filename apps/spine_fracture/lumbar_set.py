@@ -23,6 +23,9 @@ from spine_fracture.pictures import read_grey as read_grey
 #: C, T (or TH) or L with a number, or S1; not inside a word, but levels may follow each other: "L5S1".
 _LEVEL_IN_TEXT = re.compile(r"(?<![A-Z])(?:(?:(C|L|T)|(T)H)\s?(\d{1,2})|(S)\s?(1))(?!\d)", re.IGNORECASE)
 
+#: Neighbouring bodies further apart than this many times their neighbours: one was not outlined.
+_SKIPPED = 1.45
+
 
 @dataclass(frozen=True, eq=False)
 class ReferenceVertebra:
@@ -82,6 +85,13 @@ def read_lumbar_set(folder: Path) -> tuple[LumbarPatient, ...]:
     if not isinstance(entries, list):
         raise InputError(f"{path} must hold a list with one entry a patient.")
     return tuple(_patient(folder, entry, number) for number, entry in enumerate(entries))
+
+
+def skips_a_body(patient: LumbarPatient) -> bool:
+    """Whether a visible body was left without outline between two outlined ones (e.g. an L6)."""
+    centres = np.array([v.box.centre for v in patient.vertebrae])
+    steps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
+    return bool((steps[1:] > _SKIPPED * steps[:-1]).any())
 
 
 def _patient(folder: Path, entry: Any, number: int) -> LumbarPatient:

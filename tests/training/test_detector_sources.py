@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spine_fracture.anatomy import Level
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.detection.network import KINDS
-from spine_fracture.lumbar_set import read_lumbar_set
+from spine_fracture.lumbar_set import read_lumbar_set, skips_a_body
 from spine_fracture.simulation.recipe import CoverageShares, PhantomRecipe
 from spine_fracture.simulation.study import simulate_study
 from spine_fracture.training.detector_config import DetectorConfig, Sources
@@ -20,7 +20,6 @@ from spine_fracture.training.detector_pictures import (
     horizon_above,
     kind_of,
     real_picture,
-    skips_a_body,
     write_pictures,
 )
 from spine_fracture.training.detector_sources import (

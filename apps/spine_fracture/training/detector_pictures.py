@@ -24,8 +24,6 @@ from spine_fracture.training.cache import ArrayCache, CacheWriter
 
 Grey = npt.NDArray[np.uint8]
 DOUBTFUL = -1
-#: Neighbouring bodies further apart than this many times their neighbours: one was not outlined.
-_SKIPPED = 1.45
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +75,6 @@ def fit_canvas(pixels: Grey, side: int) -> tuple[Grey, float]:
     for channel, picture in zip(canvas, pixels, strict=True):
         channel[:rows, :columns] = cv2.resize(picture, (columns, rows), interpolation=method)
     return canvas, scale
-
-
-def skips_a_body(patient: LumbarPatient) -> bool:
-    """Whether a visible body was left without outline between two outlined ones (e.g. an L6)."""
-    centres = np.array([v.box.centre for v in patient.vertebrae])
-    steps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
-    return bool((steps[1:] > _SKIPPED * steps[:-1]).any())
 
 
 def real_picture(patient: LumbarPatient, side: int) -> TeachingPicture:

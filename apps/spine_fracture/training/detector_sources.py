@@ -19,7 +19,7 @@ from spine_fracture.configuration import load_config
 from spine_fracture.detection.letterbox import Letterbox
 from spine_fracture.geometry import FloatArray
 from spine_fracture.imaging import Sequence as MrSequence
-from spine_fracture.lumbar_set import LumbarPatient, read_lumbar_set
+from spine_fracture.lumbar_set import LumbarPatient, read_lumbar_set, skips_a_body
 from spine_fracture.simulation.canvas import LesionCanvas
 from spine_fracture.simulation.lesions import insert_findings
 from spine_fracture.simulation.recipe import PhantomRecipe
@@ -33,7 +33,6 @@ from spine_fracture.training.detector_pictures import (
     horizon_above,
     kind_of,
     real_picture,
-    skips_a_body,
     stretched,
 )
 
