@@ -31,7 +31,7 @@ Probabilities = tuple[float, ...]
 _FloatArray = npt.NDArray[np.float64]
 _NORMAL = MODEL_CLASSES.index(Diagnosis.NORMAL)
 #: Test-time views of a level's middle slice: shift in shares of the box, scale, gain of the signal.
-_VIEWS = ((0.06, -0.05, 1.1, 1.15), (-0.05, 0.06, 0.93, 0.87))
+VIEWS = ((0.06, -0.05, 1.1, 1.15), (-0.05, 0.06, 0.93, 0.87))
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,11 @@ class LevelClassifier:
         reference = signal_reference(crops[at_key], margin)
         slices = standardise(crops, reference)
         moved = level_crops(
-            pixels, [(i, _moved(box, view)) for view in _VIEWS for i, box in keys], size, margin
+            pixels, [(i, moved_box(box, view)) for view in VIEWS for i, box in keys], size, margin
         )
         views = [
-            standardise(part, _dimmed(reference, gain))
-            for part, (*_, gain) in zip(np.split(moved, len(_VIEWS)), _VIEWS, strict=True)
+            standardise(part, dimmed(reference, gain))
+            for part, (*_, gain) in zip(np.split(moved, len(VIEWS)), VIEWS, strict=True)
         ]
         own = slices[at_key]
         parts = [slices, without_sequence(own, 1), without_sequence(own, 0), *views]
@@ -165,13 +165,14 @@ def join_slices(probabilities: _FloatArray, how: str) -> _FloatArray:
     return np.asarray(softmax(np.log(probabilities + 1e-9).mean(axis=0, keepdims=True))[0])
 
 
-def _moved(box: PixelBox, view: tuple[float, float, float, float]) -> PixelBox:
+def moved_box(box: PixelBox, view: tuple[float, float, float, float]) -> PixelBox:
+    """A box as one of VIEWS moves and scales it."""
     dx, dy, scale, _ = view
     side = max(box.width, box.height)
     return box.shifted(dx * side, dy * side).square(scale)
 
 
-def _dimmed(reference: SignalReference, gain: float) -> SignalReference:
+def dimmed(reference: SignalReference, gain: float) -> SignalReference:
     """The reference under which the same signal looks ``gain`` times as strong in contrast."""
     return SignalReference(reference.centre, reference.spread / np.float32(gain))
 
