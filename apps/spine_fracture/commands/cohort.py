@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spine_fracture.anatomy import Basis, Diagnosis
+from spine_fracture.commands import cohort_make
 
 _SHOWN = 20
 
@@ -19,6 +20,7 @@ def register(cli: typer.Typer) -> None:
     group = typer.Typer(help="What the catalogue holds, and snapshots of it.", invoke_without_command=True)
     group.callback()(show)
     group.command("freeze")(freeze)
+    cohort_make.register(group)
     cli.add_typer(group, name="cohort")
 
 

@@ -27,10 +27,22 @@ class CoverageShares(Config):
     thoracolumbar: float = Field(default=0.25, ge=0, le=1)
 
 
+class SkipLesions(Config):
+    """Share of the patients with a benign fracture, and of those with a tumour, who have another altered
+    vertebra elsewhere. The defaults are Yeh et al. 2022, Table 1: 8 of 140 and 39 of 50.
+    """
+
+    benign: float = Field(default=8 / 140, ge=0, le=1)
+    malignant: float = Field(default=39 / 50, ge=0, le=1)
+
+
 class PhantomRecipe(Config):
-    """``first`` and ``last`` restrict the spine that is built (quick tests); ``even_levels`` gives each
+    """``first`` and ``last`` restrict the spine that is built (quick tests), ``findings_from`` the levels
+    that disease may be in to this one and those below it. ``even_levels`` gives each
     presacral level a finding with this probability, the three classes alike, instead of by disease
-    (training). ``variants`` is the share of normal levels with a harmless change. ``extra_share`` of
+    (training). ``skip_lesions``, where given, alone decides who has more than one altered vertebra; without
+    it a third of the patients with osteoporosis have several fractures for no other reason.
+    ``variants`` is the share of normal levels with a harmless change. ``extra_share`` of
     the studies also have the ``extra_sequences``. ``patient_shift`` is the share of patients who moved
     between T1 and T2.
     """
@@ -42,7 +54,9 @@ class PhantomRecipe(Config):
     slices: int = Field(default=15, ge=1, le=25)
     first: Level = Level.C1
     last: Level = Level.S1
+    findings_from: Level = Level.C1
     disease: DiseaseShares = DiseaseShares()
+    skip_lesions: SkipLesions | None = None
     coverage: CoverageShares = CoverageShares()
     even_levels: float | None = Field(default=None, ge=0, le=1)
     centres: tuple[str, ...] = ("A", "B", "C", "D", "E", "F")

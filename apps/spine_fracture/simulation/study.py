@@ -24,7 +24,7 @@ SHOWN = 0.6  # share of a body's section that must be in the pictures for the le
 class PhantomStudy:
     """A study with its truth. ``body_labels`` and ``altered_labels`` are aligned with ``volumes``: uint8
     (slices, rows, columns), 1 + Level.order. ``truth`` and the labels hold the levels of which the pictures
-    show more than half.
+    show more than half; ``index_level`` is the patient's, None where the pictures do not show it.
     """
 
     patient_key: str
@@ -37,6 +37,7 @@ class PhantomStudy:
     body_labels: tuple[Labels, ...]
     altered_labels: tuple[Labels, ...]
     truth: tuple[LevelTruth, ...]
+    index_level: Level | None = None
 
     def truth_of(self, level: Level) -> LevelTruth:
         for truth in self.truth:
@@ -76,6 +77,7 @@ def simulate_study(seed: int, recipe: PhantomRecipe) -> PhantomStudy:
         offset = shift if sequence is Sequence.T1 else (0.0, 0.0)
         series.append(sample_series(phantom, sequence, plan, rng, shift=offset))
     truth = tuple(t for t in phantom.truth if _shown(phantom, series[-1], t.level) >= SHOWN)
+    index = phantom.patient.index_level
     kept = np.zeros(256, dtype=np.uint8)
     kept[[1 + t.level.order for t in truth]] = [1 + t.level.order for t in truth]
     return PhantomStudy(
@@ -89,6 +91,7 @@ def simulate_study(seed: int, recipe: PhantomRecipe) -> PhantomStudy:
         tuple(kept[s.level_labels] for s in series),
         tuple(kept[s.altered_labels] for s in series),
         truth,
+        index if index in [t.level for t in truth] else None,
     )
 
 
