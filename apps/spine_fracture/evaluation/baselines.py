@@ -1,0 +1,52 @@
+"""Is a model better than what needs no network? The least that is asked of every system."""
+
+from __future__ import annotations
+
+from spine_fracture.evaluation.answers import Answers, Part, Question
+from spine_fracture.evaluation.binary import Metric, drawn_metrics
+from spine_fracture.evaluation.judging import fixed_threshold
+from spine_fracture.evaluation.pairwise import Contestant, paired_difference
+from spine_fracture.evaluation.scores import Unit, question_of, unit_scores
+from spine_fracture.evaluation.statistics import Estimate, Resampling, estimate
+
+#: Balanced accuracy of always answering the commoner class.
+MAJORITY = 0.5
+
+
+def above_baseline(
+    answers: Answers,
+    baseline: Answers,
+    question: Question | None = None,
+    *,
+    part: Part = Part.TEST,
+    unit: Unit = Unit.PATIENT,
+    resampling: Resampling | None = None,
+) -> Estimate | None:
+    """AUC less the baseline's on the same cases, patients drawn together; None where there is no AUC.
+
+    Above the baseline beyond doubt means that ``low`` is above 0.
+    """
+    asked = question_of(answers, question)
+    weaker, stronger = (
+        Contestant(a.system, unit_scores(a, part, unit, asked), fixed_threshold(a, unit, asked))
+        for a in (baseline, answers)
+    )
+    found = paired_difference(weaker, stronger, Metric.AUC, resampling)
+    return found.difference if found else None
+
+
+def above_majority(
+    answers: Answers,
+    question: Question | None = None,
+    *,
+    part: Part = Part.TEST,
+    unit: Unit = Unit.PATIENT,
+    resampling: Resampling | None = None,
+) -> Estimate | None:
+    """Balanced accuracy less the 0.5 of the majority class; None where a class is lacking."""
+    how = resampling or Resampling()
+    scores = unit_scores(answers, part, unit, question)
+    if scores.patients < 2 or not 0 < scores.positives < len(scores):
+        return None
+    drawn = drawn_metrics(scores, fixed_threshold(answers, unit, question), how)
+    return estimate(drawn[Metric.BALANCED_ACCURACY] - MAJORITY, how.confidence)
