@@ -51,6 +51,10 @@ class LevelLabel(_Frozen):
         """Its boxes with the slices they are on."""
         return tuple((at, PixelBox(*box)) for at, box in zip(self.slices, self.boxes, strict=True))
 
+    def shown_on_slices(self) -> tuple[BoxOnSlice, ...]:
+        """Those on the slices that show its finding."""
+        return tuple(box for box, shown in zip(self.on_slices(), self.shown, strict=True) if shown)
+
 
 class StudyLabel(_Frozen):
     """A study without its pixels. ``index_level`` is the one vertebra that a study of one vertebra a
