@@ -34,7 +34,7 @@ from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels
 
-FAMILY = "yeh2022"
+NAME = "yeh2022"
 #: Classes of its answers; the second is what the sigmoid is the probability of.
 CLASSES: tuple[Diagnosis, ...] = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)
 #: The other view of a vertebra that its steadiness is judged by: the square a little larger and moved, in
@@ -112,9 +112,9 @@ class FractureClassifier:
     def load(cls, folder: Path, runtime: RuntimeName = "openvino") -> Self:
         """Read a bundle, its sha256 checked; raises :class:`ModelFileError` when it does not fit."""
         manifest, state = read_bundle(folder)
-        if manifest.family != FAMILY:
+        if manifest.family != NAME:
             raise ModelFileError(
-                f"Model {manifest.name} is a {manifest.family}, not a {FAMILY}: choose one of that family."
+                f"Model {manifest.name} is a {manifest.family}, not a {NAME}: choose one of that family."
             )
         try:
             config = FractureConfig.model_validate(manifest.architecture)
