@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from spine_fracture.anatomy import Basis, Diagnosis
-from spine_fracture.commands import cohort_make
+from spine_fracture.commands import cohort_make, radiographs
 
 _SHOWN = 20
 
@@ -21,6 +21,7 @@ def register(cli: typer.Typer) -> None:
     group.callback()(show)
     group.command("freeze")(freeze)
     cohort_make.register(group)
+    radiographs.register_cohort(group)
     cli.add_typer(group, name="cohort")
 
 
