@@ -20,8 +20,8 @@ State = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """``course`` are the plain numbers of the run, ``history`` the fields of its epochs, ``best`` the
-    weights to keep as yet, empty before the first epoch's end.
+    """``course`` are the plain numbers of the run, ``history`` the fields of its epochs, ``averaged`` how
+    many steps are in ``mean``, ``best`` the weights to keep as yet, empty before the first epoch's end.
     """
 
     seed: int
@@ -30,6 +30,7 @@ class Checkpoint:
     history: list[dict[str, Any]]
     network: State
     mean: State
+    averaged: int
     best: State
     optimiser: dict[str, Any]
 

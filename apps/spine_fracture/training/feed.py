@@ -1,4 +1,4 @@
-"""Batches made ahead of need by one reader thread, so that the network does not wait for data."""
+"""Batches made ahead of need in reader threads, so that the network does not wait for data."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from typing import Generic, Self, TypeVar
 import numpy as np
 
 B = TypeVar("B")
-#: Batches that are made or being made while one is learnt from.
-_AHEAD = 2
 
 
 class Feed(Generic[B]):
-    """Gives the batch of each step; ``steps`` in all. Step k's is drawn from (seed, epoch, step) alone, so
-    it is the same whether it was made ahead, again, or after an interruption. Used as a context.
+    """Gives the batch of each step, ``steps`` an epoch. It is drawn from (seed, epoch, step) alone, so it is
+    the same whether it was made ahead, again, or after an interruption. Used as a context.
     """
 
     def __init__(
-        self, make: Callable[[np.random.Generator, int], B], seed: int, epochs: int, steps: int
+        self,
+        make: Callable[[np.random.Generator, int], B],
+        seed: int,
+        epochs: int,
+        steps: int,
+        readers: int = 1,
     ) -> None:
         self._make, self._seed = make, seed
-        self._epochs, self._steps = epochs, steps
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._last, self._steps = epochs * steps, steps
+        self._ahead = readers + 1
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="batches")
         self._coming: deque[tuple[int, int, Future[B]]] = deque()
-        #: Seconds spent waiting for batches, since the last call of :meth:`waited`.
         self._waited = 0.0
 
     def __enter__(self) -> Self:
@@ -37,7 +40,7 @@ class Feed(Generic[B]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._reader.shutdown(cancel_futures=True)
+        self._readers.shutdown(cancel_futures=True)
 
     def batch(self, step: int, size: int) -> B:
         """The batch of step ``step`` of the whole training, of ``size``; starts on those after it."""
@@ -45,8 +48,8 @@ class Feed(Generic[B]):
             for _, _, unwanted in self._coming:
                 unwanted.cancel()
             self._coming.clear()
-        for at in range(step + len(self._coming), min(step + _AHEAD + 1, self._epochs * self._steps)):
-            self._coming.append((at, size, self._reader.submit(self._draw, at, size)))
+        for at in range(step + len(self._coming), min(step + self._ahead + 1, self._last)):
+            self._coming.append((at, size, self._readers.submit(self._draw, at, size)))
         _, _, wanted = self._coming.popleft()
         started = time.monotonic()
         batch = wanted.result()

@@ -1,6 +1,6 @@
 """The one training loop: every network here learns through :func:`fit`.
 
-Batches come from a reader thread; everything random is drawn from (seed, epoch, step), so that a run that
+Batches are made ahead of need; everything random is drawn from (seed, epoch, step), so that a run that
 was cut short and goes on from its checkpoint ends, on a CPU, with the same bits as one that was not.
 """
 
@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from spine_fracture.errors import TrainingError
 from spine_fracture.evaluation.answers import Cost
-from spine_fracture.training.averaging import RunningMean
 from spine_fracture.training.checkpoint import Checkpoint, comparable, read_checkpoint, write_checkpoint
 from spine_fracture.training.feed import Feed
-from spine_fracture.training.optimiser import learning_rate, make_optimiser
+from spine_fracture.training.learner import Learner
 from spine_fracture.training.schedule import Schedule
 
 B = TypeVar("B")
+_READERS = 4
 
 
 class Task(Protocol[B]):
@@ -34,7 +34,7 @@ class Task(Protocol[B]):
     network: nn.Module
 
     def batch(self, rng: np.random.Generator, size: int) -> B:
-        """``size`` examples, drawn from ``rng`` alone. Called in a reader thread beside the others."""
+        """``size`` examples, drawn from ``rng`` alone. Called in reader threads, beside the other two."""
         ...
 
     def loss(self, network: nn.Module, batch: B, device: torch.device) -> Tensor:
@@ -101,7 +101,7 @@ def fit(
     run = _Run(task, schedule, seed)
     if checkpoint is not None and checkpoint.is_file():
         run.restore(checkpoint)
-    with Feed(task.batch, seed, schedule.epochs, schedule.steps) as feed:
+    with Feed(task.batch, seed, schedule.epochs, schedule.steps, run.readers) as feed:
         saved = time.monotonic()
         while not run.stopped():
             ended = run.advance(feed)
@@ -138,14 +138,18 @@ class _Run(Generic[B]):
 
     def __init__(self, task: Task[B], schedule: Schedule, seed: int) -> None:
         self._task, self._schedule, self._seed = task, schedule, seed
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._network = task.network.to(self._device)
-        self._mean = RunningMean(self._network, schedule.averaging)
-        self._optimiser = make_optimiser(self._network, schedule)
+        self._learner = Learner(task.network, task.loss, schedule, seed)
         self._course = _Course(batch=schedule.batch)
         self._history: list[Epoch] = []
         self._best: dict[str, Tensor] = {}
         self._since = time.monotonic()
+        if self._learner.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+
+    @property
+    def readers(self) -> int:
+        """Threads that make batches: a GPU waits for them, a CPU has no time to spare."""
+        return _READERS if self._learner.device.type == "cuda" else 1
 
     def stopped(self) -> str:
         """Why the training is over; empty while it is not."""
@@ -160,14 +164,13 @@ class _Run(Generic[B]):
 
     def advance(self, feed: Feed[B]) -> Epoch | None:
         """Take one step, and after an epoch's last look at the held-out examples: that epoch."""
-        self._network.train()
         course = self._course
         loss = self._step(feed)
         course.losses.append(loss)
         course.waited += feed.waited()
         self._lap()
         if not math.isfinite(loss):
-            course.failed = f"loss became {loss} in epoch {len(self._history) + 1}"
+            course.failed = f"the loss became {loss} in epoch {len(self._history) + 1}"
             return self._end_epoch(None)
         course.step += 1
         if course.step % self._schedule.steps:
@@ -177,15 +180,13 @@ class _Run(Generic[B]):
         if not course.failed and (judged is None or judged < course.best_loss):
             course.best_loss = math.inf if judged is None else judged
             course.best_epoch = len(self._history) + 1
-            self._best = self._mean.state()
+            self._best = self._learner.mean.state()
         return self._end_epoch(judged)
 
     def _step(self, feed: Feed[B]) -> float:
-        """One step with the largest batch that fits; its loss, which if not finite changed nothing."""
+        """The loss of one step with the largest batch that fits."""
         course = self._course
-        for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate(self._schedule, course.step)
-        while (loss := self._tried(feed.batch(course.step, course.batch))) is None:
+        while (loss := self._learner.step(feed.batch(course.step, course.batch), course.step)) is None:
             if course.batch == 1:
                 raise TrainingError(
                     "The GPU's memory does not hold even one example: choose a smaller network or pictures, "
@@ -196,43 +197,18 @@ class _Run(Generic[B]):
         course.pictures += course.batch
         return loss
 
-    def _tried(self, batch: B) -> float | None:
-        """None when the GPU's memory ran out."""
-        try:
-            return self._learn(batch)
-        except torch.OutOfMemoryError:
-            pass  # cleared below, where the error no longer holds on to what was on the GPU
-        self._optimiser.zero_grad(set_to_none=True)
-        torch.cuda.empty_cache()
-        return None
-
-    def _learn(self, batch: B) -> float:
-        self._seed_step(self._course.step)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=half_is_fast(self._device)):
-            loss = self._task.loss(self._network, batch, self._device)
-        value = _Reading(loss)
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        number = value.number()
-        if math.isfinite(number):
-            if self._schedule.clip:
-                nn.utils.clip_grad_norm_(self._network.parameters(), self._schedule.clip)
-            self._optimiser.step()
-            self._mean.update()
-        return number
-
     def _judge(self) -> float | None:
-        """The validation loss of the running mean; notes where the mean itself is spoilt."""
-        self._seed_step(self._course.step)
+        """The validation loss of the running mean; where either is not finite, the training has failed."""
+        mean = self._learner.mean
+        self._learner.seed_step(self._course.step)
         try:
             with torch.inference_mode():
-                judged = self._task.validation_loss(self._mean.network, self._device)
+                judged = self._task.validation_loss(mean.network, self._learner.device)
         except torch.OutOfMemoryError as error:
             raise TrainingError(
-                "The GPU's memory ran out at validation: no other program may use it, or choose a smaller "
-                "network."
+                "The GPU's memory ran out at validation: end other programs on it, or choose another network."
             ) from error
-        if (judged is not None and not math.isfinite(judged)) or not self._mean.is_finite():
+        if (judged is not None and not math.isfinite(judged)) or not mean.is_finite():
             self._course.failed = f"the weights became nan or infinite in epoch {len(self._history) + 1}"
         return judged
 
@@ -243,19 +219,14 @@ class _Run(Generic[B]):
         epoch = Epoch(number, self._schedule.epochs, loss, judged, course.seconds, course.waited, note)
         self._history.append(epoch)
         course.losses, course.seconds, course.waited, course.note = [], 0.0, 0.0, ""
-        if self._device.type == "cuda":
+        if self._learner.device.type == "cuda":
             course.device_mib = max(course.device_mib, torch.cuda.max_memory_allocated() / 2**20)
         if course.failed and not self._best:
             raise TrainingError(
                 f"The training failed before any epoch was over: {course.failed}. Lower learning_rate in the "
-                "schedule, lengthen warm_up, or set clip; if that does not help, look for bad values in "
-                "the data."
+                "schedule, raise warm_up or set clip; if that does not help, look for bad values in the data."
             )
         return epoch
-
-    def _seed_step(self, step: int) -> None:
-        seeds = np.random.SeedSequence((self._seed, *divmod(step, self._schedule.steps)), spawn_key=(1,))
-        torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0]))
 
     def _lap(self) -> None:
         now = time.monotonic()
@@ -268,7 +239,7 @@ class _Run(Generic[B]):
             seconds=sum(epoch.seconds for epoch in self._history),
             pictures=course.pictures,
             waited=sum(epoch.waited for epoch in self._history),
-            device=_name(self._device),
+            device=self._learner.device_name(),
             device_mib=course.device_mib,
             epochs=len(self._history),
             best_epoch=course.best_epoch,
@@ -277,56 +248,29 @@ class _Run(Generic[B]):
         return Fitted(self._best, course.best_epoch, tuple(self._history), cost)
 
     def save(self, path: Path) -> None:
+        learner = self._learner
         write_checkpoint(
             Checkpoint(
                 seed=self._seed,
                 schedule=comparable(self._schedule),
-                course={**asdict(self._course), "averaged": self._mean.steps},
+                course=asdict(self._course),
                 history=[asdict(epoch) for epoch in self._history],
-                network=self._network.state_dict(),
-                mean=self._mean.network.state_dict(),
+                network=learner.network.state_dict(),
+                mean=learner.mean.network.state_dict(),
+                averaged=learner.mean.steps,
                 best=self._best,
-                optimiser=self._optimiser.state_dict(),
+                optimiser=learner.optimiser.state_dict(),
             ),
             path,
         )
 
     def restore(self, path: Path) -> None:
-        stored = read_checkpoint(path, self._seed, self._schedule, self._network.state_dict())
-        course = dict(stored.course)
-        self._mean.steps = course.pop("averaged")
-        self._course = _Course(**course)
+        learner = self._learner
+        stored = read_checkpoint(path, self._seed, self._schedule, learner.network.state_dict())
+        self._course = _Course(**stored.course)
         self._history = [Epoch(**epoch) for epoch in stored.history]
-        self._network.load_state_dict(stored.network)
-        self._mean.network.load_state_dict(stored.mean)
-        self._optimiser.load_state_dict(stored.optimiser)
+        learner.network.load_state_dict(stored.network)
+        learner.mean.network.load_state_dict(stored.mean)
+        learner.mean.steps = stored.averaged
+        learner.optimiser.load_state_dict(stored.optimiser)
         self._best = stored.best
-
-
-class _Reading:
-    """A loss on its way from the GPU: waiting for it does not hold up what is queued there after it."""
-
-    def __init__(self, loss: Tensor) -> None:
-        self._value = loss.detach().to("cpu", non_blocking=True)
-        self._arrived = torch.cuda.Event() if loss.is_cuda else None  # type: ignore[no-untyped-call]
-        if self._arrived is not None:
-            self._arrived.record()
-
-    def number(self) -> float:
-        if self._arrived is not None:
-            self._arrived.synchronize()
-        return float(self._value)
-
-
-def half_is_fast(device: torch.device) -> bool:
-    """bfloat16 pays on a GPU, and on a CPU that has instructions for it."""
-    if device.type == "cuda":
-        return True
-    abilities = torch.cpu.get_capabilities()
-    return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
-
-
-def _name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"
