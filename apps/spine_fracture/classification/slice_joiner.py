@@ -219,7 +219,7 @@ class SliceJoiner:
         import lightgbm
 
         try:
-            booster = lightgbm.Booster(params={"verbosity": -1}, model_str=text)
+            booster = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
             raise ModelFileError("The trees of this model cannot be read: retrain it.") from error
         if tuple(booster.feature_name()) != FEATURES:
