@@ -15,6 +15,7 @@ from spine_fracture.evaluation.decision_curve import NetBenefit, decision_curve
 from spine_fracture.evaluation.delong import delong
 from spine_fracture.evaluation.metrics import macro_f1
 from spine_fracture.evaluation.scores import Scores, Unit
+from spine_fracture.evaluation.shares import ratio, share
 from spine_fracture.evaluation.statistics import (
     Estimate,
     FloatArray,
@@ -108,10 +109,13 @@ def judge_scores(
     """All figures of these scores; needs two patients."""
     how = resampling or Resampling()
     drawn = drawn_metrics(scores, threshold, how)
-    shares = {metric: _exact(scores, threshold, metric, how) for metric in _SHARES}
+    by_patient = _by_patient(scores, threshold)
     estimates = {
-        metric: shares.get(metric) or (None if np.isnan(values[0]) else estimate(values, how.confidence))
+        metric: None if np.isnan(values[0]) else estimate(values, how.confidence)
         for metric, values in drawn.items()
+    } | {
+        metric: share(by_patient[:, of].sum(axis=1), by_patient[:, among].sum(axis=1), how)
+        for metric, (of, among) in _SHARES.items()
     }
     by_metric: dict[str, Estimate | None] = {metric.value: value for metric, value in estimates.items()}
     truth, called = scores.positive, scores.score >= threshold.value
@@ -156,16 +160,16 @@ def drawn_metrics(scores: Scores, threshold: Threshold, how: Resampling) -> Mapp
     sums = drawn_sums(_by_patient(scores, threshold), how)
     tp, fp, fn, tn, squares = sums.T
     drawn = {
-        metric: _ratio(sums[:, of].sum(axis=1), sums[:, among].sum(axis=1))
+        metric: ratio(sums[:, of].sum(axis=1), sums[:, among].sum(axis=1))
         for metric, (of, among) in _SHARES.items()
     }
     matrices = np.stack([np.stack([tn, fp], axis=1), np.stack([fn, tp], axis=1)], axis=1)
     return drawn | {
         Metric.BALANCED_ACCURACY: (drawn[Metric.SENSITIVITY] + drawn[Metric.SPECIFICITY]) / 2,
-        Metric.F1: _ratio(2 * tp, 2 * tp + fp + fn),
+        Metric.F1: ratio(2 * tp, 2 * tp + fp + fn),
         Metric.MACRO_F1: macro_f1(matrices),
         Metric.AUC: drawn_auc(scores.score, scores.positive, scores.index, how),
-        Metric.BRIER: _ratio(squares, tp + fp + fn + tn),
+        Metric.BRIER: ratio(squares, tp + fp + fn + tn),
     }
 
 
@@ -179,20 +183,6 @@ def _by_patient(scores: Scores, threshold: Threshold) -> FloatArray:
         (scores.score - truth) ** 2,
     ]
     return sums_by_patient(np.stack(columns, axis=1), scores.index)
-
-
-def _exact(scores: Scores, threshold: Threshold, metric: Metric, how: Resampling) -> Estimate | None:
-    """The interval of a share that is 0 or 1 in the sample; None for any other."""
-    from scipy.stats import binomtest
-
-    of, among = _SHARES[metric]
-    by_patient = _by_patient(scores, threshold)
-    hits, whole = by_patient[:, of].sum(), by_patient[:, among].sum()
-    if 0 < hits < whole or not whole:
-        return None
-    patients = int((by_patient[:, among].sum(axis=1) > 0).sum())
-    interval = binomtest(patients if hits else 0, patients).proportion_ci(how.confidence, method="exact")
-    return Estimate(float(hits / whole), float(interval.low), float(interval.high), how.confidence)
 
 
 def _missing(scores: Scores, estimates: Mapping[Metric, Estimate | None]) -> tuple[str, ...]:
@@ -219,7 +209,3 @@ def _roc(scores: Scores) -> tuple[RocPoint, ...]:
         return ()
     false, true, _ = roc_curve(scores.positive, scores.score)
     return tuple(RocPoint(float(x), float(y)) for x, y in zip(false, true, strict=True))
-
-
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    return np.asarray(np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import torch
-from torchmetrics.detection import MeanAveragePrecision
-
 from spine_fracture.anatomy import Level
 from spine_fracture.errors import InputError
+from spine_fracture.evaluation.average_precision import mean_average_precision
+from spine_fracture.evaluation.boxes import BoxAnswer
 from spine_fracture.geometry import PixelBox
 
 #: Overlap from which a box of the right name counts as found, outside of the averages over IoU.
@@ -71,19 +70,16 @@ def score_pictures(pictures: Sequence[PictureBoxes]) -> DetectionScores:
     levels = {r.level for p in pictures for r in p.reference}
     if not levels:
         raise InputError("No picture has a reference box: there is nothing to score detection against.")
-    metric = MeanAveragePrecision(backend="faster_coco_eval")
-    metric.update(
-        [_tensors((b for b in p.predicted if b.level in levels), scored=True) for p in pictures],
-        [_tensors(p.reference, scored=False) for p in pictures],
+    averages = mean_average_precision(
+        [(_boxes(b for b in p.predicted if b.level in levels), _boxes(p.reference)) for p in pictures]
     )
-    result = metric.compute()
     hits = sum(len(p.found) for p in pictures)
     predicted = sum(b.level in levels for p in pictures for b in p.predicted)
     true = sum(len(p.reference) for p in pictures)
     judged = [p for p in pictures if p.reference]
     return DetectionScores(
-        map50_95=float(result["map"]),
-        map50=float(result["map_50"]),
+        map50_95=averages.map50_95,
+        map50=averages.map50,
         precision=hits / predicted if predicted else 0.0,
         recall=hits / true,
         f1=2 * hits / (predicted + true),
@@ -92,12 +88,5 @@ def score_pictures(pictures: Sequence[PictureBoxes]) -> DetectionScores:
     )
 
 
-def _tensors(boxes: Iterable[NamedBox], *, scored: bool) -> dict[str, torch.Tensor]:
-    boxes = list(boxes)
-    tensors = {
-        "boxes": torch.tensor([b.box.as_tuple() for b in boxes], dtype=torch.float64).reshape(-1, 4),
-        "labels": torch.tensor([b.level.order for b in boxes], dtype=torch.int64),
-    }
-    if scored:
-        tensors["scores"] = torch.tensor([b.score for b in boxes], dtype=torch.float64)
-    return tensors
+def _boxes(boxes: Iterable[NamedBox]) -> tuple[BoxAnswer, ...]:
+    return tuple(BoxAnswer(label=b.level, box=b.box.as_tuple(), score=b.score) for b in boxes)
