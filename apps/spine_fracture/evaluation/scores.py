@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from spine_fracture.anatomy import Level
 from spine_fracture.evaluation.answers import (
     QUESTIONS,
     Answers,
@@ -90,8 +91,12 @@ def unit_scores(answers: Answers, part: Part, unit: Unit, question: Question | N
 
 
 def case_key(case: Case, unit: Unit) -> tuple[str, ...]:
-    """What tells this level or patient from all others, whichever model answered."""
-    return (case.patient, case.level or "") if unit is Unit.LEVEL else (case.patient,)
+    """What tells the level or patient of this case from all others, whichever model answered."""
+    return unit_key(case.patient, case.level, unit)
+
+
+def unit_key(patient: str, level: Level | None, unit: Unit) -> tuple[str, ...]:
+    return (patient, level or "") if unit is Unit.LEVEL else (patient,)
 
 
 def shared(all_scores: Sequence[Scores]) -> tuple[Scores, ...]:
