@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from spine_fracture.errors import InputError
 
@@ -30,8 +33,133 @@ def load_config(name: str | Path, kind: type[C]) -> C:
     if not path.is_file():
         path = CONFIGS / f"{name}.yaml"
     if not path.is_file():
-        raise InputError(f"No configuration {name}: give a YAML file or a name under configs/.")
+        raise InputError(
+            f"No configuration {name}: give a YAML file or a name under configs/."
+            + _meant(nearest(str(name), config_names()))
+        )
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise InputError(f"{path.name} is not a valid {kind.__name__}: {error}") from error
+        content = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path.name} cannot be read as YAML: {error}") from error
+    return checked(content, kind, path.name)
+
+
+def checked(content: object, kind: type[C], source: str) -> C:
+    """``content`` as ``kind``; where it is not, :class:`InputError` says what to write in ``source``."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(_in_words(fault, kind) for fault in error.errors())
+        raise InputError(f"{source}: {faults}{'' if faults.endswith('?') else '.'}") from None
+
+
+def config_names() -> tuple[str, ...]:
+    """Names of all configurations in ``configs/``, e.g. ``classifiers/shipped``."""
+    return tuple(str(path.relative_to(CONFIGS).with_suffix("")) for path in sorted(CONFIGS.rglob("*.yaml")))
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of ``names`` that was probably meant: alike as a whole, or in its last part."""
+    known = list(names)
+    if whole := get_close_matches(name, known, 1):
+        return whole[0]
+    by_end = {_end(other): other for other in reversed(known)}
+    end = get_close_matches(_end(name), by_end, 1)
+    return by_end[end[0]] if end else None
+
+
+def _end(name: str) -> str:
+    return name.replace("/", ".").rsplit(".", 1)[-1]
+
+
+def _meant(name: str | None) -> str:
+    return f" Did you mean {name}?" if name else ""
+
+
+#: What a value must be, by the beginning of pydantic's name for the fault.
+_WANTED: Mapping[str, str] = {
+    "int_from_float": "a whole number",
+    "int": "a whole number",
+    "float": "a number",
+    "finite_number": "a finite number",
+    "bool": "true or false",
+    "string_type": "text",
+    "path": "a path",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+    "tuple": "a list",
+    "list": "a list",
+    "dict": "a group of `key: value` lines",
+    "model": "a group of `key: value` lines",
+    "literal_error": "one of {expected}",
+    "enum": "one of {expected}",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "greater than {gt}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+}
+
+
+def _in_words(fault: ErrorDetails, kind: type[BaseModel]) -> str:
+    where, cause = fault["loc"], fault["type"]
+    key = ".".join(str(part) for part in where)
+    if cause == "extra_forbidden":
+        return _unknown(where, kind)
+    if cause == "missing":
+        return f"{key} is missing"
+    if cause in ("value_error", "assertion_error"):
+        reason = str(fault["ctx"]["error"]).rstrip(".")
+        return f"{key}: {reason}" if key else reason
+    context = fault.get("ctx", {})
+    wanted = next((words for start, words in _WANTED.items() if cause.startswith(start)), None)
+    said = wanted.format_map(context) if wanted else fault["msg"].removeprefix("Input should be ")
+    return f"{key or 'the file'} must be {said}, not {_shown(fault['input'])}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "empty"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _unknown(where: tuple[int | str, ...], kind: type[BaseModel]) -> str:
+    """A key that there is not, and the nearest that there is: beside it, or anywhere in the file."""
+    *group, name = where
+    beside = _keys(_models_at(kind, group))
+    prefix = "".join(f"{part}." for part in group)
+    near = get_close_matches(str(name), beside, 1)
+    if near:
+        remedy = f"did you mean {prefix}{near[0]}?"
+    elif elsewhere := nearest(str(name), _dotted(kind)):
+        remedy = f"did you mean {elsewhere}?"
+    else:
+        remedy = f"there are {', '.join(prefix + key for key in beside)}"
+    return f"there is no {prefix}{name}, {remedy}"
+
+
+def _models_at(kind: type[BaseModel], group: Iterable[int | str]) -> tuple[type[BaseModel], ...]:
+    """The models that can stand at this place; list indices and the names of a union's members stay."""
+    models: tuple[type[BaseModel], ...] = (kind,)
+    for part in group:
+        inner = [m.model_fields[str(part)].annotation for m in models if str(part) in m.model_fields]
+        models = tuple(found for annotation in inner for found in _models_in(annotation)) or models
+    return models
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _keys(models: Iterable[type[BaseModel]]) -> list[str]:
+    return list(dict.fromkeys(key for model in models for key in model.model_fields))
+
+
+def _dotted(kind: type[BaseModel]) -> Iterator[str]:
+    """Every key that a file of this kind can have, with its groups."""
+    for key, field in kind.model_fields.items():
+        yield key
+        yield from (f"{key}.{inner}" for model in _models_in(field.annotation) for inner in _dotted(model))

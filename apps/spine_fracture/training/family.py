@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from spine_fracture.bundle import Manifest
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, checked
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Answers, Cost
 from spine_fracture.evaluation.boxes import BoxAnswers
@@ -53,11 +53,7 @@ def with_settings(config: S, settings: Mapping[str, JsonValue]) -> S:
         for part in path:
             inner = inner[part]
         inner[last] = value
-    try:
-        return type(config).model_validate(values)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise InputError(f"{config.name} cannot be set so: {wrong}.") from None
+    return checked(values, type(config), f"{config.name} cannot be set so")
 
 
 def settings_of(config: SystemConfig) -> tuple[str, ...]:
