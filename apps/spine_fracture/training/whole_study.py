@@ -1,0 +1,122 @@
+"""The family of our own: one network that sees the whole study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from spine_fracture.anatomy import MODEL_CLASSES
+from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.classification.whole_study import WholeStudyConfig
+from spine_fracture.classification.whole_study_classifier import FAMILY as NAME
+from spine_fracture.classification.whole_study_classifier import WholeStudyClassifier
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case
+from spine_fracture.evaluation.calibration import expected_calibration_error, fit_temperature
+from spine_fracture.training.cases import case_of
+from spine_fracture.training.classifier_config import Augmentation
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.loop import Epoch, fit
+from spine_fracture.training.study_cache import StudyCache
+from spine_fracture.training.whole_study_cache import whole_study_cache
+from spine_fracture.training.whole_study_task import Teaching, WholeStudyTask
+
+
+class WholeStudyTraining(SystemConfig):
+    """A whole recipe. A batch of its schedule counts studies."""
+
+    question: str = MALIGNANT_OR_BENIGN.name
+    network: WholeStudyConfig = WholeStudyConfig()
+    augmentation: Augmentation = Augmentation()
+    teaching: Teaching = Teaching()
+
+
+def task(config: WholeStudyTraining, cohort: Path, seed: int) -> WholeStudyTask:
+    """The network, drawn from ``seed``, and the studies of ``cohort`` that it learns from."""
+    cache = whole_study_cache(cohort, config.network.margin)
+    torch.manual_seed(seed)
+    return WholeStudyTask(cache, config.network, config.augmentation, config.teaching)
+
+
+def train(config: WholeStudyTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
+    """Train on the teaching studies of ``cohort``, keep the epoch of the lowest validation loss."""
+
+    def told(epoch: Epoch) -> None:
+        judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
+        tell(f"{config.name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}")
+
+    learning = task(config, cohort, seed)
+    checkpoint = out / "checkpoint.pt"
+    fitted = fit(learning, config.schedule, seed, checkpoint, told)
+    learning.network.load_state_dict(fitted.state)
+    metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
+    temperature = 1.0
+    device = next(learning.network.parameters()).device
+    logits, labels = (judged.numpy() for judged in learning.judged(learning.network, device))
+    if len(labels):
+        temperature = fit_temperature(logits, labels)
+        metrics |= {
+            "validation.ece_before": expected_calibration_error(logits, labels),
+            "validation.ece_after": expected_calibration_error(logits, labels, temperature),
+        }
+    manifest = write_bundle(
+        out,
+        fitted.state,
+        Manifest(
+            name=config.name,
+            task="classification",
+            family=NAME,
+            architecture=config.network.model_dump(mode="json"),
+            classes=MODEL_CLASSES,
+            temperature=temperature,
+            config=config.model_dump(mode="json"),
+            seed=seed,
+            training_patients=learning.patients,
+            metrics=metrics,
+        ),
+    )
+    checkpoint.unlink(missing_ok=True)
+    return Trained(manifest, fitted.cost)
+
+
+def answer(bundle: Path, cohort: Path) -> Judged:
+    """What the model says of every level, seen with the others of its study.
+
+    Each patient with an index vertebra also has a case without a level: what it says of that one.
+    """
+    return _answers(bundle, cohort, isolated=False)
+
+
+def answer_isolated(bundle: Path, cohort: Path) -> Judged:
+    """As :func:`answer`, each level seen as if alone in its study: what the others add is missing."""
+    return _answers(bundle, cohort, isolated=True)
+
+
+def _answers(bundle: Path, cohort: Path, *, isolated: bool) -> Judged:
+    model, studies = WholeStudyClassifier.load(bundle), StudyCache(cohort / "studies")
+    cases: list[Case] = []
+    for at, label in enumerate(studies.labels):
+        if label.part is None or not label.levels:
+            continue
+        pixels = studies[at].pixels.astype(np.float32) / np.float32(255)
+        boxes = [level.on_slices() for level in label.levels]
+        rows = model.probabilities(pixels, boxes, isolated=isolated)
+        for level, row in zip(label.levels, rows, strict=True):
+            cases.append(case_of(label, level, row))
+            if level.level is label.index_level:
+                cases.append(case_of(label, None, row))
+    return Judged(
+        Answers(
+            system=model.manifest.name,
+            version=model.version,
+            seed=model.manifest.seed,
+            cohort=studies.name,
+            question=MALIGNANT_OR_BENIGN.name,
+            classes=MODEL_CLASSES,
+            cases=tuple(cases),
+        )
+    )
+
+
+FAMILY = Family(NAME, "classifier", WholeStudyTraining, train, answer, task)
