@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from spine_fracture import retraining
+from spine_fracture import read_studies as studies_of_reads
 from spine_fracture.active_learning.strategies import load_strategy
 from spine_fracture.active_learning.worklists import next_items
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
@@ -38,8 +38,9 @@ from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Acquisition, Pixels, Plane, Sequence, SpacingOrigin, Volume
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading, Uncertainty
+from spine_fracture.read_studies import agreed, read_studies
 from spine_fracture.registry import ModelState, Registry
-from spine_fracture.retraining import Retraining, agreed, read_studies, retrain
+from spine_fracture.retraining import Retraining, retrain
 from spine_fracture.training.classifier_cache import CropCacheWriter, LabelledLevel, LabelledStudy
 from spine_fracture.training.gate import Verdict
 from spine_fracture.training.retrain import RetrainingConfig, recipe_for, replay_folder
@@ -309,7 +310,7 @@ def test_files_that_name_a_patient_are_not_told_of(loop: Loop, monkeypatch: pyte
     def refuse(*_: object) -> None:
         raise InputError(f"{files[0]} is damaged, and so is {files[1].name}.")
 
-    monkeypatch.setattr(retraining, "load_pair", refuse)
+    monkeypatch.setattr(studies_of_reads, "load_pair", refuse)
     left_out: list[str] = []
     assert list(read_studies(loop.project, reads, left_out, "reads")) == []
     assert left_out == [f"study {reads[0].study_uid}: the file is damaged, and so is the file."]

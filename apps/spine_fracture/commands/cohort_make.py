@@ -1,4 +1,4 @@
-"""``cohort simulate``: the studies that systems are compared on, in the form that all of them read."""
+"""``cohort simulate`` and ``cohort cache``: studies in the one form that all systems train on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from spine_fracture.commands.bars import bar
 
 def register(group: typer.Typer) -> None:
     group.command("simulate")(simulate)
+    group.command("cache")(cache)
 
 
 def simulate(
@@ -47,3 +48,25 @@ def simulate(
     for diagnosis, (skipping, having) in summary.skip_lesions.items():
         console.print(f"{diagnosis} in more than one vertebra: {skipping} of {having} patients")
     console.print(f"{summary.name}: {summary.patients} patients in {out}", markup=False, highlight=False)
+
+
+def cache(
+    out: Annotated[Path, typer.Option(help="Folder of the cohort.")],
+    snapshot: Annotated[str, typer.Option(help="A frozen snapshot's name, or latest.")] = "latest",
+) -> None:
+    """Put the reads of a snapshot into the form that systems are trained and compared on.
+
+    Reads of validation patients choose, those of the locked test patients judge, none of them teaches.
+    """
+    from spine_fracture.cohort.project import open_project
+    from spine_fracture.read_cohort import cache_snapshot
+
+    console = Console()
+    with bar("Reading studies") as progress:
+        written, left_out = cache_snapshot(
+            open_project(), snapshot, out, lambda what, done, of: progress(done, of)
+        )
+    for reason in left_out:
+        console.print(f"Left out: {reason}", markup=False, highlight=False)
+    studies = "1 study" if written == 1 else f"{written} studies"
+    console.print(f"{studies} in {out}", markup=False, highlight=False)

@@ -1,0 +1,79 @@
+"""The reads of a snapshot in the form that every system trains on and is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from spine_fracture.anatomy import Diagnosis
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.snapshots import find_snapshot, read_snapshot
+from spine_fracture.errors import InsufficientEvidenceError
+from spine_fracture.imaging import CHANNELS
+from spine_fracture.read_studies import ReadStudy, agreed, read_studies
+from spine_fracture.training.cohort_making import STUDIES
+from spine_fracture.training.study_cache import CachedStudy, LevelLabel, StudyCacheWriter, StudyLabel
+
+#: The first of these that was read is the vertebra that a study of one vertebra a patient is about.
+_INDEX = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)
+
+
+def cache_snapshot(
+    project: Project, snapshot: str, out: Path, tell: Callable[[str, int, int], None] | None = None
+) -> tuple[int, tuple[str, ...]]:
+    """Write ``out/studies``, a :class:`StudyCache` named after the snapshot; returns how many studies it
+    holds, and which reads could not be used and why.
+
+    T1 and T2 as the server gives them to a model. A study goes to the part of its patient's split, so that
+    reads of validation patients choose and those of the locked test patients judge; what trains looks
+    at ``StudyLabel.part`` alone. Levels that nobody read are there as indeterminate, which is never a
+    target. Raises :class:`InsufficientEvidenceError` when no read can be used.
+    """
+    content = read_snapshot(project, snapshot)
+    with project.session() as session:
+        frozen = find_snapshot(session, snapshot)
+    left_out: list[str] = []
+    reads = agreed([*content.training, *content.evaluation], left_out)
+    written = 0
+    with StudyCacheWriter(out / STUDIES, f"{frozen.name}-{frozen.sha256[:12]}") as writer:
+        for study in read_studies(project, reads, left_out, "studies", tell):
+            writer.add(_cached(study))
+            written += 1
+        if not written:
+            raise InsufficientEvidenceError(
+                f"No read of {frozen.name} can be used: {'; '.join(left_out) or 'it holds none'}."
+            )
+    return written, tuple(left_out)
+
+
+def _cached(study: ReadStudy) -> CachedStudy:
+    by_time = sorted((read for read in study.reads if read is not None), key=lambda read: read.read_id)
+    slices, _, rows, columns = study.pixels.shape
+    pixels = np.zeros((slices, len(CHANNELS), rows, columns), np.uint8)
+    pixels[:, :2] = np.rint(study.pixels * 255)
+    levels = []
+    for name, boxes, read in zip(study.names, study.boxes, study.reads, strict=True):
+        ordered = sorted(boxes, key=lambda item: item[0])
+        levels.append(
+            LevelLabel(
+                level=name,
+                diagnosis=Diagnosis.INDETERMINATE if read is None else read.diagnosis,
+                features=() if read is None else read.features,
+                slices=tuple(at for at, _ in ordered),
+                boxes=tuple(box.as_tuple() for _, box in ordered),
+                shown=(True,) * len(ordered),
+            )
+        )
+    label = StudyLabel(
+        patient=study.patient,
+        centre=by_time[0].centre,
+        split=by_time[0].split,
+        source="read",
+        field_strength=study.field_strength,
+        sequences=tuple(sequence for sequence in CHANNELS if sequence in study.sequences),
+        levels=tuple(sorted(levels, key=lambda level: level.level.order)),
+        index_level=next((read.level for read in by_time if read.diagnosis in _INDEX), None),
+    )
+    return CachedStudy(label, pixels)

@@ -1,0 +1,133 @@
+"""The studies of a snapshot's reads, with their pictures on one grid: one read a level that counts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.classification.crops import BoxOnSlice
+from spine_fracture.cohort.models import LevelSource
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.snapshots import SnapshotRead
+from spine_fracture.cohort.studies import files_of, find_study, load_pair
+from spine_fracture.errors import InputError
+from spine_fracture.evaluation.seen import picture_hash
+from spine_fracture.files import without_names
+from spine_fracture.geometry import PixelBox
+from spine_fracture.imaging import PairedStack, Pixels
+from spine_fracture.imaging import Sequence as MrSequence
+from spine_fracture.training.classifier_samples import Tell
+
+
+@dataclass(frozen=True, eq=False)
+class ReadStudy:
+    """One study's pair with its levels on the pair's grid; of each level its name, its boxes, and the read
+    that counts or None where nobody answered. ``sequences`` are those that ``pixels`` holds.
+    """
+
+    patient: str
+    pictures: str
+    pixels: Pixels
+    sequences: frozenset[MrSequence]
+    field_strength: float | None
+    names: tuple[Level, ...]
+    boxes: tuple[tuple[BoxOnSlice, ...], ...]
+    reads: tuple[SnapshotRead | None, ...]
+
+    @property
+    def truths(self) -> tuple[Diagnosis | None, ...]:
+        return tuple(None if read is None else read.diagnosis for read in self.reads)
+
+
+def agreed(reads: Sequence[SnapshotRead], left_out: list[str]) -> tuple[SnapshotRead, ...]:
+    """One read a level: the reference standard, or what all its readers say.
+
+    Levels on which readers disagree wait for adjudication and are added to ``left_out``.
+    """
+    by_level: dict[int, list[SnapshotRead]] = defaultdict(list)
+    for read in reads:
+        by_level[read.level_id].append(read)
+    chosen = []
+    for level_id, given in by_level.items():
+        standard = [read for read in given if read.reference]
+        if standard or len({read.diagnosis for read in given}) == 1:
+            chosen.append((standard or given)[-1])
+        else:
+            left_out.append(f"level {level_id}: its readers disagree, adjudicate it")
+    return tuple(chosen)
+
+
+def read_studies(
+    project: Project, reads: Sequence[SnapshotRead], left_out: list[str], what: str, tell: Tell | None = None
+) -> Iterator[ReadStudy]:
+    """The studies of these reads, one after the other; one that cannot be read goes to ``left_out``."""
+    by_study: dict[str, dict[int, SnapshotRead]] = defaultdict(dict)
+    for read in reads:
+        by_study[read.study_uid][read.level_id] = read
+    for number, (study_uid, of_study) in enumerate(by_study.items(), 1):
+        with project.session() as session:
+            try:
+                study = _read_study(session, study_uid, of_study)
+            except InputError as error:
+                files = [
+                    path for series in find_study(session, study_uid).series for path in files_of(series)
+                ]
+                left_out.append(f"study {study_uid}: {without_names(str(error), files)}")
+                continue
+        yield study
+        if tell:
+            tell(what, number, len(by_study))
+
+
+def _read_study(session: Session, study_uid: str, reads: dict[int, SnapshotRead]) -> ReadStudy:
+    """Read levels with their boxes of the snapshot; the others, which show the usual signal, as they are."""
+    pair = load_pair(session, study_uid)
+    grid = pair.reference.series_uid
+    study = find_study(session, study_uid)
+    levels = [one for one in study.levels if one.current and one.source is not LevelSource.REFERENCE]
+    boxes: dict[int, tuple[BoxOnSlice, ...]] = {
+        level.id: tuple((s.slice_index, s.box) for s in level.slices if s.series.uid == grid)
+        for level in levels
+    }
+    names = {level.id: level.name for level in levels} | {key: read.level for key, read in reads.items()}
+    boxes |= {level_id: _boxes_of(read, grid) for level_id, read in reads.items()}
+    kept = {level_id: on_grid for level_id, on_grid in boxes.items() if on_grid}
+    if not kept.keys() & reads.keys():
+        raise InputError("no level that was read has a box on the series that the models read")
+    return ReadStudy(
+        patient=next(iter(reads.values())).patient,
+        pictures=_hash(pair),
+        pixels=pair.pixels,
+        sequences=pair.sequences,
+        field_strength=study.patient.field_strength,
+        names=tuple(names[level_id] for level_id in kept),
+        boxes=tuple(kept.values()),
+        reads=tuple(reads.get(level_id) for level_id in kept),
+    )
+
+
+def _boxes_of(read: SnapshotRead, grid: str) -> tuple[BoxOnSlice, ...]:
+    """The level's boxes on the grid's slices, the reader's own in place of the detector's."""
+    drawn = [read.drawn] if read.drawn is not None else []
+    boxes = {s.slice_index: PixelBox(*s.box) for s in (*read.slices, *drawn) if s.series_uid == grid}
+    return tuple(sorted(boxes.items(), key=lambda item: item[0]))
+
+
+def _hash(pair: PairedStack) -> str:
+    """The patient's pictures as :mod:`spine_fracture.evaluation.seen` knows them.
+
+    Series that hold 8-bit grey levels as they are; others by their scaled pixels.
+    """
+    volumes = {
+        volume.sequence: volume.pixels for volume in (pair.reference, pair.other) if volume is not None
+    }
+    raw = list(volumes.values())
+    if len(raw) == 2 and all(p.min() >= 0 and p.max() <= 255 and not (p % 1).any() for p in raw):
+        return picture_hash(*(volumes[name].astype(np.uint8) for name in sorted(volumes)))
+    grey = np.rint(pair.pixels * 255).astype(np.uint8)
+    return picture_hash(grey[:, 0], grey[:, 1])
