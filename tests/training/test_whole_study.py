@@ -96,8 +96,8 @@ def area(judged: Judged) -> float:
 def test_a_level_is_told_by_another_one(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     with StudyCacheWriter(tmp_path / "studies", "context") as writer:
-        for number in range(120):
-            writer.add(study(number, Split.TEST if number >= 60 else Split.TRAIN, rng))
+        for number in range(88):
+            writer.add(study(number, Split.TEST if number >= 48 else Split.TRAIN, rng))
     schedule = {"epochs": 1, "steps": 80, "batch": 8, "learning_rate": 0.005, "averaging": 0.9}
     config = recipe(augmentation=STILL, teaching={"hidden": 0.2}, schedule=schedule)
     train(config, tmp_path, tmp_path / "out", 0, lambda line: None)

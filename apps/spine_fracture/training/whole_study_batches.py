@@ -14,7 +14,7 @@ from spine_fracture.classification.packing import Packing
 from spine_fracture.classification.whole_study_crops import spread
 from spine_fracture.training.classifier_config import Augmentation
 from spine_fracture.training.whole_study_augmentation import Changes
-from spine_fracture.training.whole_study_cache import StudyRows
+from spine_fracture.training.whole_study_cache import StudyRows, WholeStudyCache
 
 _T1_AND_T2 = 2
 
@@ -48,9 +48,11 @@ class StudyBatch:
 
 @dataclass(frozen=True, eq=False)
 class StudyView:
-    """What is seen of one study: stored crops, how many a level, the label of each, and the sequences."""
+    """What is seen of one study: the ``rows`` of its crops in the cache, how many a level (``slices``), the
+    ``labels`` of the levels, and the sequences ``present`` with the usual signal of each.
+    """
 
-    crops: npt.NDArray[np.uint8]
+    rows: npt.NDArray[np.int64]
     slices: tuple[int, ...]
     labels: npt.NDArray[np.int64]
     reference: npt.NDArray[np.float32]
@@ -97,7 +99,7 @@ def _seen(
     starts = np.cumsum([0, *study.slices])
     index = np.concatenate([starts[at] + rows[at] for at in levels])
     return StudyView(
-        study.crops[index],
+        study.start + index,
         tuple(len(rows[at]) for at in levels),
         study.labels[levels],
         study.reference,
@@ -105,11 +107,11 @@ def _seen(
     )
 
 
-def joined(views: Sequence[StudyView]) -> StudyBatch:
+def joined(cache: WholeStudyCache, views: Sequence[StudyView]) -> StudyBatch:
     """Studies as one batch, seen plainly."""
-    each = [len(view.crops) for view in views]
+    each = [len(view.rows) for view in views]
     return StudyBatch(
-        crops=torch.from_numpy(np.concatenate([view.crops for view in views])),
+        crops=torch.from_numpy(cache.crops(np.concatenate([view.rows for view in views]))),
         references=torch.from_numpy(np.repeat([view.reference for view in views], each, axis=0)),
         present=torch.from_numpy(np.repeat([view.present for view in views], each, axis=0)),
         slices=Packing.of([count for view in views for count in view.slices]),

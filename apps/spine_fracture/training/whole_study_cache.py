@@ -33,12 +33,12 @@ UNTAUGHT = -1
 
 @dataclass(frozen=True, eq=False)
 class StudyRows:
-    """One study: ``crops`` (crops, 4, 96, 96) uint8, of which each level has ``slices`` (levels,); ``labels``
-    (levels,) index in MODEL_CLASSES or UNTAUGHT; ``reference`` (4, 2) centre and spread of each sequence,
-    of which ``present`` (4,) were acquired.
+    """One study, without its crops: ``start`` is the row of the first among all crops, ``slices`` (levels,)
+    how many each level has, ``labels`` (levels,) the index in MODEL_CLASSES or UNTAUGHT, ``reference`` (4, 2)
+    centre and spread of each sequence, of which ``present`` (4,) were acquired.
     """
 
-    crops: npt.NDArray[np.uint8]
+    start: int
     slices: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     reference: npt.NDArray[np.float32]
@@ -46,7 +46,10 @@ class StudyRows:
 
 
 class WholeStudyCache:
-    """Random access to the studies that teach and to those that validate. Safe to read from threads."""
+    """Random access to the studies that teach and to those that validate. Safe to read from threads.
+
+    ``patients`` are those of the studies, in order; ``teaching`` and ``validating`` the places of studies.
+    """
 
     def __init__(self, folder: Path) -> None:
         cache = ArrayCache.open(folder)
@@ -60,21 +63,23 @@ class WholeStudyCache:
         self._crop_starts = np.cumsum([0, *self._slices])[self._level_starts]
         patients = cache.description["patients"]
         assert isinstance(patients, list)
-        #: Of each study, in order.
         self.patients = tuple(map(str, patients))
         self.teaching = np.flatnonzero(~held_out)
         self.validating = np.flatnonzero(held_out)
 
     def __getitem__(self, at: int) -> StudyRows:
         levels = slice(self._level_starts[at], self._level_starts[at + 1])
-        crops = self._crops[self._crop_starts[at] : self._crop_starts[at + 1]]
         return StudyRows(
-            crops, self._slices[levels], self._labels[levels], self._references[at], self._present[at]
+            int(self._crop_starts[at]),
+            self._slices[levels],
+            self._labels[levels],
+            self._references[at],
+            self._present[at],
         )
 
-    def labels(self, at: int) -> npt.NDArray[np.int64]:
-        """Labels (levels,) of a study, without a look at its crops."""
-        return self._labels[self._level_starts[at] : self._level_starts[at + 1]]
+    def crops(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """A copy of these crops, (rows, 4, 96, 96)."""
+        return np.take(self._crops, rows, axis=0)
 
 
 def whole_study_cache(cohort: Path, margin: float) -> WholeStudyCache:

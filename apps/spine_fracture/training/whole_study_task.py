@@ -64,7 +64,7 @@ class WholeStudyTask:
             drawn_view(self._cache[at], config.slices, self._teaching.hidden, how, rng)
             for at in rng.choice(self._cache.teaching, size)
         ]
-        batch = joined(views)
+        batch = joined(self._cache, views)
         changes = drawn_changes(how, config.margin, batch.slices, batch.levels, len(CHANNELS), rng)
         return replace(batch, changes=changes)
 
@@ -100,7 +100,7 @@ class WholeStudyTask:
         logits, labels = [torch.zeros(0, len(MODEL_CLASSES)).double()], [torch.zeros(0).long()]
         with torch.inference_mode():
             for views in self._in_turn(self._cache.validating):
-                batch = joined(views).to(device)
+                batch = joined(self._cache, views).to(device)
                 taught = batch.labels != UNTAUGHT
                 logits.append(self._answers(network, batch, device).levels[taught].double().cpu())
                 labels.append(batch.labels[taught].cpu())
@@ -123,7 +123,7 @@ class WholeStudyTask:
         waiting: list[StudyView] = []
         for at in studies:
             waiting.append(whole_view(self._cache[at], self._config.slices))
-            if sum(len(view.crops) for view in waiting) >= _FORWARD_CROPS:
+            if sum(len(view.rows) for view in waiting) >= _FORWARD_CROPS:
                 yield waiting
                 waiting = []
         if waiting:
@@ -135,7 +135,7 @@ def class_weights(cache: WholeStudyCache, prevalence: Sequence[float]) -> npt.ND
 
     A class that nobody has weighs nothing, and the others make up for it.
     """
-    labels = np.concatenate([np.zeros(0, np.int64), *(cache.labels(int(at)) for at in cache.teaching)])
+    labels = np.concatenate([np.zeros(0, np.int64), *(cache[int(at)].labels for at in cache.teaching)])
     counts = np.bincount(labels[labels != UNTAUGHT], minlength=len(MODEL_CLASSES))
     if (counts > 0).sum() < 2:
         known = ", ".join(c for c, n in zip(MODEL_CLASSES, counts, strict=True) if n) or "nothing"
