@@ -19,6 +19,7 @@ from spine_fracture.commands import (
     queue,
     read,
     reads,
+    search,
     serve,
     train,
     train_classifier,
@@ -42,6 +43,7 @@ phantom.register(cli)
 publish.register(cli)
 train_classifier.register(train.group)
 train_detector.register(train.group)
+search.register(train.group)
 cli.add_typer(train.group, name="train")
 queue.register(cli)
 read.register(cli)
