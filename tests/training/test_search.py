@@ -167,7 +167,7 @@ def test_the_command_shows_the_trials(family: MadeUp, tmp_path: Path) -> None:
     assert "best.yaml" in done.output and (tmp_path / "o" / BEST).is_file()
 
 
-@pytest.mark.parametrize("name", ["lumbar_pathology"])
+@pytest.mark.parametrize("name", ["lumbar_pathology", "hemangioma"])
 def test_the_searches_that_come_with_the_package_fit_their_systems(name: str) -> None:
     from spine_fracture.configuration import load_config
     from spine_fracture.training.family import with_settings

@@ -46,6 +46,8 @@ class SliceTask:
         plain: PlainView,
     ) -> None:
         self.network = network
+        #: Keys of everybody who teaches or says when to stop.
+        self.patients = tuple(dict.fromkeys((*teaching.patients, *judging.patients)))
         self._teaching, self._judging = teaching, judging
         self._changed, self._plain = changed, plain
 

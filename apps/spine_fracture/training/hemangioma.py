@@ -1,0 +1,159 @@
+"""The family of the hemangioma study: one small network a sequence and tumour, hemangioma or metastasis.
+
+The paper draws one picture set, down-samples the larger class once and splits the pictures 60 to 40. Here the
+larger class of the training pictures is down-sampled once too, and who teaches and who judges is the
+cohort's split by patient.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from spine_fracture.anatomy import Diagnosis
+from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.classification.hemangioma import (
+    CLASSES,
+    HemangiomaModel,
+    OneSequence,
+    RegionConfig,
+    RegionNetwork,
+    RegionReading,
+)
+from spine_fracture.classification.hemangioma import FAMILY as NAME
+from spine_fracture.evaluation.answers import METASTASIS_OR_HEMANGIOMA, Answers, Part
+from spine_fracture.imaging import Sequence
+from spine_fracture.training.cases import case_of
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.loop import fit
+from spine_fracture.training.schedule import Schedule
+from spine_fracture.training.slice_pictures import (
+    SlicePictures,
+    acquired,
+    cut_pictures,
+    epoch_line,
+    refuse_one_sided,
+    refuse_unacquired,
+)
+from spine_fracture.training.slice_task import SliceTask
+from spine_fracture.training.study_cache import LevelLabel, StudyCache
+
+Tumour = Literal["all", "breast", "lung", "prostate", "renal", "myeloma"]
+#: Adam at an even rate; the rate itself, how long an epoch is and how patient it is are ours.
+_SCHEDULE = Schedule(
+    epochs=40, steps=50, batch=16, optimiser="adam", learning_rate=1e-4, weight_decay=0, warm_up=0, final=1,
+    patience=40,
+)  # fmt: skip
+
+
+class HemangiomaTraining(SystemConfig):
+    """A whole recipe. ``tumour`` is the primary whose metastases are told from hemangiomas."""
+
+    schedule: Schedule = _SCHEDULE
+    sequence: OneSequence = Sequence.T1
+    tumour: Tumour = "all"
+    network: RegionConfig = RegionConfig()
+
+    def is_about(self, level: LevelLabel) -> bool:
+        """Whether it is a hemangioma, or a metastasis of the tumour."""
+        if level.diagnosis is Diagnosis.MALIGNANT:
+            return self.tumour in ("all", level.primary)
+        return level.diagnosis is Diagnosis.HEMANGIOMA
+
+
+def region_task(config: HemangiomaTraining, cohort: Path, seed: int) -> SliceTask:
+    """The network and the regions that it learns from and is stopped by."""
+    cache = StudyCache(cohort / "studies")
+    refuse_unacquired(cache, (config.sequence,))
+
+    def regions(part: Part | None) -> SlicePictures:
+        return cut_pictures(
+            cache,
+            acquired(cache, (config.sequence,), part),
+            (config.sequence,),
+            config.network.size,
+            config.network.margin,
+            config.is_about,
+            METASTASIS_OR_HEMANGIOMA.positive,
+        )
+
+    teaching = regions(None)
+    refuse_one_sided(cache, teaching.positive, METASTASIS_OR_HEMANGIOMA)
+    torch.manual_seed(seed)
+    return SliceTask(
+        RegionNetwork(config.network),
+        down_sampled(teaching, np.random.default_rng((seed, 1))),
+        regions(Part.VALIDATION),
+        lambda crops, references, generator: crops.float() / 255,
+        lambda crops, references: crops.float() / 255,
+    )
+
+
+def down_sampled(pictures: SlicePictures, rng: np.random.Generator) -> SlicePictures:
+    """As many of either class, those of the larger one drawn at random."""
+    sides = [np.flatnonzero(pictures.positive), np.flatnonzero(~pictures.positive)]
+    count = min(len(side) for side in sides)
+    return pictures.only(np.sort(np.concatenate([rng.permutation(side)[:count] for side in sides])))
+
+
+def train(config: HemangiomaTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
+    """Train on the regions of ``cohort``, keep the epoch of the lowest validation loss."""
+    task = region_task(config, cohort, seed)
+    checkpoint = out / "checkpoint.pt"
+    fitted = fit(task, config.schedule, seed, checkpoint, lambda epoch: tell(epoch_line(config.name, epoch)))
+    reading = RegionReading(sequence=config.sequence, network=config.network)
+    manifest = write_bundle(
+        out,
+        fitted.state,
+        Manifest(
+            name=config.name,
+            task="classification",
+            family=NAME,
+            architecture=reading.model_dump(mode="json"),
+            classes=CLASSES,
+            config=config.model_dump(mode="json"),
+            seed=seed,
+            training_patients=task.patients,
+            metrics={"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)},
+        ),
+    )
+    checkpoint.unlink(missing_ok=True)
+    return Trained(manifest, fitted.cost)
+
+
+def answer(bundle: Path, cohort: Path) -> Judged:
+    """What the model answers to every hemangioma and every metastasis of its tumour, seen on the slices that
+    show the lesion: as in the paper, somebody marked it. Studies without its sequence are left out.
+    """
+    model, cache = HemangiomaModel.load(bundle), StudyCache(cohort / "studies")
+    config = HemangiomaTraining.model_validate(model.manifest.config)
+    cases = []
+    for part in Part:
+        for at in acquired(cache, (model.sequence,), part):
+            label = cache.labels[at]
+            asked = [level for level in label.levels if config.is_about(level) and any(level.shown)]
+            if not asked:
+                continue
+            pixels = np.asarray(cache[at].pixels, np.float32) / np.float32(255)
+            chances = model.metastasis(pixels, [level.shown_on_slices() for level in asked])
+            cases += [
+                case_of(label, level, (1 - chance, chance))
+                for level, chance in zip(asked, chances, strict=True)
+            ]
+    return Judged(
+        Answers(
+            system=model.manifest.name,
+            version=model.version,
+            seed=model.manifest.seed,
+            cohort=cache.name,
+            question=METASTASIS_OR_HEMANGIOMA.name,
+            classes=CLASSES,
+            cases=tuple(cases),
+        )
+    )
+
+
+FAMILY = Family(NAME, "classifier", HemangiomaTraining, train, answer, region_task)
