@@ -157,9 +157,9 @@ class RadiographModel:
         if not members:
             raise InputError(f"{self.manifest.name} reads {self._wanted()}: give it that.")
         whole = self._calibrated(members)
-        views = {view: self._calibrated(found) for view, found in alone.items() if found}
+        single = {view: self._calibrated(found) for view, found in alone.items() if found}
         return tuple(
-            RadiographOpinion(_numbers(row), {view: _numbers(found[at]) for view, found in views.items()})
+            RadiographOpinion(_numbers(row), {view: _numbers(found[at]) for view, found in single.items()})
             for at, row in enumerate(whole)
         )
 
