@@ -21,7 +21,7 @@ _cohorts = st.tuples(st.integers(10, 40), st.integers(0, 25), st.integers(0, 25)
 )
 
 
-@given(_cohorts, st.integers(2, 10), st.integers(0, 2**31))
+@given(_cohorts, st.integers(3, 10), st.integers(0, 2**31))
 @settings(max_examples=25, deadline=None)
 def test_every_patient_is_judged_once_and_classes_are_even(
     classes: dict[str, Diagnosis], count: int, seed: int
@@ -35,9 +35,11 @@ def test_every_patient_is_judged_once_and_classes_are_even(
         sizes = [sum(kind in (None, classes[patient]) for patient in fold.test) for fold in folds]
         assert max(sizes) - min(sizes) <= 1
     for fold in folds:
-        assert not fold.test & fold.validation
-        assert {patient for patient in classes if fold.split_of(patient) is Split.TEST} == fold.test
-        assert {p for p in classes if fold.split_of(p) is Split.VALIDATION} == fold.validation
+        assert fold.training
+        sides = Counter(patient for side in (fold.training, fold.validation, fold.test) for patient in side)
+        assert sides == judged
+        assert {fold.split_of(patient) for patient in fold.test} == {Split.TEST}
+        assert fold.split_of("somebody else") is None
 
 
 def test_folds_depend_on_the_seed_and_on_nothing_else() -> None:
@@ -64,6 +66,8 @@ def test_too_few_patients_or_centres_are_said_in_words() -> None:
     few = {f"p{n}": Diagnosis.NORMAL for n in range(9)}
     with pytest.raises(InsufficientEvidenceError, match="there are 9"):
         patient_folds(few, 10, 1)
+    with pytest.raises(InsufficientEvidenceError, match="3 or more"):
+        patient_folds(few, 2, 1)
     with pytest.raises(InsufficientEvidenceError, match="there are 0"):
         patient_folds({}, 10, 1)
     with pytest.raises(InsufficientEvidenceError, match="All patients are from A"):

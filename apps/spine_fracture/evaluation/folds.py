@@ -20,30 +20,36 @@ _CHOOSING = 10
 
 @dataclass(frozen=True)
 class Fold:
-    """One training: ``test`` patients are judged, ``validation`` patients say when to stop, and everybody
-    else of those divided teaches.
+    """One training: ``training`` patients teach, ``validation`` patients say when to stop, ``test`` patients
+    are judged.
     """
 
     name: str
+    training: frozenset[str]
     validation: frozenset[str]
     test: frozenset[str]
 
-    def split_of(self, patient: str) -> Split:
-        """On which side this patient is."""
-        if patient in self.test:
-            return Split.TEST
-        return Split.VALIDATION if patient in self.validation else Split.TRAIN
+    def split_of(self, patient: str) -> Split | None:
+        """On which side this patient is; None for one who takes no part."""
+        sides = {Split.TRAIN: self.training, Split.VALIDATION: self.validation, Split.TEST: self.test}
+        return next((split for split, patients in sides.items() if patient in patients), None)
 
 
 def patient_folds(classes: Mapping[str, Diagnosis], count: int, seed: int) -> tuple[Fold, ...]:
     """``count`` folds of the patients in ``classes``, each class as even over them as can be.
 
     Each patient is judged in one fold, and validates in the one before it: nobody who is judged has said
-    when to stop. Raises :class:`InsufficientEvidenceError` where no class has ``count`` patients.
+    when to stop. Raises :class:`InsufficientEvidenceError` where no class has ``count`` patients, or
+    ``count`` is less than three.
     """
+    if count < 3:
+        raise InsufficientEvidenceError(
+            f"{count} folds leave nobody to teach beside those who choose and are judged: take 3 or more."
+        )
     parts = _even_parts(classes, count, seed)
     return tuple(
-        Fold(f"fold-{number + 1:02d}", parts[(number + 1) % count], part) for number, part in enumerate(parts)
+        _fold(f"fold-{number + 1:02d}", classes, parts[(number + 1) % count], test)
+        for number, test in enumerate(parts)
     )
 
 
@@ -62,8 +68,14 @@ def centre_folds(classes: Mapping[str, Diagnosis], centres: Mapping[str, str], s
     for name in names:
         others = {patient: found for patient, found in classes.items() if centres[patient] != name}
         validation = _even_parts(others, _CHOOSING, seed)[0]
-        folds.append(Fold(f"centre-{name}", validation, frozenset(classes) - frozenset(others)))
+        folds.append(_fold(f"centre-{name}", classes, validation, frozenset(classes) - frozenset(others)))
     return tuple(folds)
+
+
+def _fold(
+    name: str, classes: Mapping[str, Diagnosis], validation: frozenset[str], test: frozenset[str]
+) -> Fold:
+    return Fold(name, frozenset(classes) - validation - test, validation, test)
 
 
 def _even_parts(classes: Mapping[str, Diagnosis], count: int, seed: int) -> tuple[frozenset[str], ...]:

@@ -76,6 +76,12 @@ def _mapped(path: Path, entry: _ArrayEntry) -> npt.NDArray[Any]:
     return np.memmap(path, dtype=dtype, mode="r", shape=entry.shape)
 
 
+def _not_written(error: OSError) -> StorageError:
+    return StorageError(
+        f"Could not write the array cache: {error.strerror}. Free some space, or choose another folder."
+    )
+
+
 class CacheWriter:
     """Appends rows to the arrays of a new cache; leaving the ``with`` block without error seals it.
 
@@ -85,8 +91,11 @@ class CacheWriter:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _INDEX).unlink(missing_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / _INDEX).unlink(missing_ok=True)
+        except OSError as error:
+            raise _not_written(error) from error
         self._folder = folder
         self._files: dict[str, BinaryIO] = {}
         self._entries: dict[str, _ArrayEntry] = {}
@@ -108,12 +117,12 @@ class CacheWriter:
                 )
             try:
                 if name not in self._files:
-                    self._files[name] = (self._folder / f"{name}.bin").open("wb")
+                    file = self._folder / f"{name}.bin"
+                    file.unlink(missing_ok=True)  # it may be shared, or mapped by somebody
+                    self._files[name] = file.open("wb")
                 self._files[name].write(np.ascontiguousarray(values).tobytes())
             except OSError as error:
-                raise StorageError(
-                    f"Could not write the array cache: {error.strerror}. Free some space."
-                ) from error
+                raise _not_written(error) from error
             self._entries[name] = entry.model_copy(
                 update={"shape": (entry.shape[0] + len(values), *entry.shape[1:])}
             )
@@ -126,7 +135,30 @@ class CacheWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for file in self._files.values():
-            file.close()
+            try:
+                file.close()  # writes what is still in memory
+            except OSError as failed:
+                if kind is None:
+                    raise _not_written(failed) from failed
         if kind is None:
-            index = _Index(arrays=self._entries, description=self._description)
-            write_atomically(self._folder / _INDEX, json.dumps(index.model_dump(), indent=1).encode())
+            _write_index(self._folder, _Index(arrays=self._entries, description=self._description))
+
+
+def share_arrays(cache: ArrayCache, folder: Path, **facts: JsonValue) -> None:
+    """Make ``folder`` a cache of the same arrays, which are linked and not copied, described by ``facts``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in cache.arrays:
+            link = folder / f"{name}.bin"
+            link.unlink(missing_ok=True)
+            link.symlink_to((cache.folder / f"{name}.bin").resolve())
+    except OSError as error:
+        raise _not_written(error) from error
+    entries = {
+        name: _ArrayEntry(dtype=array.dtype.str, shape=array.shape) for name, array in cache.arrays.items()
+    }
+    _write_index(folder, _Index(arrays=entries, description=facts))
+
+
+def _write_index(folder: Path, index: _Index) -> None:
+    write_atomically(folder / _INDEX, json.dumps(index.model_dump(), indent=1).encode())

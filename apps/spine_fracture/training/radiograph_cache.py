@@ -6,6 +6,7 @@ description holds the labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +18,7 @@ from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.radiography import Picture, View
-from spine_fracture.training.cache import ArrayCache, CacheWriter
+from spine_fracture.training.cache import ArrayCache, CacheWriter, share_arrays
 
 #: Pictures of every patient, in this order.
 VIEWS: tuple[View, ...] = (View.AP, View.LATERAL)
@@ -94,7 +95,7 @@ class RadiographCache:
     """
 
     def __init__(self, folder: Path) -> None:
-        cache = ArrayCache.open(folder)
+        self._cache = cache = ArrayCache.open(folder)
         try:
             patients: Any = cache.description["patients"]
             self.name = str(cache.description["name"])
@@ -105,3 +106,7 @@ class RadiographCache:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def relabel(self, folder: Path, name: str, labels: Iterable[RadiographLabel]) -> None:
+        """Write a cache of the same radiographs under other ``labels``, in their order; pixels are shared."""
+        share_arrays(self._cache, folder, name=name, patients=[la.model_dump(mode="json") for la in labels])

@@ -7,7 +7,7 @@ in one flat array, and the description tells where each begins.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from spine_fracture.evaluation.answers import Part
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import CHANNELS as CHANNELS
 from spine_fracture.imaging import Sequence
-from spine_fracture.training.cache import ArrayCache, CacheWriter
+from spine_fracture.training.cache import ArrayCache, CacheWriter, share_arrays
 
 Grey = npt.NDArray[np.uint8]
 
@@ -132,7 +132,7 @@ class StudyCache:
     """Random access to the studies that :class:`StudyCacheWriter` stored. Safe to read from threads."""
 
     def __init__(self, folder: Path) -> None:
-        cache = ArrayCache.open(folder)
+        self._cache = cache = ArrayCache.open(folder)
         try:
             studies: Any = cache.description["studies"]
             entries = [_Entry.model_validate(entry) for entry in studies]
@@ -155,3 +155,10 @@ class StudyCache:
             raise IndexError(at)
         pixels = self._pixels[self._starts[at] : self._starts[at + 1]].reshape(self._shapes[at])
         return CachedStudy(self.labels[at], pixels)
+
+    def relabel(self, folder: Path, name: str, labels: Iterable[StudyLabel]) -> None:
+        """Write a cache of the same studies under other ``labels``, in their order; pixels are shared."""
+        entries = [
+            _Entry(label=label, shape=shape) for label, shape in zip(labels, self._shapes, strict=True)
+        ]
+        share_arrays(self._cache, folder, name=name, studies=[e.model_dump(mode="json") for e in entries])

@@ -1,0 +1,136 @@
+"""Any system over folds of a cohort, and what the models answered to the patients that they never saw.
+
+Each fold sees the cohort through a folder of its own, in which the patients are divided otherwise and the
+pixels are shared. A fold that is done is not done again. Its models are for judging a way to train; none of
+them is to be served, for together they have seen everybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from spine_fracture.anatomy import Diagnosis
+from spine_fracture.errors import InputError
+from spine_fracture.evaluation.answers import Answers, Cost, Part
+from spine_fracture.evaluation.boxes import BoxAnswers
+from spine_fracture.evaluation.folds import Fold, centre_folds, patient_folds
+from spine_fracture.training.cases import gravest
+from spine_fracture.training.comparison import Entry, Run, RunResult, carry_out, read_result
+from spine_fracture.training.families import System
+from spine_fracture.training.family import Judged, Tell
+from spine_fracture.training.radiograph_cache import RadiographCache, RadiographLabel
+from spine_fracture.training.study_cache import StudyCache, StudyLabel
+
+L = TypeVar("L", StudyLabel, RadiographLabel)
+
+
+def folds_by_patient(cohort: Path, count: int, seed: int) -> tuple[Fold, ...]:
+    """``count`` stratified folds of all patients but those of external centres, who take no part."""
+    labels = _opened(cohort).labels
+    found = {label.patient: _diagnosis(label) for label in labels if not label.external}
+    return patient_folds(found, count, seed)
+
+
+def folds_by_centre(cohort: Path, seed: int) -> tuple[Fold, ...]:
+    """One fold a centre, external ones too."""
+    labels = _opened(cohort).labels
+    centres = {label.patient: label.centre for label in labels}
+    return centre_folds({label.patient: _diagnosis(label) for label in labels}, centres, seed)
+
+
+def cross_validate(
+    system: System,
+    cohort: Path,
+    folds: Sequence[Fold],
+    seed: int,
+    results: Path,
+    work: Path,
+    machine: str,
+    tell: Tell,
+) -> Judged:
+    """Train and ask one model a fold; the answers to all test patients, joined, as part ``test``.
+
+    Each fold's result is kept in ``results``, so that a second call goes on; bundles, checkpoints and the
+    folds' views of the cohort are in ``work``.
+    """
+    whole, done = _opened(cohort).name, []
+    for number, fold in enumerate(folds):
+        digest = hashlib.sha256(repr([fold.name, *map(sorted, (fold.validation, fold.test))]).encode())
+        name = f"{whole}-{fold.name}-{digest.hexdigest()[:8]}"
+        run = Run(Entry(system=system.name, label=fold.name), system, seed, name, results / fold.name)
+        if not run.done:
+            tell(f"{system.name}: {fold.name}, {number + 1} of {len(folds)}")
+            view = work / "views" / name
+            write_view(cohort, view, name, fold)
+            carry_out(run, {name: view}, work, machine, tell)
+            shutil.rmtree(view)  # and the caches that were made in it
+        done.append(read_result(run.folder))
+    return joined(done, whole)
+
+
+def write_view(cohort: Path, view: Path, name: str, fold: Fold) -> None:
+    """Make ``view`` a cohort's folder with the patients of ``cohort`` divided as in ``fold``.
+
+    Whoever takes no part in the fold stays on the side where they were.
+    """
+    if (cohort / "studies").is_dir():
+        studies = StudyCache(cohort / "studies")
+        studies.relabel(view / "studies", name, [_divided(label, fold) for label in studies.labels])
+    if (cohort / "radiographs").is_dir():
+        pictures = RadiographCache(cohort / "radiographs")
+        pictures.relabel(view / "radiographs", name, [_divided(label, fold) for label in pictures.labels])
+
+
+def joined(results: Sequence[RunResult], cohort: str) -> Judged:
+    """One answer to every test case of any fold. The version names all models, the cost is their sum."""
+    answers = [result.answers for result in results if result.answers is not None]
+    boxes = [result.boxes for result in results if result.boxes is not None]
+    cases = tuple(case for part in answers for case in part.cases if case.part is Part.TEST)
+    pictures = tuple(picture for part in boxes for picture in part.of(Part.TEST))
+    return Judged(
+        answers[0].model_copy(update=_together(answers, cohort) | {"cases": cases}) if answers else None,
+        boxes[0].model_copy(update=_together(boxes, cohort) | {"pictures": pictures}) if boxes else None,
+    )
+
+
+def _together(parts: Sequence[Answers] | Sequence[BoxAnswers], cohort: str) -> dict[str, object]:
+    return {"version": _version(parts), "cohort": cohort, "cost": _sum(parts)}
+
+
+def _version(parts: Sequence[Answers] | Sequence[BoxAnswers]) -> str:
+    together = hashlib.sha256("".join(part.version for part in parts).encode()).hexdigest()
+    return f"{parts[0].system}-{len(parts)}-folds-{together[:12]}"
+
+
+def _sum(parts: Sequence[Answers] | Sequence[BoxAnswers]) -> Cost:
+    costs = [part.cost for part in parts if part.cost is not None]
+    return Cost(
+        seconds=sum(cost.seconds for cost in costs),
+        pictures=sum(cost.pictures for cost in costs),
+        waited=sum(cost.waited for cost in costs),
+        device=", ".join(dict.fromkeys(cost.device for cost in costs)),
+        device_mib=max((cost.device_mib for cost in costs), default=0.0),
+        epochs=sum(cost.epochs for cost in costs),
+    )
+
+
+def _divided(label: L, fold: Fold) -> L:
+    split = fold.split_of(label.patient)
+    return label if split is None else label.model_copy(update={"split": split, "external": False})
+
+
+def _opened(cohort: Path) -> StudyCache | RadiographCache:
+    """What says who the patients are: their studies where there are any, else their radiographs."""
+    if (cohort / "studies").is_dir():
+        return StudyCache(cohort / "studies")
+    if (cohort / "radiographs").is_dir():
+        return RadiographCache(cohort / "radiographs")
+    raise InputError(f"{cohort} is no cohort: make one with `spine-fracture cohort simulate`.")
+
+
+def _diagnosis(label: StudyLabel | RadiographLabel) -> Diagnosis:
+    return gravest(label) if isinstance(label, StudyLabel) else label.diagnosis
