@@ -98,7 +98,7 @@ def write_studies(folder: Path) -> list[Path]:
 def serve(folder: Path, pipeline: ReadingPipeline) -> Stages:
     """Everything that a request costs when nothing is cached."""
     stages = Stages()
-    detector, classifier = pipeline.detector, pipeline.classifier
+    detector, classifier = pipeline.detector.finder, pipeline.classifier
     kept = detector._forward, classifier._forward
     detector._forward = stages.watched("detector", kept[0])
     classifier._forward = stages.watched("classifier", kept[1])
@@ -124,7 +124,7 @@ def bare_forward(pipeline: ReadingPipeline, torch_pipeline: ReadingPipeline, sta
     """Seconds of eager PyTorch fp32 on the batches of one study."""
     started = time.perf_counter()
     for batch in stages.batches["detector"]:
-        torch_pipeline.detector._forward(batch)
+        torch_pipeline.detector.finder._forward(batch)
     for batch in stages.batches["classifier"]:
         torch_pipeline.classifier._forward(batch)
     return time.perf_counter() - started
@@ -180,7 +180,8 @@ def slice_transforms(size: int) -> list[Any]:
 def slice_by_slice(folder: Path, pipeline: ReadingPipeline, stages: Stages) -> float:
     """The detector a slice at a time and the classifier a crop at a time, as an ordinary app would."""
     choice = choose(scan(folder).studies[0])
-    detect = PlainTask(pipeline.detector.network, slice_transforms(pipeline.detector.size))
+    finder = pipeline.detector.finder
+    detect = PlainTask(finder.network, slice_transforms(finder.architecture.size))
     classify = PlainTask(classifier_network(), [EnsureTyped("picture", track_meta=False)])
     crops = [crop for batch in stages.batches["classifier"] for crop in batch]
     plain = {"image": folder.name, "device": "cpu", "result_write_to_file": False}

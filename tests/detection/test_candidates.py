@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spine_fracture.detection.candidates import Boxes, Candidate, boxes_of, joined, overlaps
-from spine_fracture.detection.network import KINDS, cells
+from spine_fracture.detection.candidates import Boxes, Candidate, boxes_of, cells, joined, kept, overlaps
+from spine_fracture.detection.tasks import KINDS
 from spine_fracture.geometry import PixelBox
 
 
@@ -35,6 +35,19 @@ def test_nothing_above_threshold_gives_no_box():
     boxes = boxes_of(np.zeros((8, 84), np.float32), cells(64, 64))
     assert boxes.corners.shape == (0, 4)
     assert boxes.scores.shape == (0, 4)
+
+
+def test_answers_without_an_area_or_without_a_number_are_dropped_and_the_strongest_comes_first():
+    corners = np.array([[0, 0, 9, 9], [5, 5, 5, 9], [np.nan, 0, 9, 9], [20, 20, 30, 30]], np.float32)
+    boxes = kept(Boxes(corners, np.array([[0.3, 0.1], [0.9, 0], [0.9, 0], [0.1, 0.6]], np.float32)))
+    np.testing.assert_allclose(boxes.corners, corners[[3, 0]])
+    np.testing.assert_allclose(boxes.scores, [[0.1, 0.6], [0.3, 0.1]])
+
+
+def test_cells_cover_the_picture_row_by_row():
+    grid = cells(64, 96)
+    assert grid.centres[:2].tolist() == [[4, 4], [12, 4]]
+    assert grid.strides.tolist() == [8] * 96 + [16] * 24 + [32] * 6
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 40)] * 2, *[st.integers(1, 20)] * 2), min_size=1, max_size=12))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spine_fracture.anatomy import Level
 from spine_fracture.cohort.splits import Split, split_of
-from spine_fracture.detection.network import KINDS
+from spine_fracture.detection.tasks import KINDS
 from spine_fracture.lumbar_set import read_lumbar_set, skips_a_body
 from spine_fracture.simulation.recipe import CoverageShares, PhantomRecipe
 from spine_fracture.simulation.study import simulate_study

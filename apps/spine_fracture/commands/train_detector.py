@@ -28,8 +28,8 @@ def train_detector_command(
     """Train a vertebra detector from scratch and score it on held-out patients. Not for clinical use."""
     from spine_fracture.configuration import load_config
     from spine_fracture.training.detector_config import DetectorConfig
-    from spine_fracture.training.detector_loop import Progress as Step
     from spine_fracture.training.detector_training import train_and_report
+    from spine_fracture.training.loop import Epoch
 
     settings = load_config(config, DetectorConfig)
     console = Console()
@@ -45,13 +45,9 @@ def train_detector_command(
                 tasks[what] = bars.add_task(what, total=of)
             bars.update(tasks[what], completed=done)
 
-        def stepped(step: Step) -> None:
-            box, kind, distribution = step.losses
-            bars.console.print(
-                f"step {step.step}: box {box:.3f}, kind {kind:.3f}, distribution {distribution:.3f} "
-                f"({step.seconds:.0f} s)"
-            )
-            made("steps", step.step, step.steps)
+        def ended(epoch: Epoch) -> None:
+            bars.console.print(f"epoch {epoch.number}: loss {epoch.loss:.4f} ({epoch.seconds:.0f} s)")
+            made("epochs", epoch.number, epoch.of)
 
-        manifest = train_and_report(settings, data, out, work or out / "work", command, made, stepped)
+        manifest = train_and_report(settings, data, out, work or out / "work", command, made, ended)
     console.print(f"{manifest.version} is in {out}, its figures in MODEL_CARD.md. Not for clinical use.")

@@ -190,7 +190,7 @@ def _detector_table(rows: Sequence[_Row], how: Resampling) -> str:
                 _froc(best),
                 _interval(best.studies_right),
                 f"{np.mean(external):.3f}" if external else "",
-            )  # fmt: skip
+            )
         )
     note = "The run of the median mAP50-95 is shown; thresholds are those of the best F1 on validation.\n"
     return "\n".join([*lines, "", note])

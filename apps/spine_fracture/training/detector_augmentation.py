@@ -1,8 +1,9 @@
-"""A teaching picture as it is shown once: turned, sized, cut, shaded, with exact boxes.
+"""A teaching picture as it is shown once: turned, sized and cut, with exact boxes.
 
 Outlines are moved with the picture and boxes drawn round them afterwards, so that a box stays
-tight however the picture is turned. There are no mirror images: front and back, head and foot are
-what the decoder and the reader rely on.
+tight however the picture is turned. There are no mirror images and no mosaics: front and back, head and
+foot and the order of levels are what the decoder and the reader rely on. Grey levels are changed
+afterwards, in :mod:`spine_fracture.training.detector_signal`.
 """
 
 from __future__ import annotations
@@ -11,37 +12,31 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from spine_fracture.geometry import FloatArray
-from spine_fracture.imaging import Pixels
-from spine_fracture.training.detector_config import FieldOfView, Geometry, Signal
-from spine_fracture.training.detector_pictures import DOUBTFUL, Grey, TeachingPicture, horizon_above
+from spine_fracture.training.detector_config import FieldOfView, Geometry
+from spine_fracture.training.detector_pictures import BACKGROUND, Grey, TeachingPicture, horizon_above
 
+Mask = npt.NDArray[np.bool_]
 #: A body with less of its box in view teaches nothing.
 _LEAST_VISIBLE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What the network is shown: ``pixels`` (2, side, side) in [0, 1], ``boxes`` (n, 4) x0 y0 x1 y1
-    in pixels with ``kinds`` (n,), and ``unknown`` (cells,), True where nothing was labelled.
+    """What the network is shown: ``pixels`` (2, side, side) uint8, ``boxes`` (n, 4) x0 y0 x1 y1 in
+    pixels with ``kinds`` (n,), and ``unknown`` (side, side), True where nothing was labelled.
     """
 
-    pixels: Pixels
+    pixels: Grey
     boxes: FloatArray
     kinds: np.ndarray[tuple[int], np.dtype[np.int64]]
-    unknown: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    unknown: Mask
 
 
-def show(
-    picture: TeachingPicture,
-    cells: FloatArray,
-    geometry: Geometry,
-    signal: Signal,
-    cuts: FieldOfView,
-    rng: np.random.Generator,
-) -> Shown:
-    """One augmented view of ``picture``; ``cells`` (cells, 2) are the network's cell centres."""
+def show(picture: TeachingPicture, geometry: Geometry, cuts: FieldOfView, rng: np.random.Generator) -> Shown:
+    """One augmented view of ``picture``."""
     side = picture.pixels.shape[-1]
     picture = _cut(picture, cuts, rng)
     matrix = _movement(picture, geometry, side, rng)
@@ -52,20 +47,25 @@ def show(
             for channel, m in zip(picture.pixels, (matrix + slip, matrix), strict=True)
         ]
     )
+    return _seen(picture, warped, matrix)
+
+
+def plain(picture: TeachingPicture) -> Shown:
+    """The picture as it is, for validation."""
+    return _seen(picture, picture.pixels, np.eye(3)[:2])
+
+
+def _seen(picture: TeachingPicture, pixels: Grey, matrix: FloatArray) -> Shown:
+    """What is known of ``pixels``, which is the picture moved by ``matrix``."""
+    side = pixels.shape[-1]
     boxes, kinds, hidden = _boxes(picture, matrix, side)
-    unknown = _in_any(cells, hidden)
+    unknown = np.zeros((side, side), np.bool_)
     if picture.horizon is not None:
         inner = _moved(picture.outlines[0].mean(axis=0, keepdims=True), matrix)[0]
-        unknown |= _beyond(cells, _moved(picture.horizon, matrix), inner)
-    unknown &= ~_in_any(cells, boxes)
-    return Shown(_signal(warped, signal, rng), boxes, kinds, unknown)
-
-
-def plain(picture: TeachingPicture, cells: FloatArray) -> Shown:
-    """The picture as it is, for validation."""
-    identity = np.eye(3)[:2]
-    boxes, kinds, hidden = _boxes(picture, identity, picture.pixels.shape[-1])
-    return Shown(picture.pixels.astype(np.float32) / 255, boxes, kinds, _in_any(cells, hidden))
+        unknown |= _beyond(side, _moved(picture.horizon, matrix), inner)
+    _fill(unknown, hidden, True)
+    _fill(unknown, boxes, False)
+    return Shown(pixels, boxes, kinds, unknown)
 
 
 def _movement(picture: TeachingPicture, how: Geometry, side: int, rng: np.random.Generator) -> FloatArray:
@@ -89,34 +89,30 @@ def _moved(points: FloatArray, matrix: FloatArray) -> FloatArray:
 def _boxes(
     picture: TeachingPicture, matrix: FloatArray, side: int
 ) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.int64]], FloatArray]:
-    """Boxes in view with their kinds, and those that are doubtful or hardly in view."""
+    """Boxes in view with their kinds; those that are doubtful or hardly in view. Background is neither."""
     moved = [_moved(outline, matrix) for outline in picture.outlines]
     whole = np.array([[*m.min(axis=0), *m.max(axis=0)] for m in moved]).reshape(-1, 4)
     seen = np.clip(whole, 0, side)
     area = np.prod(whole[:, 2:] - whole[:, :2], axis=1)
     visible = np.prod(seen[:, 2:] - seen[:, :2], axis=1) / np.maximum(area, 1e-6)
     kinds = np.array(picture.kinds, np.int64)
-    kept = (visible >= _LEAST_VISIBLE) & (kinds != DOUBTFUL)
-    return seen[kept], kinds[kept], seen[~kept & (visible > 0)]
+    kept = (visible >= _LEAST_VISIBLE) & (kinds >= 0)
+    return seen[kept], kinds[kept], seen[~kept & (visible > 0) & (kinds != BACKGROUND)]
 
 
-def _in_any(cells: FloatArray, boxes: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    above = (cells[:, None] >= boxes[None, :, :2]).all(-1)
-    below = (cells[:, None] <= boxes[None, :, 2:]).all(-1)
-    return np.asarray((above & below).any(1))
+def _fill(mask: Mask, boxes: FloatArray, value: bool) -> None:
+    """Set the pixels whose centre lies in a box."""
+    for x0, y0, x1, y1 in np.rint(boxes).astype(int):
+        mask[y0:y1, x0:x1] = value
 
 
-def _side_of(points: FloatArray, line: FloatArray) -> FloatArray:
-    direction = line[1] - line[0]
-    offset = points - line[0]
-    return np.asarray(direction[0] * offset[..., 1] - direction[1] * offset[..., 0])
-
-
-def _beyond(
-    points: FloatArray, line: FloatArray, inner: FloatArray
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which points lie on the other side of ``line`` than ``inner``."""
-    return np.asarray(_side_of(points, line) * _side_of(inner[None], line) < 0)
+def _beyond(side: int, line: FloatArray, inner: FloatArray) -> Mask:
+    """Which pixels (side, side) lie, by their centre, on the other side of ``line`` than ``inner``."""
+    across, down = line[1] - line[0]
+    centre = np.arange(side) + 0.5
+    beside = (across * (centre - line[0, 1]))[:, None] - (down * (centre - line[0, 0]))[None]
+    here = across * (inner[1] - line[0, 1]) - down * (inner[0] - line[0, 0])
+    return np.asarray(beside * np.sign(here) < 0)
 
 
 def _cut(picture: TeachingPicture, cuts: FieldOfView, rng: np.random.Generator) -> TeachingPicture:
@@ -142,9 +138,8 @@ def _cut(picture: TeachingPicture, cuts: FieldOfView, rng: np.random.Generator) 
 def _blackened(picture: TeachingPicture, line: FloatArray, first: int, last: int) -> TeachingPicture:
     """Only bodies ``first`` to ``last`` (exclusive) remain; the picture beyond ``line`` is black."""
     side = picture.pixels.shape[-1]
-    grid = np.stack(np.meshgrid(np.arange(side) + 0.5, np.arange(side) + 0.5), -1)
     inner = picture.outlines[first if first else last - 1].mean(axis=0)
-    kept = _side_of(grid, line) * _side_of(inner[None], line) >= 0
+    kept = ~_beyond(side, line, inner)
     headwards = first > 0 or last == len(picture.outlines)
     return TeachingPicture(
         picture.pixels * kept,
@@ -152,32 +147,3 @@ def _blackened(picture: TeachingPicture, line: FloatArray, first: int, last: int
         picture.kinds[first:last],
         None if headwards else picture.horizon,
     )
-
-
-def _signal(pixels: Grey, how: Signal, rng: np.random.Generator) -> Pixels:
-    """Grey levels changed channel by channel, in [0, 1]; a channel may be left out."""
-    draw = rng.random()
-    given = (draw >= how.only_t2, not how.only_t2 <= draw < how.only_t2 + how.only_t1)
-    channels = [
-        _changed(channel, how, rng) if there else np.zeros(channel.shape, np.float32)
-        for channel, there in zip(pixels, given, strict=True)
-    ]
-    return np.stack(channels)
-
-
-def _changed(channel: Grey, how: Signal, rng: np.random.Generator) -> Pixels:
-    side = channel.shape[-1]
-    level = np.arange(256, dtype=np.float32) / 255
-    gamma, gain = np.exp(rng.normal(0, (how.gamma, how.gain)))
-    image = cv2.LUT(channel, (gain * level**gamma).astype(np.float32))
-    if rng.random() < 0.5:
-        width = rng.uniform(0, how.blur)
-        if width > 0.2:
-            image = cv2.GaussianBlur(image, (0, 0), width)
-    if rng.random() < 0.5:
-        x = np.linspace(-1, 1, side, dtype=np.float32)
-        a, b, c = rng.uniform(-how.bias, how.bias, 3) / 2
-        image = image * ((1 + a * x + c * x**2)[None] * (1 + b * x)[:, None])
-    if rng.random() < 0.5:
-        image = image + rng.standard_normal((side, side), np.float32) * rng.uniform(0, how.noise)
-    return np.asarray(np.clip(image, 0, 1), np.float32)

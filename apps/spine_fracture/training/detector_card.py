@@ -48,7 +48,7 @@ def metrics_of(
 
 def card(trained: Trained) -> str:
     """The card in Markdown."""
-    manifest = trained.manifest
+    manifest, schedule = trained.manifest, trained.config.schedule
     parts = [
         f"# Vertebra detector {manifest.version}",
         "**Not for clinical use.** Trained on simulated lesions, phantoms, and the open pictures of one "
@@ -58,7 +58,7 @@ def card(trained: Trained) -> str:
         "## How it was made\n\n"
         + f"```\n{trained.command}\n```\n\n"
         + f"{trained.minutes:.0f} minutes, weights from scratch, seed {trained.config.seed}, "
-        + f"{trained.config.schedule.steps} batches of {trained.config.schedule.batch}. "
+        + f"{schedule.epochs * schedule.steps} batches of {schedule.batch}. "
         + "Pictures: "
         + ", ".join(f"{count} {source}" for source, count in trained.pictures.items())
         + ". Real patients are split by the hash of their key: "

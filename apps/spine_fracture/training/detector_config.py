@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from pydantic import Field
+
+from spine_fracture.bundle import Manifest
 from spine_fracture.configuration import Config
+from spine_fracture.detection.families import Architecture, FamilyName
+from spine_fracture.detection.tasks import DetectionTask, Sequences
+from spine_fracture.training.family import SystemConfig
+from spine_fracture.training.schedule import Schedule
 
 
 class Geometry(Config):
@@ -48,36 +57,29 @@ class FieldOfView(Config):
     from_below: float = 0.1
 
 
-class Schedule(Config):
-    """AdamW, linear warm-up and cosine to ``final`` of ``learning_rate``; running mean of weights.
-
-    ``steps`` batches of ``batch``; ``averaging`` is the decay of the mean that is kept. The last
-    ``calm`` share of the steps is trained without field-of-view cuts and with half the geometry.
+class Augmentation(Config):
+    """What is done to a picture. ``calm`` is the share of the batches that are shown as pictures usually
+    are: without cuts of the field of view, and with half of the turn, the shear and the shift.
     """
 
-    steps: int = 3000
-    batch: int = 16
-    learning_rate: float = 2e-3
-    final: float = 0.02
-    warm_up: int = 100
-    weight_decay: float = 5e-4
-    averaging: float = 0.998
-    checkpoint_minutes: float = 3.0
-    calm: float = 0.15
+    geometry: Geometry = Geometry()
+    signal: Signal = Signal()
+    field_of_view: FieldOfView = FieldOfView()
+    calm: float = Field(default=0.15, ge=0, le=1)
 
 
 class Sources(Config):
-    """What is shown, and how often.
+    """What is shown of a cohort: at most ``slices`` slices of each study. The rest is for a training on the
+    open lumbar set, without a cohort, and says what else is shown there, and how often.
 
-    ``phantoms`` of ``recipe`` with ``slices`` each teach, ``held_out`` others are only scored.
-    ``lesions`` pictures with simulated findings are made of each real training pair. The shares
-    say what a batch is drawn from; real pairs as they are make up the rest. ``workers`` processes
-    make the phantoms.
+    ``phantoms`` of ``recipe`` teach, ``held_out`` others are only scored. ``lesions`` pictures with
+    simulated findings are made of each real training pair. The shares say what a batch is drawn from; real
+    pairs as they are make up the rest. ``workers`` processes make the phantoms.
     """
 
+    slices: int = 5
     recipe: str = "phantoms/training"
     phantoms: int = 0
-    slices: int = 5
     held_out: int = 0
     lesions: int = 0
     phantom_share: float = 0.35
@@ -85,22 +87,49 @@ class Sources(Config):
     workers: int = 2
 
 
-class DetectorConfig(Config):
+class DetectorConfig(SystemConfig):
     """The whole of ``configs/detectors/*.yaml``.
 
-    ``size`` is the side of the square canvas that teaches. Pictures are read somewhat larger, with the
-    area of a square of side ``reading_size``: random magnification makes bodies look larger in training
-    than they are (Touvron et al. 2019). ``notes`` are printed on the model card.
+    ``layout`` is the network within its ``family``, its size included: ``yolo11n`` to ``yolo11x``. ``task``
+    says what boxes are called, ``sequences`` which channels are read. ``size`` is the side of the square
+    canvas that teaches. Pictures are read with the area of a square of side ``reading_size``, best
+    somewhat more: random magnification makes bodies look larger in training than they are (Touvron et al.
+    2019). ``imagenet`` is a local safetensors file of torchvision's weights for a ResNet trunk. ``seed`` is
+    that of a training without a cohort; ``notes`` are printed on the model card.
     """
 
     name: str = "yolo11n"
+    family: FamilyName = "yolo"
+    question: str = "altered_or_normal"
+    schedule: Schedule = Schedule(
+        epochs=30, steps=100, batch=16, learning_rate=2e-3, final=0.02, warm_up=0.03, clip=1.0
+    )
     layout: str = "yolo11n"
-    size: int = 384
-    reading_size: int = 416
-    seed: int = 1
-    geometry: Geometry = Geometry()
-    signal: Signal = Signal()
-    field_of_view: FieldOfView = FieldOfView()
-    schedule: Schedule = Schedule()
+    task: DetectionTask = DetectionTask.KINDS
+    sequences: Sequences = "T1+T2"
+    size: int = Field(default=384, multiple_of=32, gt=0)
+    reading_size: int = Field(default=416, multiple_of=32, gt=0)
+    imagenet: Path | None = None
+    augmentation: Augmentation = Augmentation()
     sources: Sources = Sources()
+    seed: int = 1
     notes: str = ""
+
+    @property
+    def architecture(self) -> Architecture:
+        """What is needed to build the network again."""
+        return Architecture(layout=self.layout, size=self.reading_size, sequences=self.sequences)
+
+
+def manifest_of(config: DetectorConfig, seed: int, training_patients: tuple[str, ...]) -> Manifest:
+    """What a detector trained by ``config`` says of itself."""
+    return Manifest(
+        name=config.name,
+        task="detection" if config.task is DetectionTask.KINDS else "classification",
+        family=config.family,
+        architecture=config.architecture.model_dump(mode="json"),
+        classes=config.task.classes,
+        config=config.model_dump(mode="json"),
+        seed=seed,
+        training_patients=training_patients,
+    )

@@ -7,7 +7,7 @@ are in view.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from spine_fracture.anatomy import Level
-from spine_fracture.detection.network import KINDS
-from spine_fracture.geometry import FloatArray
+from spine_fracture.detection.letterbox import Letterbox
+from spine_fracture.detection.tasks import KINDS
+from spine_fracture.geometry import FloatArray, PixelBox
 from spine_fracture.lumbar_set import LumbarPatient, read_grey
 from spine_fracture.training.cache import ArrayCache, CacheWriter
 
 Grey = npt.NDArray[np.uint8]
-DOUBTFUL = -1
+#: Kinds of bodies that are not looked for: one that teaches nothing, and one that is background.
+DOUBTFUL, BACKGROUND = -1, -2
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +33,9 @@ class TeachingPicture:
     """One pair and what is known of it, in pixels of its canvas.
 
     ``pixels`` (2, side, side) uint8, T1 and T2; ``outlines`` one (n, 2) polygon a body, head to
-    foot, with ``kinds`` indices into :data:`KINDS`, or :data:`DOUBTFUL` for one that teaches
-    neither that a body is there nor that none is. ``horizon`` (2, 2): two points of the line beyond
-    which nothing was labelled, or None when all bodies were.
+    foot, with ``kinds`` indices of the detector's classes; or :data:`DOUBTFUL` for one that teaches
+    neither that it is to be found nor that it is not, or :data:`BACKGROUND`. ``horizon`` (2, 2): two
+    points of the line beyond which nothing was labelled, or None when all bodies were.
     """
 
     pixels: Grey
@@ -49,6 +51,17 @@ def kind_of(level: Level, *, altered: bool) -> int:
     if level is Level.C2:
         return KINDS.index("axis")
     return KINDS.index("abnormal" if altered else "vertebra")
+
+
+def ellipse_in(box: PixelBox) -> FloatArray:
+    """The outline (16, 2) of the ellipse that fills ``box``: of a body whose box alone is known.
+
+    Turned with the picture its box grows less than that of the box's corners would, which are empty
+    (Kalra et al. 2021, ICCV).
+    """
+    angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    radii = np.array([box.width, box.height]) / 2
+    return np.asarray(box.centre + radii * np.stack([np.cos(angle), np.sin(angle)], axis=1))
 
 
 def stretched(picture: npt.NDArray[Any]) -> Grey:
@@ -98,6 +111,47 @@ def horizon_above(outlines: tuple[FloatArray, ...], gap: float = 0.08) -> FloatA
     point = first + upwards * (reach + gap * length)
     across = np.array([-upwards[1], upwards[0]])
     return np.stack([point, point + across * length])
+
+
+def tiles(
+    pixels: Grey,
+    outlines: Sequence[FloatArray],
+    kinds: Sequence[int],
+    side: int,
+    horizon: FloatArray | None = None,
+) -> Iterator[TeachingPicture]:
+    """A picture sized as for the network, in overlapping square tiles; bodies cut through are doubtful.
+
+    A tile that shows none of the bodies is left out where there is a ``horizon``: it may lie beyond.
+    """
+    letterbox = Letterbox(pixels.shape[1], pixels.shape[2], side)
+    rows, columns = letterbox.filled
+    scale = np.array([columns / letterbox.columns, rows / letterbox.rows])
+    sized = np.stack([cv2.resize(p, (columns, rows), interpolation=cv2.INTER_AREA) for p in pixels])
+    for top in _starts(rows, side):
+        for left in _starts(columns, side):
+            tile = np.zeros((2, side, side), np.uint8)
+            part = sized[:, top : top + side, left : left + side]
+            tile[:, : part.shape[1], : part.shape[2]] = part
+            corner, end = np.array([left, top]), np.array([part.shape[2], part.shape[1]])
+            placed = [outline * scale - corner for outline in outlines]
+            clipped = [np.clip(outline, 0, end) for outline in placed]
+            kept = [k for k, c in enumerate(clipped) if (np.ptp(c, axis=0) > 1).all()]
+            if horizon is not None and not kept:
+                continue
+            cut = [kinds[k] != BACKGROUND and not np.array_equal(clipped[k], placed[k]) for k in kept]
+            yield TeachingPicture(
+                tile,
+                tuple(clipped[k] for k in kept),
+                tuple(DOUBTFUL if c else kinds[k] for k, c in zip(kept, cut, strict=True)),
+                None if horizon is None else horizon * scale - corner,
+            )
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles of ``side`` start so that they cover ``length``, evenly."""
+    number = max(1, -(-length // side))
+    return [round(k * max(length - side, 0) / max(number - 1, 1)) for k in range(number)]
 
 
 def write_pictures(folder: Path, pictures: Iterable[tuple[str, TeachingPicture]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import count, islice
@@ -16,7 +16,6 @@ import numpy.typing as npt
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.configuration import load_config
-from spine_fracture.detection.letterbox import Letterbox
 from spine_fracture.geometry import FloatArray
 from spine_fracture.imaging import Sequence as MrSequence
 from spine_fracture.lumbar_set import LumbarPatient, read_lumbar_set, skips_a_body
@@ -34,6 +33,7 @@ from spine_fracture.training.detector_pictures import (
     kind_of,
     real_picture,
     stretched,
+    tiles,
 )
 
 Mask = npt.NDArray[np.bool_]
@@ -137,9 +137,7 @@ def phantom_pictures(
     for at in sorted(int(k) for k in chosen):
         found = [_seen_body(bodies, altered, at, truth.level, truth.diagnosis) for truth in study.truth]
         seen = [body for body in found if body is not None]
-        pictures.extend(
-            _tiles(pixels[at], [outline for outline, _ in seen], [kind for _, kind in seen], side)
-        )
+        pictures.extend(tiles(pixels[at], [outline for outline, _ in seen], [kind for _, kind in seen], side))
     return tuple(pictures)
 
 
@@ -157,37 +155,6 @@ def _seen_body(
     extent = (altered == value).sum(axis=(1, 2))
     shown = extent[at] >= _FINDING * extent.max()
     return hull(mask), kind_of(level, altered=diagnosis is not Diagnosis.NORMAL and bool(shown))
-
-
-def _tiles(
-    pixels: Grey, outlines: Sequence[FloatArray], kinds: Sequence[int], side: int
-) -> Iterator[TeachingPicture]:
-    """A picture sized as for the network, in overlapping square tiles; bodies cut through are doubtful."""
-    letterbox = Letterbox(pixels.shape[1], pixels.shape[2], side)
-    rows, columns = letterbox.filled
-    scale = np.array([columns / letterbox.columns, rows / letterbox.rows])
-    sized = np.stack([cv2.resize(p, (columns, rows), interpolation=cv2.INTER_AREA) for p in pixels])
-    for top in _starts(rows, side):
-        for left in _starts(columns, side):
-            tile = np.zeros((2, side, side), np.uint8)
-            part = sized[:, top : top + side, left : left + side]
-            tile[:, : part.shape[1], : part.shape[2]] = part
-            corner, end = np.array([left, top]), np.array([part.shape[2], part.shape[1]])
-            placed = [outline * scale - corner for outline in outlines]
-            clipped = [np.clip(outline, 0, end) for outline in placed]
-            kept = [k for k, c in enumerate(clipped) if (np.ptp(c, axis=0) > 1).all()]
-            yield TeachingPicture(
-                tile,
-                tuple(clipped[k] for k in kept),
-                tuple(kinds[k] if np.array_equal(clipped[k], placed[k]) else DOUBTFUL for k in kept),
-                None,
-            )
-
-
-def _starts(length: int, side: int) -> list[int]:
-    """Where tiles of ``side`` start so that they cover ``length``, evenly."""
-    number = max(1, -(-length // side))
-    return [round(k * max(length - side, 0) / max(number - 1, 1)) for k in range(number)]
 
 
 def filled(outline: FloatArray, side: int) -> Mask:

@@ -6,22 +6,27 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.configuration import load_config
 from spine_fracture.detection.detector import VertebraDetector
-from spine_fracture.detection.network import KINDS
+from spine_fracture.detection.families import build_network
+from spine_fracture.detection.tasks import DetectionTask
+from spine_fracture.errors import InputError
 from spine_fracture.evaluation.seen import picture_hash
 from spine_fracture.files import write_atomically
 from spine_fracture.lumbar_set import LumbarPatient, read_grey, read_lumbar_set
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import simulate_study
 from spine_fracture.training.detector_card import Trained, card, metrics_of
-from spine_fracture.training.detector_config import DetectorConfig
-from spine_fracture.training.detector_loop import Progress, train_detector
+from spine_fracture.training.detector_config import DetectorConfig, manifest_of
 from spine_fracture.training.detector_pictures import PictureCache, write_pictures
 from spine_fracture.training.detector_report import Given, PhantomReport, report_phantoms, report_real
 from spine_fracture.training.detector_sources import phantom_seeds, teaching_pictures, training_patients
+from spine_fracture.training.detector_task import BoxTask, source_chances
+from spine_fracture.training.loop import Progress, fit
 
 
 def train_and_report(
@@ -31,7 +36,7 @@ def train_and_report(
     work: Path,
     command: str,
     made: Callable[[str, int, int], None],
-    stepped: Callable[[Progress], None],
+    ended: Progress,
 ) -> Manifest:
     """Train from scratch on ``data`` (laid out like the lumbar set, or None) and phantoms.
 
@@ -39,27 +44,25 @@ def train_and_report(
     first one stopped. Writes weights, manifest and ``MODEL_CARD.md`` to ``out``; ``command`` is
     what the card says makes them again.
     """
+    if config.task is not DetectionTask.KINDS:
+        raise InputError(
+            f"{config.name} finds lesions: train it on a cohort, the lumbar set shows vertebrae alone."
+        )
     cache = work / "pictures"
     if not (cache / "cache.json").is_file():
         write_pictures(cache, teaching_pictures(config, data, made))
     pictures = PictureCache(cache)
-    network, seconds = train_detector(pictures, config, work, stepped)
+    torch.manual_seed(config.seed)
+    network = build_network(config.family, config.architecture, len(config.task.classes), config.imagenet)
+    task = BoxTask(network, pictures, source_chances(pictures.sources, config.sources), (), config)
+    fitted = fit(task, config.schedule, config.seed, work / "checkpoint.pt", ended)
 
     patients = read_lumbar_set(data) if data else ()
     validation = [p for p in patients if split_of(p.key) is Split.VALIDATION]
     seen = (*(training_patients(data) if data else ()), *validation)
-    manifest = Manifest(
-        name=config.name,
-        task="detection",
-        family="yolo",
-        architecture={"layout": config.layout, "size": config.reading_size},
-        classes=KINDS,
-        config=config.model_dump(mode="json"),
-        seed=config.seed,
-        training_patients=tuple(sorted(_hash(patient) for patient in seen)),
-    )
+    manifest = manifest_of(config, config.seed, tuple(sorted(_hash(patient) for patient in seen)))
     # What is scored is what is shipped: the half-precision weights, in the serving runtime.
-    write_bundle(out, network.state_dict(), manifest)
+    write_bundle(out, fitted.state, manifest)
     detector = VertebraDetector.load(out)
     real = {
         str(split): tuple(report_real(detector, chosen, given) for given in Given)
@@ -68,7 +71,7 @@ def train_and_report(
     }
     phantoms = _phantoms(detector, config)
     scored = manifest.model_copy(update={"metrics": metrics_of(real, phantoms)})
-    manifest = write_bundle(out, network.state_dict(), scored)
+    manifest = write_bundle(out, fitted.state, scored)
     digests = {patient.key: _hash(patient) for patient in patients}
     trained = Trained(
         manifest=manifest,
@@ -79,7 +82,7 @@ def train_and_report(
         real=real,
         phantoms=phantoms,
         failing=tuple((digests[k], r.given) for r in real.get(Split.TEST, ()) for k in r.failing),
-        minutes=seconds / 60,
+        minutes=fitted.cost.seconds / 60,
     )
     write_atomically(out / "MODEL_CARD.md", card(trained).encode())
     return manifest

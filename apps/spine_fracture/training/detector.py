@@ -1,0 +1,55 @@
+"""The families of detectors: trained on a cohort's slices, and asked about the studies that do not teach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from spine_fracture.bundle import write_bundle
+from spine_fracture.detection.families import build_network
+from spine_fracture.evaluation.answers import Part
+from spine_fracture.training.detector_answers import answer
+from spine_fracture.training.detector_cohort import JUDGES, TEACHES, cohort_pictures
+from spine_fracture.training.detector_config import DetectorConfig, manifest_of
+from spine_fracture.training.detector_task import BoxTask
+from spine_fracture.training.family import Family, Tell, Trained
+from spine_fracture.training.loop import Epoch, fit
+from spine_fracture.training.study_cache import StudyCache
+
+_CHECKPOINT = "checkpoint.pt"
+
+
+def box_task(config: DetectorConfig, cohort: Path, seed: int) -> BoxTask:
+    """The network and the pictures that it learns from, each equally often, and is stopped by."""
+    pictures = cohort_pictures(config, cohort)
+    torch.manual_seed(seed)
+    network = build_network(config.family, config.architecture, len(config.task.classes), config.imagenet)
+    teaches = np.array([source == TEACHES for source in pictures.sources], np.float64)
+    judges = [at for at, source in enumerate(pictures.sources) if source == JUDGES]
+    return BoxTask(network, pictures, teaches / teaches.sum(), judges, config)
+
+
+def train(config: DetectorConfig, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
+    """Train from scratch on the slices of ``cohort``, keep the epoch of the lowest validation loss."""
+
+    def told(epoch: Epoch) -> None:
+        judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
+        tell(f"{config.name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}")
+
+    checkpoint = out / _CHECKPOINT
+    fitted = fit(box_task(config, cohort, seed), config.schedule, seed, checkpoint, told)
+    labels = StudyCache(cohort / "studies").labels
+    seen = {label.patient for label in labels if label.part in (None, Part.VALIDATION)}
+    metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
+    manifest = manifest_of(config, seed, tuple(sorted(seen))).model_copy(update={"metrics": metrics})
+    manifest = write_bundle(out, fitted.state, manifest)
+    checkpoint.unlink(missing_ok=True)
+    return Trained(manifest, fitted.cost)
+
+
+YOLO = Family("yolo", "detector", DetectorConfig, train, answer, box_task)
+RTDETR = Family("rtdetr", "detector", DetectorConfig, train, answer, box_task)
+DETR = Family("detr", "detector", DetectorConfig, train, answer, box_task)
+RETINANET = Family("retinanet", "detector", DetectorConfig, train, answer, box_task)

@@ -1,0 +1,124 @@
+"""The slices of a cohort as pictures that teach a detector: made once, shared by all trainings on it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.detection.tasks import DetectionTask
+from spine_fracture.errors import InputError
+from spine_fracture.evaluation.answers import Part
+from spine_fracture.geometry import FloatArray, PixelBox
+from spine_fracture.training.cohort_config import REAL_CENTRE
+from spine_fracture.training.detector_config import DetectorConfig
+from spine_fracture.training.detector_pictures import (
+    BACKGROUND,
+    DOUBTFUL,
+    PictureCache,
+    TeachingPicture,
+    ellipse_in,
+    horizon_above,
+    kind_of,
+    tiles,
+    write_pictures,
+)
+from spine_fracture.training.study_cache import CachedStudy, LevelLabel, StudyCache, StudyLabel
+
+#: How fast the chance of a slice falls with its distance, in slices, from the middle of a study.
+_SLICES_NEAR = 2.0
+TEACHES, JUDGES = "teaches", "judges"
+
+
+def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
+    """The pictures of all patients who teach, or say when to stop, from ``cohort/pictures``, or made there.
+
+    Each is of the source :data:`TEACHES` or :data:`JUDGES`.
+    """
+    studies = StudyCache(cohort / "studies")
+    made_of = hashlib.sha256((cohort / "studies" / "cache.json").read_bytes()).hexdigest()[:12]
+    folder = cohort / "pictures" / f"{config.task}-{config.size}-{config.sources.slices}-{made_of}"
+    if not folder.is_dir():
+        # Written aside and put in place whole, so that two trainings may start at once.
+        folder.parent.mkdir(exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=folder.parent))
+        aside.chmod(0o755)
+        write_pictures(aside, _pictures(studies, config))
+        try:
+            aside.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+            shutil.rmtree(aside)
+    pictures = PictureCache(folder)
+    if TEACHES not in pictures.sources:
+        raise InputError(f"No patient of {studies.name} teaches: make the cohort with more patients.")
+    return pictures
+
+
+def kind_in(task: DetectionTask, level: LevelLabel, *, shown: bool) -> int:
+    """What a body on a slice is to a detector of ``task``; ``shown``: whether its finding is on the slice.
+
+    A finding that this slice hardly shows teaches a detector of lesions nothing, nor does a body that is
+    neither normal nor one of the lesions where there is a class for normal ones.
+    """
+    if task is DetectionTask.KINDS:
+        return kind_of(level.level, altered=shown and level.diagnosis is not Diagnosis.NORMAL)
+    if not shown or level.diagnosis is Diagnosis.INDETERMINATE:
+        return DOUBTFUL
+    if level.diagnosis in task.classes:
+        return task.classes.index(level.diagnosis)
+    return BACKGROUND if task is DetectionTask.LESIONS else DOUBTFUL
+
+
+def horizon_of(label: StudyLabel, boxes: list[PixelBox]) -> FloatArray | None:
+    """The line above which nothing was labelled, given the boxes head to foot; None where all was.
+
+    The open real pictures are labelled from L1 down.
+    """
+    if label.centre != REAL_CENTRE or len(boxes) < 2:
+        return None
+    return horizon_above(tuple(ellipse_in(box) for box in boxes))
+
+
+def bodies_on(label: StudyLabel, at: int) -> list[tuple[LevelLabel, PixelBox, bool]]:
+    """The bodies on slice ``at``, head to foot, with their boxes and whether their finding is shown there.
+
+    C1 is no body.
+    """
+    found = []
+    for level in label.levels:
+        if level.level is not Level.C1 and at in level.slices:
+            on = level.slices.index(at)
+            found.append((level, PixelBox(*level.boxes[on]), level.shown[on]))
+    return sorted(found, key=lambda body: body[0].level.order)
+
+
+def _pictures(studies: StudyCache, config: DetectorConfig) -> Iterator[tuple[str, TeachingPicture]]:
+    for study in studies:
+        if study.label.part in (None, Part.VALIDATION):
+            source = TEACHES if study.label.part is None else JUDGES
+            for at in _chosen(study, config.sources.slices):
+                bodies = bodies_on(study.label, at)
+                boxes = [box for _, box, _ in bodies]
+                kinds = [kind_in(config.task, level, shown=shown) for level, _, shown in bodies]
+                outlines = [ellipse_in(box) for box in boxes]
+                horizon = horizon_of(study.label, boxes)
+                for tile in tiles(study.pixels[at, :2], outlines, kinds, config.size, horizon):
+                    yield source, tile
+
+
+def _chosen(study: CachedStudy, slices: int) -> list[int]:
+    """Slices mostly near the middle, the same ones each time; some are beside the spine: they teach too."""
+    number = len(study.pixels)
+    distance = np.abs(np.arange(number) - (number - 1) / 2)
+    chances = np.exp(-distance / _SLICES_NEAR)
+    rng = np.random.default_rng(zlib.crc32(study.label.patient.encode()))
+    chosen = rng.choice(number, min(slices, number), replace=False, p=chances / chances.sum())
+    return sorted(int(at) for at in chosen)

@@ -1,0 +1,115 @@
+"""What a detector of any family learns, for the one training loop: pictures moved here, shaded there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from spine_fracture.detection.targets import Targets
+from spine_fracture.detection.tasks import channels_of
+from spine_fracture.training.detector_augmentation import Shown, plain, show
+from spine_fracture.training.detector_config import DetectorConfig, FieldOfView, Geometry, Sources
+from spine_fracture.training.detector_pictures import PictureCache
+from spine_fracture.training.detector_signal import SignalChange, changed, draw_change
+
+Chances = npt.NDArray[np.float64]
+#: Held-out pictures that are looked at after each epoch, at most: evenly spaced among all.
+_MOST_HELD_OUT = 256
+
+
+@dataclass(frozen=True, eq=False)
+class PictureBatch:
+    """``pixels`` (n, channels, side, side) uint8 with what is in them, and how their signal changes."""
+
+    pixels: Tensor
+    targets: Targets
+    change: SignalChange
+
+
+class BoxTask:
+    """Find the boxes of a picture cache. A :class:`spine_fracture.training.loop.Task`."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        pictures: PictureCache,
+        chances: Chances,
+        held_out: Sequence[int],
+        config: DetectorConfig,
+    ) -> None:
+        """``chances`` of each picture to be shown, adding up to 1; ``held_out`` are those that judge."""
+        self.network = network.to(memory_format=torch.channels_last)
+        self._pictures = pictures
+        self._chances = chances
+        step = max(1, -(-len(held_out) // _MOST_HELD_OUT))
+        self._held_out = held_out[::step]
+        self._how = config.augmentation
+        self._channels = channels_of(config.sequences)
+        self._validation_batch = config.schedule.batch
+
+    def batch(self, rng: np.random.Generator, size: int) -> PictureBatch:
+        how = self._how
+        calm = rng.random() < how.calm
+        geometry = _calmed(how.geometry) if calm else how.geometry
+        cuts = FieldOfView(at_top=0, lower=0, from_below=0) if calm else how.field_of_view
+        chosen = rng.choice(len(self._pictures), size, p=self._chances)
+        shown = [show(self._pictures[int(at)], geometry, cuts, rng) for at in chosen]
+        change = draw_change(size, len(self._channels), how.signal, rng)
+        return PictureBatch(self._pixels(shown), targets_of(shown), change)
+
+    def loss(self, network: nn.Module, batch: PictureBatch, device: torch.device) -> Tensor:
+        pictures = changed(batch.pixels.to(device, non_blocking=True), batch.change)
+        return _loss(network, pictures, batch.targets.to(device))
+
+    def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
+        """Of the held-out pictures as they are."""
+        if not self._held_out:
+            return None
+        total = 0.0
+        for start in range(0, len(self._held_out), self._validation_batch):
+            chosen = self._held_out[start : start + self._validation_batch]
+            shown = [plain(self._pictures[at]) for at in chosen]
+            pictures = self._pixels(shown).to(device).float() / 255
+            total += float(_loss(network, pictures, targets_of(shown).to(device))) * len(chosen)
+        return total / len(self._held_out)
+
+    def _pixels(self, shown: Sequence[Shown]) -> Tensor:
+        return torch.from_numpy(np.stack([each.pixels[list(self._channels)] for each in shown]))
+
+
+def targets_of(shown: Sequence[Shown]) -> Targets:
+    """What is in pictures of one size."""
+    return Targets(
+        corners=torch.from_numpy(np.concatenate([s.boxes for s in shown]).astype(np.float32)),
+        kinds=torch.from_numpy(np.concatenate([s.kinds for s in shown])),
+        picture=torch.from_numpy(np.repeat(np.arange(len(shown)), [len(s.boxes) for s in shown])),
+        unknown=torch.from_numpy(np.stack([s.unknown for s in shown])),
+    )
+
+
+def source_chances(sources: tuple[str, ...], config: Sources) -> Chances:
+    """The chance of each picture: sources share as configured, pictures of a source equally."""
+    shares = {"phantom": config.phantom_share, "lesion": config.lesion_share}
+    present = set(sources)
+    weight = {s: shares[s] for s in present if s in shares}
+    if "real" in present:
+        weight["real"] = max(1.0 - sum(weight.values()), 0.0)
+    count = {s: sources.count(s) for s in present}
+    chances = np.array([weight[s] / count[s] for s in sources])
+    return np.asarray(chances / chances.sum())
+
+
+def _loss(network: nn.Module, pictures: Tensor, targets: Targets) -> Tensor:
+    loss: Tensor = network.loss(pictures.contiguous(memory_format=torch.channels_last), targets)  # type: ignore[operator]
+    return loss
+
+
+def _calmed(geometry: Geometry) -> Geometry:
+    return geometry.model_copy(
+        update={"turn": geometry.turn / 2, "shear": geometry.shear / 2, "shift": geometry.shift / 2}
+    )

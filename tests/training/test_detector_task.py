@@ -1,0 +1,85 @@
+"""What a detector is shown: seeded, shared out by source, with targets that fit the pictures."""
+
+import numpy as np
+import pytest
+import torch
+
+from spine_fracture.detection.families import build_network
+from spine_fracture.training.detector_config import DetectorConfig, Sources
+from spine_fracture.training.detector_pictures import PictureCache, TeachingPicture, write_pictures
+from spine_fracture.training.detector_task import BoxTask, source_chances
+from spine_fracture.training.loop import fit
+from spine_fracture.training.schedule import Schedule
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+
+    def picture():
+        pixels = rng.integers(0, 40, (2, SIDE, SIDE), dtype=np.uint8)
+        x, y = rng.integers(8, 36, 2)
+        pixels[:, y : y + 20, x : x + 20] = 200
+        outline = np.array([[x, y], [x + 20, y], [x + 20, y + 20], [x, y + 20]], float)
+        return TeachingPicture(pixels, (outline,), (0,), None)
+
+    write_pictures(folder, (("real", picture()) for _ in range(8)))
+    return PictureCache(folder)
+
+
+def task(pictures, held_out=(), **settings):
+    config = DetectorConfig(size=SIDE, schedule=Schedule(epochs=2, steps=2, batch=4), **settings)
+    torch.manual_seed(0)
+    network = build_network("yolo", config.architecture, 4)
+    return BoxTask(network, pictures, source_chances(pictures.sources, config.sources), held_out, config)
+
+
+def test_batches_are_drawn_from_the_generator_alone(pictures):
+    first, again = (task(pictures).batch(np.random.default_rng(5), 4) for _ in range(2))
+    torch.testing.assert_close(first.pixels, again.pixels)
+    torch.testing.assert_close(first.targets.corners, again.targets.corners)
+    assert first.pixels.shape == (4, 2, SIDE, SIDE)
+    assert first.targets.unknown.shape == (4, SIDE, SIDE)
+    assert len(first.targets.kinds) == len(first.targets.picture) == sum(first.targets.counts)
+
+
+def test_a_detector_of_one_sequence_is_shown_that_one(pictures):
+    both = task(pictures).batch(np.random.default_rng(5), 4)
+    t2 = task(pictures, sequences="T2").batch(np.random.default_rng(5), 4)
+    torch.testing.assert_close(t2.pixels, both.pixels[:, 1:])
+    assert t2.change.gain.shape == (4, 1)
+
+
+def test_held_out_pictures_judge_the_weights(pictures, tmp_path):
+    fitted = fit(task(pictures, held_out=(0, 5)), Schedule(epochs=2, steps=2, batch=4), 1)
+    losses = [epoch.validation_loss for epoch in fitted.history]
+    assert np.isfinite(losses).all()
+    assert fit(task(pictures), Schedule(epochs=1, steps=1, batch=2), 1).history[0].validation_loss is None
+
+
+def test_an_interrupted_run_goes_on_to_the_same_weights(pictures, tmp_path):
+    schedule = Schedule(epochs=2, steps=2, batch=4, checkpoint_minutes=0)
+    whole = fit(task(pictures), schedule, 1).state
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(epoch):
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        fit(task(pictures), schedule, 1, tmp_path / "checkpoint.pt", stop)
+    resumed = fit(task(pictures), schedule, 1, tmp_path / "checkpoint.pt").state
+    for name, weight in whole.items():
+        torch.testing.assert_close(resumed[name], weight, rtol=0, atol=0)
+
+
+def test_sources_share_as_configured_whatever_their_number():
+    sources = ("real",) * 2 + ("phantom",) * 6 + ("lesion",) * 4
+    chances = source_chances(sources, Sources(phantom_share=0.3, lesion_share=0.2))
+    assert chances[:2].sum() == pytest.approx(0.5)
+    assert chances[2:8].sum() == pytest.approx(0.3)
+    assert source_chances(("phantom",) * 3, Sources()).tolist() == pytest.approx([1 / 3] * 3)
