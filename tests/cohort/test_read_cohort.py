@@ -1,0 +1,91 @@
+"""The reads of a snapshot become studies that systems train on and are judged by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from read_cohort import PATIENTS, read_study
+from typer.testing import CliRunner
+
+from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.cli import cli
+from spine_fracture.cohort.models import StudyFolder
+from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.snapshots import LATEST, freeze
+from spine_fracture.cohort.splits import Split
+from spine_fracture.cohort.studies import load_pair
+from spine_fracture.errors import InsufficientEvidenceError
+from spine_fracture.evaluation.answers import Part
+from spine_fracture.imaging import Sequence
+from spine_fracture.read_cohort import cache_snapshot
+from spine_fracture.settings import settings
+from spine_fracture.training.study_cache import StudyCache
+
+
+def test_reads_keep_to_the_part_of_their_patient(project: Project, pictures: Path, tmp_path: Path) -> None:
+    studies = {split: read_study(project, pictures, split) for split in Split}
+    studies[Split.TRAIN].read("ann", 1, features=frozenset({Feature.DIFFUSE_CHANGE}))
+    studies[Split.TRAIN].read("ann", 0, diagnosis=Diagnosis.BENIGN_FRACTURE)
+    for split in (Split.VALIDATION, Split.TEST):
+        studies[split].read("ann", 0)
+    frozen = freeze(project)
+    written, left_out = cache_snapshot(project, LATEST, tmp_path / "out")
+    cache = StudyCache(tmp_path / "out" / "studies")
+    assert (written, left_out) == (3, ())
+    assert cache.name == f"{frozen.name}-{frozen.sha256[:12]}"
+    parts = {label.patient: label.part for label in cache.labels}
+    assert parts == {
+        PATIENTS[Split.TRAIN]: None,
+        PATIENTS[Split.VALIDATION]: Part.VALIDATION,
+        PATIENTS[Split.TEST]: Part.TEST,
+    }
+    taught = next(study for study in cache if study.label.part is None)
+    assert [(v.level, v.diagnosis, v.features) for v in taught.label.levels] == [
+        (Level.L1, Diagnosis.BENIGN_FRACTURE, ()),
+        (Level.L2, Diagnosis.MALIGNANT, (Feature.DIFFUSE_CHANGE,)),
+        (Level.L3, Diagnosis.INDETERMINATE, ()),
+    ]
+    assert taught.label.index_level is Level.L2  # read first
+    assert (taught.label.centre, taught.label.field_strength) == ("Centre A", 1.5)
+    assert taught.label.sequences == (Sequence.T1, Sequence.T2)
+    assert taught.label.levels[1].boxes == ((20, 35, 44, 53),) and taught.label.levels[1].slices == (1,)
+    with project.session() as session:
+        pair = load_pair(session, studies[Split.TRAIN].uid)
+    np.testing.assert_allclose(taught.pair(), pair.pixels, atol=0.5 / 255 + 1e-6)
+    assert not taught.pixels[:, 2:].any()
+
+
+def test_readers_who_disagree_are_left_out_by_name(project: Project, pictures: Path, tmp_path: Path) -> None:
+    study = read_study(project, pictures)
+    study.read("ann", 0)
+    study.read("ann", 1)
+    study.read("bob", 1, diagnosis=Diagnosis.NORMAL)
+    freeze(project)
+    _, (reason,) = cache_snapshot(project, LATEST, tmp_path / "out")
+    assert "disagree" in reason
+    (label,) = StudyCache(tmp_path / "out" / "studies").labels
+    assert [v.diagnosis for v in label.levels] == [
+        Diagnosis.MALIGNANT,
+        Diagnosis.INDETERMINATE,
+        Diagnosis.INDETERMINATE,
+    ]
+
+
+def test_the_command_says_what_came_of_it(
+    project: Project, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_study(project, pictures).read("ann")
+    freeze(project, "first")
+    monkeypatch.setenv("SPINE_FRACTURE_HOME", str(project.home))
+    settings.cache_clear()
+    words = ["cohort", "cache", "--snapshot", "first", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0 and "1 study" in done.output
+    with project.transaction() as session:
+        for folder in session.query(StudyFolder):
+            folder.path += "-moved"
+    refused = CliRunner().invoke(cli, words)
+    assert isinstance(refused.exception, InsufficientEvidenceError)
+    assert "no longer where they were" in str(refused.exception)
