@@ -17,8 +17,10 @@ from spine_fracture.commands import (
     phantom,
     publish,
     queue,
+    radiographs,
     read,
     reads,
+    regions,
     search,
     serve,
     train,
@@ -46,8 +48,10 @@ train_detector.register(train.group)
 search.register(train.group)
 cli.add_typer(train.group, name="train")
 queue.register(cli)
+radiographs.register(cli)
 read.register(cli)
 reads.register(cli)
+regions.register(cli)
 serve.register(cli)
 user.register(cli)
 

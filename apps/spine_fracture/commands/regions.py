@@ -1,0 +1,59 @@
+"""``spine-fracture regions``: pictures annotated in VGG Image Annotator in, studies for it out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from spine_fracture.anatomy import Level
+from spine_fracture.imaging import CHANNELS, Sequence
+
+group = typer.Typer(help="Regions of VGG Image Annotator.", no_args_is_help=True)
+_SequenceOption = Annotated[Sequence, typer.Option(help=f"One of {', '.join(CHANNELS)}.")]
+
+
+def register(cli: typer.Typer) -> None:
+    group.command("import")(import_command)
+    group.command("export")(export_command)
+    cli.add_typer(group, name="regions")
+
+
+def import_command(
+    file: Annotated[Path, typer.Argument(help="A project or exported annotations of VIA 2, JSON.")],
+    images: Annotated[Path, typer.Option(help="Folder of the annotated PNG or JPEG pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder of the cohort that is made.")],
+    sequence: _SequenceOption,
+    level: Annotated[
+        str | None, typer.Option(help="The vertebra of regions without the attribute level.")
+    ] = None,
+) -> None:
+    """Make a cohort to train on from annotated pictures, one study each.
+
+    A region says what it is by its attribute diagnosis: hemangioma, metastasis or metastasis:breast (lung,
+    prostate, renal, myeloma), normal, benign_fracture or other. The attribute patient of a picture, else its
+    file's name, is kept as the patient's key: it must not identify anybody.
+    """
+    from spine_fracture.training.regions import import_regions
+    from spine_fracture.via import read_via
+
+    unnamed = None if level is None else Level.parse(level)
+    count = import_regions(read_via(file), images, out, file.stem, sequence, unnamed)
+    pictures = "1 picture" if count == 1 else f"{count} pictures"
+    Console().print(f"{pictures} in {out}", markup=False, highlight=False)
+
+
+def export_command(
+    cohort: Annotated[Path, typer.Argument(help="Folder of a cohort.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures and regions.json.")],
+    sequence: _SequenceOption,
+) -> None:
+    """Write the training studies of a cohort as pictures with regions that VIA opens."""
+    from spine_fracture.training.regions import export_regions
+    from spine_fracture.training.study_cache import StudyCache
+
+    count = export_regions(StudyCache(cohort / "studies"), out, sequence)
+    pictures = "1 picture" if count == 1 else f"{count} pictures"
+    Console().print(f"{pictures} and regions.json in {out}", markup=False, highlight=False)
