@@ -18,6 +18,8 @@ _DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, EOFError, MemoryError),
     *(struct.error, zlib.error, Image.DecompressionBombError),
 )
+#: Difference of the channels of a pixel that compression can make, and share of pixels that may have more.
+_SLIGHT, _COLOURED = 24, 0.002
 
 
 def read_stored_grey(path: Path) -> npt.NDArray[Any]:
@@ -31,6 +33,20 @@ def read_stored_grey(path: Path) -> npt.NDArray[Any]:
 def read_grey(path: Path) -> npt.NDArray[np.uint8]:
     """The same in 8 bits, as Pillow makes them of whatever is stored."""
     return _read(path, ("L",))
+
+
+def read_uncoloured(path: Path) -> npt.NDArray[Any]:
+    """Grey values as stored, shape (rows, columns), of a picture that has no colours though it may be stored
+    in red, green and blue.
+
+    Raises :class:`UnreadablePictureError` for a picture with colours, such as a photograph or a screenshot.
+    """
+    pixels = _read(path, ("L", "I;16", "I", "RGB"))
+    if pixels.ndim == 2:
+        return pixels
+    if (np.ptp(pixels, axis=2) > _SLIGHT).mean() > _COLOURED:
+        raise UnreadablePictureError(f"{path.name} is in colour: export the original picture in grey.")
+    return np.rint(pixels.mean(axis=2)).astype(np.uint8)
 
 
 def _read(path: Path, modes: tuple[str, ...]) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""``cohort simulate-radiographs``: AP and lateral radiographs that the radiograph models learn from."""
+"""``cohort simulate-radiographs`` makes what the radiograph models learn from; ``read-radiograph`` asks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import typer
 from rich.console import Console
 
 from spine_fracture.commands.bars import bar
+
+CHAMPION = "champion"
+
+
+def register(cli: typer.Typer) -> None:
+    cli.command("read-radiograph")(read)
 
 
 def register_cohort(group: typer.Typer) -> None:
@@ -40,3 +46,48 @@ def simulate_radiographs(
     ):
         console.print(f"{part}: {count} patients with {diagnosis}", markup=False, highlight=False)
     console.print(f"{cache.name}: {len(cache)} patients in {out}", markup=False, highlight=False)
+
+
+def read(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="DX or CR files whose header says the view.")
+    ] = None,
+    ap: Annotated[Path | None, typer.Option(help="The AP radiograph: DICOM, PNG or JPEG.")] = None,
+    lateral: Annotated[Path | None, typer.Option(help="The lateral one: DICOM, PNG or JPEG.")] = None,
+    model: Annotated[
+        str, typer.Option(help="A trained model's folder, or the project's champion.")
+    ] = CHAMPION,
+) -> None:
+    """Ask whether a fracture on one patient's radiographs is malignant or benign. Not for clinical use."""
+    from spine_fracture.classification.radiograph import TASK, RadiographModel
+    from spine_fracture.dicom.radiograph import read_radiograph
+    from spine_fracture.errors import InputError
+    from spine_fracture.radiography import Radiograph, View
+
+    found: dict[View, Radiograph] = {}
+    given = [*((path, None) for path in files or ()), (ap, View.AP), (lateral, View.LATERAL)]
+    for path, view in given:
+        if path is not None:
+            radiograph = read_radiograph(path, view)
+            if radiograph.view in found:
+                raise InputError(f"There are two {radiograph.view} radiographs: give one of each view.")
+            found[radiograph.view] = radiograph
+    if not found:
+        raise InputError("There is nothing to read: give files, or --ap and --lateral.")
+    if model == CHAMPION:
+        from spine_fracture.cohort.project import open_project
+        from spine_fracture.promotion import open_registry
+
+        folder = open_registry(open_project()).champion(TASK).folder
+    else:
+        folder = Path(model)
+    reader = RadiographModel.load(folder)
+    opinion = reader.read(found.get(View.AP), found.get(View.LATERAL))
+    console = Console()
+    console.print(
+        f"{' and '.join(found)}: malignant {opinion.malignant:.0%}, benign {1 - opinion.malignant:.0%} "
+        f"(given that there is a fracture; {reader.version})",
+        markup=False,
+        highlight=False,
+    )
+    console.print("Not for clinical use.", style="dim")

@@ -26,7 +26,7 @@ from spine_fracture.imaging import Acquisition, SpacingOrigin
 
 _PIXEL_DATA = (0x7FE0, 0x0010)
 #: Body parts that cannot show a spine worth reading. Others pass: the attribute is often left at a default.
-_OTHER_BODY_PARTS = frozenset(
+OTHER_BODY_PARTS = frozenset(
     """HEAD BRAIN SKULL FACE ORBIT EYE JAW TMJ EAR IAC BREAST HEART LIVER KIDNEY PROSTATE UTERUS BLADDER
     SHOULDER ARM ELBOW HAND WRIST FINGER HIP LEG KNEE FOOT ANKLE TOE FEMUR TIBIA CALF THIGH
     EXTREMITY""".split()  # noqa: SIM905
@@ -100,7 +100,7 @@ def _require_spine_mr(ds: Dataset) -> None:
             "It is a colour picture, such as a screenshot: export the original images."
         )
     part = (_text(ds, "BodyPartExamined") or "").upper()
-    if part in _OTHER_BODY_PARTS:
+    if part in OTHER_BODY_PARTS:
         raise OffDomainError(f"It shows another part of the body ({part}): only MR of the spine is read.")
 
 
