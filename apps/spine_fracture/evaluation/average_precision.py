@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from spine_fracture.evaluation.boxes import BoxAnswer
-from spine_fracture.evaluation.matching import Matches
+from spine_fracture.evaluation.matching import OVERLAPS, Matches
 from spine_fracture.evaluation.statistics import Estimate, FloatArray, Resampling, estimate, patient_weights
 
 #: Each draw is a whole evaluation, so fewer are made than of other figures.
 DRAWS = 500
-#: COCO reads precision at recalls of 0, 0.01 .. 1.
-_STEPS = 100
+#: COCO reads precision at these recalls.
+_RECALLS = np.linspace(0, 1, 101)
 _AT_ONCE = 4_000_000
 
 
@@ -35,7 +35,10 @@ def mean_average_precision(
 
     names = sorted({box.label for boxes in pictures for side in boxes for box in side})
     numbers = {name: number for number, name in enumerate(names)}
-    metric = MeanAveragePrecision(backend="faster_coco_eval")
+    # By itself the metric takes both from single precision, so that a recall of 0.55 does not reach 0.55.
+    metric = MeanAveragePrecision(
+        iou_thresholds=list(OVERLAPS), rec_thresholds=_RECALLS.tolist(), backend="faster_coco_eval"
+    )
     metric.update(
         [_tensors(predicted, numbers, scored=True) for predicted, _ in pictures],
         [_tensors(reference, numbers, scored=False) for _, reference in pictures],
@@ -84,8 +87,9 @@ def _precision(weights: FloatArray, hits: FloatArray, wanted: FloatArray) -> Flo
     best_from_here = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     recall = np.divide(right, wanted[:, None], out=np.full_like(right, np.nan), where=wanted[:, None] > 0)
     # Each box gives its precision to the recalls that are reached with it and not before.
-    reached = np.floor(recall * _STEPS + 1e-9) + 1
-    return np.asarray((best_from_here * np.diff(reached, axis=1, prepend=0.0)).sum(axis=1) / (_STEPS + 1))
+    reached = np.searchsorted(_RECALLS, recall, side="right")
+    gained = (best_from_here * np.diff(reached, axis=1, prepend=0)).sum(axis=1)
+    return np.where(wanted > 0, gained / len(_RECALLS), np.nan)
 
 
 def _tensors(boxes: Sequence[BoxAnswer], numbers: dict[str, int], *, scored: bool) -> dict[str, torch.Tensor]:

@@ -41,8 +41,8 @@ def mcnemar(first_right: npt.ArrayLike, second_right: npt.ArrayLike) -> McNemar:
 
 def mcnemar_of_counts(only_first: int, only_second: int) -> McNemar:
     """From how many cases only the first, and only the second, got right."""
-    if only_first == only_second == 0:
-        return McNemar(0, 0, 1.0, 1.0, 1.0)
+    if only_first == only_second:  # where the correction would make a difference out of none
+        return McNemar(only_first, only_second, 1.0, 1.0, 1.0)
     table = [[0, only_first], [only_second, 0]]
     return McNemar(
         only_first,
@@ -73,12 +73,16 @@ def smallest_mcnemar_p(successes1: int, successes2: int, n: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Adjusted so that all of them together err as often as one would (Holm 1979, Scand J Stat 6:65)."""
-    from statsmodels.stats.multitest import multipletests
+    """Adjusted so that all of them together err as often as one would (Holm 1979, Scand J Stat 6:65).
 
-    if not p_values:
-        return ()
-    return tuple(float(p) for p in multipletests(p_values, method="holm")[1])
+    The smallest of m is multiplied by m, the next by m - 1 .., and none ends below a smaller one.
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(given, kind="stable")
+    raised = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
+    adjusted = np.empty_like(given)
+    adjusted[order] = np.minimum(raised, 1.0)
+    return tuple(adjusted.tolist())
 
 
 def _p(table: list[list[int]], **how: bool) -> float:

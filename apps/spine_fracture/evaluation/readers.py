@@ -143,11 +143,8 @@ def _sheet(
         key = unit_key(read.patient, read.level, model.unit)
         given = by_reader.setdefault(read.reader, {})
         given[key] = _graver(given.get(key), _side(read.diagnosis, question))
-    common = [
-        (at, key)
-        for at, case in enumerate(model.cases)
-        if all((key := case_key(case, model.unit)) in given for given in by_reader.values())
-    ]
+    keyed = [(at, case_key(case, model.unit)) for at, case in enumerate(model.cases)]
+    common = [(at, key) for at, key in keyed if all(key in given for given in by_reader.values())]
     if not by_reader or len({key[0] for _, key in common}) < 2:
         raise InputError("Readers and model need at least two patients that all of them have answered about.")
     places = np.array([at for at, _ in common], dtype=np.int64)
