@@ -29,8 +29,8 @@ from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case, Cost, Part
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.radiography import View
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
-from spine_fracture.training.loop import Epoch, Fitted, fit
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
+from spine_fracture.training.loop import Fitted, fit
 from spine_fracture.training.radiograph_cache import VIEWS, RadiographCache, RadiographLabel
 from spine_fracture.training.radiograph_cohort import RADIOGRAPHS
 from spine_fracture.training.radiograph_figures import view_figures
@@ -100,11 +100,7 @@ def train(config: ChouTraining, cohort: Path, out: Path, seed: int, tell: Tell) 
     teaching, judging = (labelled(cache, part, pictures) for part in (None, Part.VALIDATION))
     runs: list[Fitted] = []
     for member, form in enumerate(config.network.members):
-
-        def told(epoch: Epoch, name: str = f"{config.name}, member {member + 1} ({form})") -> None:
-            judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
-            tell(f"{name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}")
-
+        told = telling(f"{config.name}, member {member + 1} ({form})", tell)
         task = _task(config, teaching, judging, seed, member)
         checkpoint = out / f"member-{member}.pt"
         runs.append(fit(task, config.schedule, _member_seed(seed, member), checkpoint, told))

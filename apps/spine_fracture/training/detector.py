@@ -14,8 +14,8 @@ from spine_fracture.training.detector_answers import answer
 from spine_fracture.training.detector_cohort import JUDGES, TEACHES, cohort_pictures
 from spine_fracture.training.detector_config import DetectorConfig, manifest_of
 from spine_fracture.training.detector_task import BoxTask
-from spine_fracture.training.family import Family, Tell, Trained
-from spine_fracture.training.loop import Epoch, fit
+from spine_fracture.training.family import Family, Tell, Trained, telling
+from spine_fracture.training.loop import fit
 from spine_fracture.training.study_cache import StudyCache
 
 _CHECKPOINT = "checkpoint.pt"
@@ -33,13 +33,9 @@ def box_task(config: DetectorConfig, cohort: Path, seed: int) -> BoxTask:
 
 def train(config: DetectorConfig, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train from scratch on the slices of ``cohort``, keep the epoch of the lowest validation loss."""
-
-    def told(epoch: Epoch) -> None:
-        judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
-        tell(f"{config.name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}")
-
     checkpoint = out / _CHECKPOINT
-    fitted = fit(box_task(config, cohort, seed), config.schedule, seed, checkpoint, told)
+    task, told = box_task(config, cohort, seed), telling(config.name, tell)
+    fitted = fit(task, config.schedule, seed, checkpoint, told)
     labels = StudyCache(cohort / "studies").labels
     seen = {label.patient for label in labels if label.part in (None, Part.VALIDATION)}
     metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}

@@ -17,7 +17,7 @@ from spine_fracture.configuration import Config, checked
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Answers, Cost
 from spine_fracture.evaluation.boxes import BoxAnswers
-from spine_fracture.training.loop import Task
+from spine_fracture.training.loop import Epoch, Progress, Task
 from spine_fracture.training.schedule import Schedule
 
 #: Hears one line of progress: what was just done.
@@ -64,6 +64,17 @@ def settings_of(config: SystemConfig) -> tuple[str, ...]:
             yield from keys(value, f"{prefix}{key}.") if isinstance(value, dict) else (prefix + key,)
 
     return tuple(keys(config.model_dump(mode="json"), ""))
+
+
+def telling(name: str, tell: Tell) -> Progress:
+    """What puts every epoch of ``name`` into a line for ``tell``."""
+
+    def told(epoch: Epoch) -> None:
+        judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
+        line = f"{name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}"
+        tell(line.rstrip())
+
+    return told
 
 
 @dataclass(frozen=True)

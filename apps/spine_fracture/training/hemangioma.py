@@ -27,14 +27,13 @@ from spine_fracture.classification.hemangioma import FAMILY as NAME
 from spine_fracture.evaluation.answers import METASTASIS_OR_HEMANGIOMA, Answers, Part
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cases import case_of
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.slice_pictures import (
     SlicePictures,
     acquired,
     cut_pictures,
-    epoch_line,
     refuse_one_sided,
     refuse_unacquired,
 )
@@ -103,7 +102,7 @@ def train(config: HemangiomaTraining, cohort: Path, out: Path, seed: int, tell: 
     """Train on the regions of ``cohort``, keep the epoch of the lowest validation loss."""
     task = region_task(config, cohort, seed)
     checkpoint = out / "checkpoint.pt"
-    fitted = fit(task, config.schedule, seed, checkpoint, lambda epoch: tell(epoch_line(config.name, epoch)))
+    fitted = fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
     reading = RegionReading(sequence=config.sequence, network=config.network)
     manifest = write_bundle(
         out,

@@ -34,7 +34,7 @@ from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Answers, Part
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.training.cases import case_of
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.slice_augmentation import ROOM, changed_slices, plain_slices
@@ -43,7 +43,6 @@ from spine_fracture.training.slice_pictures import (
     acquired,
     channels,
     cut_pictures,
-    epoch_line,
     refuse_one_sided,
     refuse_unacquired,
 )
@@ -148,7 +147,7 @@ def train(config: LumbarPathologyTraining, cohort: Path, out: Path, seed: int, t
     """Train the network on slices, then the trees on its answers to patients that it never saw."""
     task = slice_task(config, cohort, seed)
     checkpoint = out / "checkpoint.pt"
-    fitted = fit(task, config.schedule, seed, checkpoint, lambda epoch: tell(epoch_line(config.name, epoch)))
+    fitted = fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
     cache = StudyCache(cohort / "studies")
     roles = roles_of(cache, config, seed)
     network = slice_network(config.network)

@@ -14,7 +14,6 @@ from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part, Question
 from spine_fracture.imaging import Pixels
 from spine_fracture.imaging import Sequence as MrSequence
-from spine_fracture.training.loop import Epoch
 from spine_fracture.training.study_cache import CHANNELS, CachedStudy, LevelLabel, StudyCache
 
 #: Which levels are learnt from.
@@ -124,9 +123,3 @@ def balanced_draw(
     return np.where(
         rng.random(size) < 0.5, sick[(place * len(sick)).astype(int)], well[(place * len(well)).astype(int)]
     )
-
-
-def epoch_line(name: str, epoch: Epoch) -> str:
-    """One line of progress."""
-    judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
-    return f"{name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}".rstrip()

@@ -16,8 +16,8 @@ from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case
 from spine_fracture.evaluation.calibration import expected_calibration_error, fit_temperature
 from spine_fracture.training.cases import case_of
 from spine_fracture.training.classifier_config import Augmentation
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
-from spine_fracture.training.loop import Epoch, fit
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
+from spine_fracture.training.loop import fit
 from spine_fracture.training.study_cache import StudyCache
 from spine_fracture.training.whole_study_cache import whole_study_cache
 from spine_fracture.training.whole_study_task import Teaching, WholeStudyTask
@@ -41,14 +41,9 @@ def task(config: WholeStudyTraining, cohort: Path, seed: int) -> WholeStudyTask:
 
 def train(config: WholeStudyTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train on the teaching studies of ``cohort``, keep the epoch of the lowest validation loss."""
-
-    def told(epoch: Epoch) -> None:
-        judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
-        tell(f"{config.name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}")
-
     learning = task(config, cohort, seed)
     checkpoint = out / "checkpoint.pt"
-    fitted = fit(learning, config.schedule, seed, checkpoint, told)
+    fitted = fit(learning, config.schedule, seed, checkpoint, telling(config.name, tell))
     learning.network.load_state_dict(fitted.state)
     metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
     temperature = 1.0

@@ -33,8 +33,8 @@ from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Part
 from spine_fracture.training.cases import case_of
 from spine_fracture.training.classifier_augmentation import cut
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
-from spine_fracture.training.loop import Epoch, fit
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
+from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.study_cache import StudyCache
 
@@ -191,14 +191,9 @@ def slice_task(config: FractureTraining, cohort: Path, seed: int) -> SliceTask:
 
 def train(config: FractureTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train on the index vertebrae of ``cohort``, keep the epoch of the lowest validation loss."""
-
-    def told(epoch: Epoch) -> None:
-        judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
-        tell(f"{config.name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}")
-
     task = slice_task(config, cohort, seed)
     checkpoint = out / "checkpoint.pt"
-    fitted = fit(task, config.schedule, seed, checkpoint, told)
+    fitted = fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
     manifest = write_bundle(
         out,
         fitted.state,
