@@ -178,7 +178,10 @@ def test_the_order_of_patients_changes_no_value(scores: Scores, result: BinaryRe
 
 def test_two_thousand_draws_of_three_hundred_patients_take_no_second(model: Callable[..., Answers]) -> None:
     scores = unit_scores(model(1.0, patients=900), Part.TEST, Unit.LEVEL)
-    judge_scores(scores, Part.TEST, "q", HALF)
-    start = time.process_time()
-    judge_scores(scores, Part.TEST, "q", HALF)
-    assert time.process_time() - start < 1
+
+    def seconds() -> float:
+        start = time.process_time()
+        judge_scores(scores, Part.TEST, "q", HALF)
+        return time.process_time() - start
+
+    assert min(seconds() for _ in range(3)) < 1
