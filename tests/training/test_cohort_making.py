@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.cli import cli
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.configuration import CONFIGS, load_config
 from spine_fracture.errors import InputError, StorageError
@@ -137,3 +139,13 @@ def test_the_shipped_cohorts_share_their_patients_and_differ_in_skip_lesions() -
 def test_patients_of_a_cohort_keep_still() -> None:
     with pytest.raises(ValueError, match="patient_shift"):
         CohortConfig.model_validate({"name": "x", "phantoms": {"name": "x", "patients": 1}})
+
+
+def test_the_command_makes_a_cohort_and_counts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "quick.yaml").write_text(config().model_dump_json())
+    words = ["cohort", "simulate", "--config", str(tmp_path / "quick.yaml"), "--workers", "1"]
+    done = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "centre D" in done.output and "25 patients" in done.output
+    assert "malignant in more than one vertebra: 9 of 9" in done.output
