@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from spine_fracture.active_learning.uncertainty import score_level
-from spine_fracture.classification.classifier import LevelClassifier, LevelOpinion
+from spine_fracture.classification.classifier import LevelOpinion
+from spine_fracture.classification.loading import load_level_model
+from spine_fracture.classification.model import LevelModel
 from spine_fracture.detection.detector import Runtime, VertebraDetector
 from spine_fracture.detection.fusion import Track, fuse_slices
 from spine_fracture.detection.naming import NamedTrack, name_tracks
@@ -29,12 +31,12 @@ class ReadingPipeline:
     """The two networks and what joins them. Safe to call from several threads."""
 
     detector: VertebraDetector
-    classifier: LevelClassifier
+    classifier: LevelModel
 
     @classmethod
     def load(cls, detector: Path, classifier: Path, runtime: Runtime = "openvino") -> ReadingPipeline:
         """From two model folders (bundles)."""
-        return cls(VertebraDetector.load(detector, runtime), LevelClassifier.load(classifier, runtime))
+        return cls(VertebraDetector.load(detector, runtime), load_level_model(classifier, runtime))
 
     @classmethod
     def shipped(cls, runtime: Runtime = "openvino") -> ReadingPipeline:

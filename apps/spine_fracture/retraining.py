@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spine_fracture.anatomy import most_probable
-from spine_fracture.classification.classifier import LevelClassifier
 from spine_fracture.classification.crops import middle
+from spine_fracture.classification.loading import load_level_model
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import LATEST, SnapshotRead, find_snapshot, read_snapshot
 from spine_fracture.cohort.splits import Split
@@ -138,7 +138,7 @@ def _judge(
     tell: Tell | None,
 ) -> list[TestLevel]:
     """Both models' answers to the read levels of the test patients, from the same pixels and boxes."""
-    models = (LevelClassifier.load(champion), LevelClassifier.load(candidate))
+    models = (load_level_model(champion), load_level_model(candidate))
     answers = []
     for study in read_studies(project, reads, left_out, "test patients", tell):
         first, second = (model.classify(study.pixels, study.boxes) for model in models)

@@ -6,6 +6,7 @@ import threading
 
 from spine_fracture.classification.attention import AttentiveClassifier
 from spine_fracture.cohort.project import Project
+from spine_fracture.errors import NotFoundError
 from spine_fracture.promotion import open_registry
 from spine_fracture.registry import Registry
 
@@ -23,6 +24,11 @@ class ServedClassifier:
         with self._loading:
             self._registry = self._registry or open_registry(self._project)
             champion = self._registry.champion("classification")
+            if champion.manifest.family != "six_channel":
+                raise NotFoundError(
+                    f"The serving model {champion.name} is a {champion.manifest.family}: where it looked and "
+                    "which levels are alike, can be shown for six_channel models alone."
+                )
             if self._network is None or self._network.version != champion.name:
                 self._network = AttentiveClassifier.load(champion.folder)
             return self._network
