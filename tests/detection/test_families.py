@@ -1,4 +1,4 @@
-"""Every family behind one interface: losses that respect the unknown, all scores of all boxes, its libraries."""
+"""Every family behind one interface: losses that respect the unknown, all scores of all boxes."""
 
 from __future__ import annotations
 
@@ -65,22 +65,23 @@ def test_every_box_has_the_scores_of_all_classes(network):
         assert boxes.scores.shape == (len(boxes.corners), 3)
 
 
-@pytest.mark.parametrize("layout", ["yolo11n", "resnet18"])
-def test_one_picture_is_learnt_by_heart(layout):
+@pytest.mark.parametrize(("layout", "rate", "steps"), [("yolo11n", 2e-3, 50), ("resnet18", 3e-4, 25)])
+def test_one_picture_is_learnt_by_heart(layout, rate, steps):
     torch.manual_seed(0)
     network = build_network(LAYOUTS[layout], Architecture(layout=layout, size=SIDE), classes=2).train()
     pictures = torch.zeros(2, 2, SIDE, SIDE)
     for kind, (x0, y0, x1, y1) in enumerate(CORNERS.int().tolist()):
         pictures[0, kind, y0:y1, x0:x1] = 1
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     losses = []
-    for _ in range(12):
+    for _ in range(steps):
         loss = network.loss(pictures, targets())
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.8 * losses[0]
+    # Not of the first one: a YOLO's loss weighs boxes by how well they fit, and begins near zero.
+    assert losses[-1] < 0.4 * max(losses)
 
 
 def manifest(layout, task=DetectionTask.LESIONS, **changes):
@@ -106,22 +107,24 @@ def test_a_bundle_finds_the_boxes_that_its_network_found(layout, tmp_path):
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path):
-    network = build_network("yolo", Architecture(layout="yolo11n", size=SIDE), classes=2)
-    state = network.state_dict()
-    wrong = {
-        "yolov8n": manifest("yolo11n", architecture={"layout": "yolov8n", "size": SIDE}),
-        "kinds": manifest("yolo11n", DetectionTask.KINDS),
-        "unknown layout": manifest("yolo11n", architecture={"layout": "yolo7n", "size": SIDE}),
-        "no layout": manifest("yolo11n", architecture={"trunk": "resnet18"}),
-        "other family": manifest("yolo11n", family="six_channel"),
-    }
-    for name, each in wrong.items():
-        write_bundle(tmp_path / name, state, each)
+    state = build_network("yolo", Architecture(layout="yolo11n", size=SIDE), classes=2).state_dict()
+    lesions = manifest("yolo11n")
+    signed = write_bundle(tmp_path, state, lesions)
+    wrong = (
+        manifest("yolo11n", architecture={"layout": "yolov8n", "size": SIDE}),
+        manifest("yolo11n", DetectionTask.KINDS),
+        manifest("yolo11n", architecture={"layout": "yolo7n", "size": SIDE}),
+        manifest("yolo11n", architecture={"trunk": "resnet18"}),
+        manifest("yolo11n", family="six_channel"),
+    )
+    for each in wrong:
+        stated = each.model_copy(update={"sha256": signed.sha256})
+        (tmp_path / "model.json").write_text(stated.model_dump_json())
         with pytest.raises(ModelFileError):
-            BoxFinder.load(tmp_path / name)
-    write_bundle(tmp_path / "lesions", state, manifest("yolo11n"))
+            BoxFinder.load(tmp_path)
+    (tmp_path / "model.json").write_text(signed.model_dump_json())
     with pytest.raises(ModelFileError, match="not a detector of vertebra"):
-        VertebraDetector.load(tmp_path / "lesions")
+        VertebraDetector.load(tmp_path, "torch")
 
 
 @pytest.mark.parametrize("family", ["rtdetr", "detr", "retinanet"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.detection.tasks import DetectionTask
-from spine_fracture.errors import InputError
+from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.geometry import FloatArray, PixelBox
 from spine_fracture.training.cohort_config import REAL_CENTRE
@@ -42,6 +42,7 @@ def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
     Each is of the source :data:`TEACHES` or :data:`JUDGES`.
     """
     studies = StudyCache(cohort / "studies")
+    _require_teachers(studies, config.task)
     made_of = hashlib.sha256((cohort / "studies" / "cache.json").read_bytes()).hexdigest()[:12]
     folder = cohort / "pictures" / f"{config.task}-{config.size}-{config.sources.slices}-{made_of}"
     if not folder.is_dir():
@@ -56,10 +57,19 @@ def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
             if not folder.is_dir():
                 raise
             shutil.rmtree(aside)
-    pictures = PictureCache(folder)
-    if TEACHES not in pictures.sources:
+    return PictureCache(folder)
+
+
+def _require_teachers(studies: StudyCache, task: DetectionTask) -> None:
+    taught = {level.diagnosis for label in studies.labels if label.part is None for level in label.levels}
+    if not taught:
         raise InputError(f"No patient of {studies.name} teaches: make the cohort with more patients.")
-    return pictures
+    lacking = [name for name in task.classes if task is not DetectionTask.KINDS and name not in taught]
+    if lacking:
+        raise InsufficientEvidenceError(
+            f"No training patient of {studies.name} has a level that is {' or '.join(lacking)}: add patients "
+            "who have."
+        )
 
 
 def kind_in(task: DetectionTask, level: LevelLabel, *, shown: bool) -> int:

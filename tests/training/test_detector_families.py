@@ -1,0 +1,180 @@
+"""Each family learns from a cohort's slices, and answers about the studies that did not teach."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
+from spine_fracture.bundle import read_manifest
+from spine_fracture.cohort.splits import Split
+from spine_fracture.detection.candidates import Candidate
+from spine_fracture.detection.tasks import DetectionTask
+from spine_fracture.errors import InputError, InsufficientEvidenceError
+from spine_fracture.evaluation.answers import Part
+from spine_fracture.geometry import PixelBox
+from spine_fracture.imaging import Sequence
+from spine_fracture.training.cohort_config import REAL_CENTRE
+from spine_fracture.training.detector_answers import _levels
+from spine_fracture.training.detector_cohort import TEACHES, cohort_pictures, kind_in
+from spine_fracture.training.detector_config import DetectorConfig, Sources
+from spine_fracture.training.detector_pictures import BACKGROUND, DOUBTFUL
+from spine_fracture.training.families import family_named, load_system
+from spine_fracture.training.schedule import Schedule
+from spine_fracture.training.study_cache import (
+    CachedStudy,
+    LevelLabel,
+    StudyCache,
+    StudyCacheWriter,
+    StudyLabel,
+)
+
+SYSTEMS = ("yolov5", "yolov8", "yolo11", "yolo11_resnet101", "rtdetr", "detr", "retinanet", "yolo11n")
+LEVELS = (Level.L4, Level.L5, Level.S1)
+TASKS = (DetectionTask.LESIONS, DetectionTask.KINDS)
+DISEASES = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    """Five patients with three bodies on two slices, L5 altered on the first; one is a real picture."""
+    folder = tmp_path_factory.mktemp("cohort")
+    rng = np.random.default_rng(0)
+    who = [("A", Split.TRAIN), (REAL_CENTRE, Split.TRAIN), ("A", Split.VALIDATION), ("A", Split.TEST)]
+    with StudyCacheWriter(folder / "studies", "drawn") as writer:
+        for number, (centre, split) in enumerate([*who, ("C", Split.TRAIN)]):
+            slices = 1 if centre == REAL_CENTRE else 2
+            pixels = rng.integers(0, 60, (slices, 4, 76, 76), dtype=np.uint8)
+            pixels[:, 2:] = 0
+            levels = []
+            for at, level in enumerate(LEVELS):
+                box = (18.0, 8.0 + 24 * at, 42.0, 26.0 + 24 * at)
+                pixels[:, :2, int(box[1]) : int(box[3]), 18:42] += 120
+                ill = level is Level.L5
+                levels.append(
+                    LevelLabel(
+                        level=level,
+                        diagnosis=DISEASES[number % 2] if ill else Diagnosis.NORMAL,
+                        slices=tuple(range(slices)),
+                        boxes=(box,) * slices,
+                        shown=(True, not ill)[:slices],
+                    )
+                )
+            label = StudyLabel(
+                patient=f"p{number}", centre=centre, split=split, external=centre == "C", source="phantom",
+                field_strength=1.5, sequences=(Sequence.T1, Sequence.T2), levels=tuple(levels),
+            )  # fmt: skip
+            writer.add(CachedStudy(label, pixels))
+    return folder
+
+
+def small(name, **settings):
+    schedule = Schedule(epochs=2, steps=1, batch=2)
+    config = load_system(name).config
+    return config.model_copy(
+        update={
+            "size": 64,
+            "reading_size": 64,
+            "schedule": schedule,
+            "sources": Sources(slices=2),
+            **settings,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "layout"),
+    [("yolov8", "yolov8n"), ("rtdetr", "rtdetr-l"), ("detr", "resnet18"), ("retinanet", "")],
+)
+def test_every_family_trains_and_answers(cohort, tmp_path, system, layout):
+    config = small(system, **({"layout": layout} if layout else {}))
+    family = family_named(config.family)
+    told = []
+    trained = family.train(config, cohort, tmp_path, 3, told.append)
+    assert trained.manifest == read_manifest(tmp_path)
+    assert trained.manifest.family == family.name
+    assert trained.manifest.training_patients == ("p0", "p1", "p2")
+    assert (trained.cost.epochs, len(told)) == (2, 2)
+    judged = family.answer(tmp_path, cohort)
+    parts = {picture.part for picture in judged.boxes.pictures}
+    assert parts == {Part.VALIDATION, Part.TEST, Part.EXTERNAL}
+    assert judged.boxes.task == ("levels" if system == "retinanet" else "lesions")
+    if system == "retinanet":
+        assert judged.answers is None
+        return
+    assert judged.answers.classes == MODEL_CLASSES
+    assert len(judged.answers.cases) == 9
+    for case in judged.answers.cases:
+        assert sum(case.probabilities) == pytest.approx(1)
+
+
+def test_every_system_of_the_studies_is_there_by_name():
+    for name in SYSTEMS:
+        config = load_system(name).config
+        assert isinstance(config, DetectorConfig)
+        assert config.name == name
+    assert load_system("retinanet").config.task is DetectionTask.KINDS
+    assert {load_system(name).config.paper for name in SYSTEMS[:4]} == {"joonghyun2026"}
+
+
+def test_pictures_are_made_once_and_show_what_the_task_asks_for(cohort):
+    lesions, kinds = (cohort_pictures(small("yolov8", task=task), cohort) for task in TASKS)
+    assert cohort_pictures(small("yolo11"), cohort)._cache.folder == lesions._cache.folder
+    assert lesions.sources.count(TEACHES) == 3
+    shown = [(BACKGROUND, kind, BACKGROUND) for kind in (0, DOUBTFUL, 1, 0, DOUBTFUL)]
+    assert [picture.kinds for picture in lesions] == shown
+    assert [picture.kinds for picture in kinds][:2] == [(0, 1, 2), (0, 0, 2)]
+    assert [picture.horizon is not None for picture in lesions] == [False, False, True, False, False]
+
+
+def test_a_body_that_is_no_lesion_and_not_normal_teaches_no_class():
+    def kind(task, diagnosis, shown=True):
+        level = LevelLabel(level=Level.L1, diagnosis=diagnosis, slices=(), boxes=(), shown=())
+        return kind_in(DetectionTask(task), level, shown=shown)
+
+    assert kind("lesions", Diagnosis.HEMANGIOMA) == BACKGROUND
+    assert kind("lesions_and_normal", Diagnosis.HEMANGIOMA) == DOUBTFUL
+    assert kind("lesions_and_normal", Diagnosis.NORMAL) == 0
+    assert kind("lesions_and_normal", Diagnosis.MALIGNANT) == 2
+    assert kind("lesions", Diagnosis.MALIGNANT, shown=False) == DOUBTFUL
+
+
+@pytest.mark.parametrize(
+    ("split", "error", "said"),
+    [(Split.TEST, InputError, "more patients"), (Split.TRAIN, InsufficientEvidenceError, "malignant")],
+)
+def test_a_cohort_that_cannot_teach_is_refused(tmp_path, split, error, said):
+    level = LevelLabel(
+        level=Level.L1,
+        diagnosis=Diagnosis.BENIGN_FRACTURE,
+        slices=(0,),
+        boxes=((8, 8, 40, 30),),
+        shown=(True,),
+    )
+    label = StudyLabel(
+        patient="p", centre="A", split=split, source="phantom", sequences=(Sequence.T2,), levels=(level,)
+    )
+    with StudyCacheWriter(tmp_path / "studies", "one") as writer:
+        writer.add(CachedStudy(label, np.zeros((1, 4, 64, 64), np.uint8)))
+    with pytest.raises(error, match=said):
+        cohort_pictures(small("yolo11"), tmp_path)
+    assert not (tmp_path / "pictures").exists()
+
+
+class FindsColumn:
+    """Finds the bodies of the drawn studies, and one more above them that was not labelled."""
+
+    def detect(self, pixels):
+        boxes = [PixelBox(18, top, 42, top + 18) for top in (8, 32, 56)]
+        above = PixelBox(18, 0, 42, 7)
+        scores = [(0.9, 0, 0, 0)] * 3 + [(0, 0, 0.9, 0)]
+        return tuple(Candidate(0, box, *row) for box, row in zip((above, *boxes), scores, strict=True))
+
+
+def test_what_lies_above_the_labels_of_a_real_picture_is_not_judged(cohort):
+    study = next(s for s in StudyCache(cohort / "studies") if s.label.centre == REAL_CENTRE)
+    for centre, counted in ((REAL_CENTRE, ["L4", "L5", "S1"]), ("A", ["L3", "L4", "L5", "S1"])):
+        label = study.label.model_copy(update={"split": Split.TEST, "centre": centre})
+        (picture,) = _levels(FindsColumn(), CachedStudy(label, study.pixels))
+        assert [box.label for box in picture.reference] == ["L4", "L5", "S1"]
+        assert sorted(box.label for box in picture.predicted) == counted
