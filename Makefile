@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 UV := $(shell command -v uv 2>/dev/null || echo .local/uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
+# Once, instead of at every start of every process where Python may not write beside its sources.
+export UV_COMPILE_BYTECODE := 1
 RUN := $(UV) run --frozen --no-sync
 
 .PHONY: help setup demo test lint serve

@@ -19,7 +19,7 @@ from spine_fracture.training.study_cache import LevelLabel, StudyCache, StudyLab
 
 
 class FeatureRegressionConfig(SystemConfig):
-    """``penalty`` weighs the L2 term, without which features that one class alone shows have no finite odds."""
+    """``penalty`` weighs the L2 term, without which what one class alone shows has no finite odds."""
 
     penalty: float = 1.0
 
