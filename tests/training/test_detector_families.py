@@ -37,13 +37,13 @@ DISEASES = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
-    """Five patients with three bodies on two slices, L5 altered on the first; one is a real picture."""
+    """Five patients with three bodies, L5 altered; one has a slice more, one is a real picture."""
     folder = tmp_path_factory.mktemp("cohort")
     rng = np.random.default_rng(0)
     who = [("A", Split.TRAIN), (REAL_CENTRE, Split.TRAIN), ("A", Split.VALIDATION), ("A", Split.TEST)]
     with StudyCacheWriter(folder / "studies", "drawn") as writer:
         for number, (centre, split) in enumerate([*who, ("C", Split.TRAIN)]):
-            slices = 1 if centre == REAL_CENTRE else 2
+            slices = 2 if number == 0 else 1
             pixels = rng.integers(0, 60, (slices, 4, 76, 76), dtype=np.uint8)
             pixels[:, 2:] = 0
             levels = []
@@ -121,10 +121,10 @@ def test_pictures_are_made_once_and_show_what_the_task_asks_for(cohort):
     lesions, kinds = (cohort_pictures(small("yolov8", task=task), cohort) for task in TASKS)
     assert cohort_pictures(small("yolo11"), cohort)._cache.folder == lesions._cache.folder
     assert lesions.sources.count(TEACHES) == 3
-    shown = [(BACKGROUND, kind, BACKGROUND) for kind in (0, DOUBTFUL, 1, 0, DOUBTFUL)]
+    shown = [(BACKGROUND, kind, BACKGROUND) for kind in (0, DOUBTFUL, 1, 0)]
     assert [picture.kinds for picture in lesions] == shown
     assert [picture.kinds for picture in kinds][:2] == [(0, 1, 2), (0, 0, 2)]
-    assert [picture.horizon is not None for picture in lesions] == [False, False, True, False, False]
+    assert [picture.horizon is not None for picture in lesions] == [False, False, True, False]
 
 
 def test_a_body_that_is_no_lesion_and_not_normal_teaches_no_class():
