@@ -74,7 +74,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> CropCache:
 @pytest.fixture(scope="module")
 def trained(cache: CropCache, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained")
-    train_classifier(cache, TINY, out)
+    train_classifier(cache, TINY, TINY.seed, out)
     return out
 
 
@@ -212,11 +212,11 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_classifier(cache, often, tmp_path, progress=stop)
+        train_classifier(cache, often, TINY.seed, tmp_path, progress=stop)
     heard: list[int] = []
-    manifest = train_classifier(cache, TINY, tmp_path, progress=lambda epoch: heard.append(epoch.number))
+    again = train_classifier(cache, TINY, TINY.seed, tmp_path, progress=lambda e: heard.append(e.number))
     assert heard == [3, 4]
-    assert manifest.sha256 == read_manifest(trained).sha256
+    assert again.manifest.sha256 == read_manifest(trained).sha256
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
@@ -232,13 +232,14 @@ def test_going_on_from_a_champion(cache: CropCache, trained: Path, tmp_path: Pat
             "schedule": TINY.schedule.model_copy(update={"epochs": 1}),
         }
     )
-    manifest = train_classifier(open_cache(reads), brief, tmp_path / "alone", initial=trained)
+    manifest = train_classifier(open_cache(reads), brief, 1, tmp_path / "alone", initial=trained).manifest
     before = read_manifest(trained)
     assert manifest.temperature == before.temperature
     assert manifest.sha256 != before.sha256
     assert manifest.training_patients == (*before.training_patients, "patient-50")
-    mixed = train_classifier(joined([cache, open_cache(reads)]), brief, tmp_path / "mixed", initial=trained)
-    assert mixed.metrics["validation.simulated_in_real.macro_f1"] == 1
+    both = joined([cache, open_cache(reads)])
+    mixed = train_classifier(both, brief, 1, tmp_path / "mixed", initial=trained)
+    assert mixed.manifest.metrics["validation.simulated_in_real.macro_f1"] == 1
 
 
 def test_figures_are_added_and_the_card_written(cache: CropCache, trained: Path) -> None:

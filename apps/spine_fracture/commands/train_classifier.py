@@ -96,7 +96,7 @@ def train_classifier_command(
             bars.console.print(f"epoch {epoch.number}: loss {epoch.loss:.4f}{judged} ({epoch.seconds:.0f} s)")
             bars.update(training, completed=epoch.number)
 
-        train_classifier(learning, recipe, out, progress=heard)
+        train_classifier(learning, recipe, recipe.seed, out, progress=heard)
     manifest = add_metrics(out, judging, "test")
     findings = None
     if data is not None:

@@ -20,7 +20,7 @@ from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest, read_bundle, write_bundle
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Cost
-from spine_fracture.training.cases import case_of
+from spine_fracture.training.cases import study_cases
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
 from spine_fracture.training.study_cache import CachedStudy, LevelLabel, StudyCache
 
@@ -133,7 +133,9 @@ def train(
 
 
 def answer(baseline: Baseline, bundle: Path, cohort: Path) -> Judged:
-    """The baseline's answer to every level that its question is about."""
+    """The baseline's answer to every level that its question is about, and to patients by their index
+    vertebra where other models have such answers.
+    """
     manifest, state = read_bundle(bundle)
     if manifest.family != baseline.name:
         raise ModelFileError(
@@ -152,7 +154,9 @@ def answer(baseline: Baseline, bundle: Path, cohort: Path) -> Judged:
             question=config.question,
             classes=config.classes(),
             cases=tuple(
-                case_of(study.label, level, row) for (study, level), row in zip(found, given, strict=True)
+                case
+                for (study, level), row in zip(found, given, strict=True)
+                for case in study_cases(study.label, [(level, row)], config.question)
             ),
         )
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Case
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case
 from spine_fracture.training.study_cache import LevelLabel, StudyLabel
 
 #: What a patient is, from what the levels are: the first of these that any level has.
@@ -40,6 +40,21 @@ def case_of(label: StudyLabel, level: LevelLabel | None, probabilities: Iterable
         age=label.age,
         note=primary_tumour(label) if level is None else level.primary,
     )
+
+
+def study_cases(
+    label: StudyLabel, answered: Iterable[tuple[LevelLabel, Iterable[float]]], question: str
+) -> Iterator[Case]:
+    """The cases of these levels of one study, each with its probabilities.
+
+    Where the question is whether a fracture is malignant there is also a case of the patient, whose answer
+    is that to the index vertebra (Yeh et al. 2022).
+    """
+    for level, probabilities in answered:
+        case = case_of(label, level, probabilities)
+        yield case
+        if question == MALIGNANT_OR_BENIGN.name and level.level is label.index_level:
+            yield case_of(label, None, case.probabilities)
 
 
 def gravest(label: StudyLabel) -> Diagnosis:

@@ -58,14 +58,19 @@ class Balance(Config):
     shares: tuple[float, float, float] = (0.6, 0.4, 0.0)
 
 
-class ClassifierTraining(Config):
-    """A whole recipe. ``imagenet`` is a local safetensors file for the trunk, or none."""
+class CropTraining(Config):
+    """How a network learns from crops. ``imagenet`` is a local safetensors file for the trunk, or none."""
 
     name: str
     network: SixChannelConfig
-    samples: Samples = Samples()
     augmentation: Augmentation = Augmentation()
     balance: Balance = Balance()
     schedule: Schedule = Schedule()
-    seed: int = 2026
     imagenet: Path | None = None
+
+
+class ClassifierTraining(CropTraining):
+    """A whole recipe, with what the crops are simulated from."""
+
+    samples: Samples = Samples()
+    seed: int = 2026

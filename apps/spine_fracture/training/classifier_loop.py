@@ -13,7 +13,7 @@ from torch.nn import functional
 from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.training.classifier_augmentation import augmented_view, plain_view
 from spine_fracture.training.classifier_cache import CropCache
-from spine_fracture.training.classifier_config import ClassifierTraining
+from spine_fracture.training.classifier_config import CropTraining
 from spine_fracture.training.classifier_sampler import BalancedSampler, Index
 
 _VALIDATION_DRAWS = 1200  # at most; few held-out samples are drawn a few times each
@@ -35,7 +35,7 @@ class CropBatch:
 class CropTask:
     """Tells the classes of level crops apart: cross-entropy, every source with the same prevalence."""
 
-    def __init__(self, network: nn.Module, cache: CropCache, config: ClassifierTraining) -> None:
+    def __init__(self, network: nn.Module, cache: CropCache, config: CropTraining, seed: int) -> None:
         self.network = network.to(memory_format=torch.channels_last)
         self._cache, self._labels, self._config = cache, cache.column("label"), config
         self._teaching = BalancedSampler(cache, cache.where(held_out=False), config.balance)
@@ -44,7 +44,7 @@ class CropTask:
         if len(held_out):
             sampler = BalancedSampler(cache, held_out, config.balance, every_class=False)
             count = min(_VALIDATION_DRAWS, 8 * len(held_out))
-            self._judging = sampler.draw(count, np.random.default_rng(config.seed))
+            self._judging = sampler.draw(count, np.random.default_rng(seed))
 
     def batch(self, rng: np.random.Generator, size: int) -> CropBatch:
         index, cache = self._teaching.draw(size, rng), self._cache

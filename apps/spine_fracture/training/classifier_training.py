@@ -14,43 +14,50 @@ from spine_fracture.classification.sixchannel import SixChannelConfig, SixChanne
 from spine_fracture.errors import ModelFileError
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.training.classifier_cache import CropCache
-from spine_fracture.training.classifier_config import ClassifierTraining
+from spine_fracture.training.classifier_config import CropTraining
 from spine_fracture.training.classifier_loop import CropTask
 from spine_fracture.training.classifier_report import cache_metrics, level_answers
+from spine_fracture.training.family import Trained
 from spine_fracture.training.loop import Progress, fit
 
 FAMILY = "six_channel"
 TASK = "classification"
 
 
+def new_network(config: CropTraining, seed: int) -> SixChannelNetwork:
+    """A network to be trained, its weights drawn from ``seed`` or those of ImageNet."""
+    torch.manual_seed(seed)
+    network = SixChannelNetwork(config.network)
+    if config.imagenet is not None:
+        network.trunk.start_from_imagenet(config.imagenet)
+    return network
+
+
 def train_classifier(
     cache: CropCache,
-    config: ClassifierTraining,
+    config: CropTraining,
+    seed: int,
     out: Path,
     initial: Path | None = None,
     progress: Progress = lambda epoch: None,
-) -> Manifest:
+) -> Trained:
     """Train on the samples of ``cache`` that teach, choose by those held out, write a bundle to ``out``.
 
     With ``initial``, a bundle's folder, the training goes on from its weights and takes its
     architecture, and its training patients stay listed. Without held-out samples there is no early
     stop, and the temperature stays the initial model's. A checkpoint in ``out`` is taken up again.
     """
-    torch.manual_seed(config.seed)
     before: Manifest | None = None
     if initial is None:
-        network = SixChannelNetwork(config.network)
-        if config.imagenet is not None:
-            network.trunk.start_from_imagenet(config.imagenet)
+        network = new_network(config, seed)
     else:
         before, state = read_bundle(initial)
         config = config.model_copy(update={"network": _architecture(before)})
         network = SixChannelNetwork(config.network)
         network.load_state_dict(state)
     checkpoint = out / "checkpoint.pt"
-    fitted = fit(CropTask(network, cache, config), config.schedule, config.seed, checkpoint, progress)
+    fitted = fit(CropTask(network, cache, config, seed), config.schedule, seed, checkpoint, progress)
     network.load_state_dict(fitted.state)
-    network = network.cpu()
     held_out = cache.where(held_out=True)
     temperature = before.temperature if before else 1.0
     metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
@@ -69,7 +76,7 @@ def train_classifier(
             classes=tuple(MODEL_CLASSES),
             temperature=temperature,
             config=_json(config),
-            seed=config.seed,
+            seed=seed,
             training_patients=tuple(
                 dict.fromkeys((*(before.training_patients if before else ()), *cache.patients))
             ),
@@ -77,7 +84,7 @@ def train_classifier(
         ),
     )
     checkpoint.unlink(missing_ok=True)
-    return manifest
+    return Trained(manifest, fitted.cost)
 
 
 def add_metrics(folder: Path, cache: CropCache, prefix: str) -> Manifest:
@@ -99,6 +106,6 @@ def _architecture(manifest: Manifest) -> SixChannelConfig:
     return SixChannelConfig.model_validate(manifest.architecture)
 
 
-def _json(config: SixChannelConfig | ClassifierTraining) -> dict[str, JsonValue]:
+def _json(config: SixChannelConfig | CropTraining) -> dict[str, JsonValue]:
     values: dict[str, JsonValue] = config.model_dump(mode="json")
     return values

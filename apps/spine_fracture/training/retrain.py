@@ -80,7 +80,8 @@ def fine_tune(
 
     A run that was cut short goes on from its checkpoint in ``out``.
     """
-    return train_classifier(joined((replay, reads)), recipe, out, initial=champion, progress=progress)
+    caches = joined((replay, reads))
+    return train_classifier(caches, recipe, recipe.seed, out, champion, progress).manifest
 
 
 def discard(out: Path) -> None:

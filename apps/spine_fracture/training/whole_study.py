@@ -14,7 +14,7 @@ from spine_fracture.classification.whole_study_classifier import FAMILY as NAME
 from spine_fracture.classification.whole_study_classifier import WholeStudyClassifier
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case
 from spine_fracture.evaluation.calibration import expected_calibration_error, fit_temperature
-from spine_fracture.training.cases import case_of
+from spine_fracture.training.cases import study_cases
 from spine_fracture.training.classifier_config import Augmentation
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
@@ -97,10 +97,7 @@ def _answers(bundle: Path, cohort: Path, *, isolated: bool) -> Judged:
         pixels = studies[at].pixels.astype(np.float32) / np.float32(255)
         boxes = [level.on_slices() for level in label.levels]
         rows = model.probabilities(pixels, boxes, isolated=isolated)
-        for level, row in zip(label.levels, rows, strict=True):
-            cases.append(case_of(label, level, row))
-            if level.level is label.index_level:
-                cases.append(case_of(label, None, row))
+        cases += study_cases(label, zip(label.levels, rows, strict=True), MALIGNANT_OR_BENIGN.name)
     return Judged(
         Answers(
             system=model.manifest.name,

@@ -6,10 +6,6 @@ can move and turn them. Rows follow study by study, head to foot, and slice by s
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +19,7 @@ from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.training.cache import ArrayCache, CacheWriter
 from spine_fracture.training.classifier_cache import STORED_MARGIN, STORED_SIZE
+from spine_fracture.training.derived_cache import derived_cache
 from spine_fracture.training.study_cache import CachedStudy, StudyCache
 
 #: Raised when what a cache holds changes, so that none of another form is taken for it.
@@ -87,26 +84,10 @@ def whole_study_cache(cohort: Path, margin: float) -> WholeStudyCache:
 
     ``margin`` is the network's, about which a study's usual signal is taken.
     """
-    folder = cohort / "caches" / f"whole_study-{_key(cohort / 'studies', margin)}"
-    try:
-        return WholeStudyCache(folder)
-    except InputError:
-        pass
-    # Written beside and moved into place: trainings that start together do not see half of it.
-    unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
-    _write(unfinished, StudyCache(cohort / "studies"), margin)
-    try:
-        unfinished.rename(folder)
-    except OSError:  # another training was faster
-        shutil.rmtree(unfinished)
-    return WholeStudyCache(folder)
-
-
-def _key(studies: Path, margin: float) -> str:
-    """Changes with everything that a cache depends on."""
-    pixels = (studies / "pixels.bin").stat()
-    facts = [_FORM, STORED_SIZE, STORED_MARGIN, margin, pixels.st_size, pixels.st_mtime_ns]
-    return hashlib.sha256((studies / "cache.json").read_bytes() + json.dumps(facts).encode()).hexdigest()[:12]
+    depends = (_FORM, STORED_SIZE, STORED_MARGIN, margin)
+    return WholeStudyCache(
+        derived_cache(cohort, "whole_study", depends, lambda folder, studies: _write(folder, studies, margin))
+    )
 
 
 def _write(folder: Path, studies: StudyCache, margin: float) -> None:

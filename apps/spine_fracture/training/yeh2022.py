@@ -30,8 +30,8 @@ from spine_fracture.classification.yeh2022 import (
 )
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InsufficientEvidenceError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Part
-from spine_fracture.training.cases import case_of
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case, Part
+from spine_fracture.training.cases import study_cases
 from spine_fracture.training.classifier_augmentation import cut
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
@@ -220,16 +220,14 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     answer to the slices of the index vertebra.
     """
     model, studies = FractureClassifier.load(bundle, "torch"), StudyCache(cohort / "studies")
-    cases = []
+    cases: list[Case] = []
     for at, label in enumerate(studies.labels):
         asked = [level for level in label.levels if level.diagnosis in CLASSES]
         if label.part is None or not asked:
             continue
         chances = model.malignancy(studies[at].pair(), [level.shown_on_slices() for level in asked])
-        for level, chance in zip(asked, chances, strict=True):
-            cases.append(case_of(label, level, (1 - chance, chance)))
-            if level.level is label.index_level:
-                cases.append(case_of(label, None, (1 - chance, chance)))
+        rows = [(1 - chance, chance) for chance in chances]
+        cases += study_cases(label, zip(asked, rows, strict=True), MALIGNANT_OR_BENIGN.name)
     return Judged(
         Answers(
             system=model.manifest.name,

@@ -1,0 +1,64 @@
+"""The family of the classifier in the package: the six-channel network, one level at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spine_fracture.anatomy import MODEL_CLASSES
+from spine_fracture.classification.classifier import LevelClassifier
+from spine_fracture.evaluation.answers import Answers, Case
+from spine_fracture.training.cases import study_cases
+from spine_fracture.training.classifier_config import CropTraining
+from spine_fracture.training.classifier_loop import CropTask
+from spine_fracture.training.classifier_training import FAMILY as NAME
+from spine_fracture.training.classifier_training import new_network, train_classifier
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
+from spine_fracture.training.level_crops import level_crop_cache
+from spine_fracture.training.study_cache import StudyCache
+
+
+class SixChannelTraining(SystemConfig, CropTraining):
+    """A whole recipe; the crops are cut from the cohort."""
+
+
+def crop_task(config: SixChannelTraining, cohort: Path, seed: int) -> CropTask:
+    """The network and the crops that it learns from."""
+    cache = level_crop_cache(cohort, config.network.margin)
+    return CropTask(new_network(config, seed), cache, config, seed)
+
+
+def train(config: SixChannelTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
+    """Train on the levels of ``cohort``, keep the epoch of the lowest validation loss, and calibrate."""
+    cache = level_crop_cache(cohort, config.network.margin)
+    return train_classifier(cache, config, seed, out, progress=telling(config.name, tell))
+
+
+def answer(bundle: Path, cohort: Path) -> Judged:
+    """What the model says of every level, as the server asks it: all levels of a study, all their slices.
+
+    Each patient with an index vertebra also has a case without a level: what it says of that one,
+    where the question is whether a fracture is malignant.
+    """
+    model, studies = LevelClassifier.load(bundle, "torch"), StudyCache(cohort / "studies")
+    question = SixChannelTraining.model_validate(model.manifest.config).question
+    cases: list[Case] = []
+    for at, label in enumerate(studies.labels):
+        if label.part is None:
+            continue
+        opinions = model.classify(studies[at].pair(), [level.on_slices() for level in label.levels])
+        rows = [opinion.probabilities for opinion in opinions]
+        cases += study_cases(label, zip(label.levels, rows, strict=True), question)
+    return Judged(
+        Answers(
+            system=model.manifest.name,
+            version=model.version,
+            seed=model.manifest.seed,
+            cohort=studies.name,
+            question=question,
+            classes=MODEL_CLASSES,
+            cases=tuple(cases),
+        )
+    )
+
+
+FAMILY = Family(NAME, "classifier", SixChannelTraining, train, answer, crop_task)
