@@ -209,7 +209,7 @@ def _ranked(project: Project, ranking: Iterable[Ranked]) -> Iterator[RankedLevel
                 uncertainty=item.level.uncertainty,
                 reasons=item.level.reasons,
                 read=read,
-                picture=data_uri(level_picture(pair, key.slice_index, key.box, level.name.value)),
+                picture=data_uri(level_picture(pair.pixels[key.slice_index], key.box, level.name.value)),
             )
 
 

@@ -1,0 +1,199 @@
+"""Everything a report says of one model, worked out from its answers and boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from spine_fracture.evaluation.answers import QUESTIONS, Answers, Case, Cost, Part
+from spine_fracture.evaluation.baselines import above_baseline, above_majority
+from spine_fracture.evaluation.binary import BinaryResult
+from spine_fracture.evaluation.box_gallery import WorstPicture, worst_pictures
+from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
+from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
+from spine_fracture.evaluation.gallery import Mistake, gallery
+from spine_fracture.evaluation.judging import JUDGED, judge
+from spine_fracture.evaluation.scores import Unit
+from spine_fracture.evaluation.statistics import Estimate, Resampling
+from spine_fracture.evaluation.subgroups import Subgroup, subgroups
+
+
+class Pictures(Protocol):
+    """What draws for a report: data URIs, None for what is not in the cohort."""
+
+    def of_case(self, case: Case) -> str | None: ...
+    def of_boxes(self, answer: PictureAnswer) -> str | None: ...
+
+
+#: Mistakes of each kind in the gallery.
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class AboveBaseline:
+    """How far a model is above what needs no network; ``difference`` is None where it cannot be told."""
+
+    baseline: str
+    figure: str
+    part: Part
+    unit: Unit
+    difference: Estimate | None
+
+
+@dataclass(frozen=True)
+class UnitSubgroups:
+    """All subgroups, counted by level or by patient."""
+
+    unit: Unit
+    groups: tuple[Subgroup, ...]
+
+
+@dataclass(frozen=True)
+class ShownMistake:
+    """A mistake with its ``picture``, a data URI that stays out of the JSON."""
+
+    mistake: Mistake
+    picture: Annotated[str | None, Field(exclude=True)]
+
+
+@dataclass(frozen=True)
+class PictureGallery:
+    """The mistakes that a model was surest of in one part, by level if it answers about levels."""
+
+    part: Part
+    unit: Unit
+    false_positives: tuple[ShownMistake, ...]
+    false_negatives: tuple[ShownMistake, ...]
+
+
+@dataclass(frozen=True)
+class ShownBoxes:
+    """A picture that a detector did badly on, of the test part; drawn likewise."""
+
+    worst: WorstPicture
+    picture: Annotated[str | None, Field(exclude=True)]
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """``question`` is its text; it is empty, and so is all that follows from answers, for a model that
+    only finds boxes.
+    """
+
+    name: str
+    version: str
+    family: str
+    paper: str
+    seeds: tuple[int, ...]
+    cohort: str
+    question: str
+    cost: Cost | None
+    results: tuple[BinaryResult, ...]
+    detection: tuple[DetectionResult, ...]
+    above: tuple[AboveBaseline, ...]
+    subgroups: tuple[UnitSubgroups, ...]
+    galleries: tuple[PictureGallery, ...]
+    worst_boxes: tuple[ShownBoxes, ...]
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        return tuple(dict.fromkeys(result.unit for result in self.results))
+
+    def of(self, part: Part, unit: Unit) -> BinaryResult | None:
+        return next((r for r in self.results if (r.part, r.unit) == (part, unit)), None)
+
+    def found(self, part: Part) -> DetectionResult | None:
+        return next((result for result in self.detection if result.part is part), None)
+
+
+def report_on(
+    answers: Answers | None,
+    boxes: BoxAnswers | None,
+    baselines: Sequence[Answers],
+    pictures: Pictures,
+    *,
+    family: str = "",
+    paper: str = "",
+    seeds: tuple[int, ...] = (),
+    resampling: Resampling | None = None,
+) -> ModelReport:
+    """All sections of the report of one model, which gave ``answers``, ``boxes`` or both."""
+    how, one = resampling or Resampling(), answers or boxes
+    assert one is not None
+    results = judge(answers, resampling=how) if answers else ()
+    detection = judge_boxes(boxes, resampling=how) if boxes else ()
+    units = tuple(dict.fromkeys(result.unit for result in results))
+    return ModelReport(
+        name=one.system,
+        version=one.version,
+        family=family,
+        paper=paper,
+        seeds=seeds or (one.seed,),
+        cohort=one.cohort,
+        question=QUESTIONS[answers.question].text if answers else "",
+        cost=one.cost,
+        results=results,
+        detection=detection,
+        above=tuple(_above(answers, baselines, results, how)) if answers else (),
+        subgroups=tuple(UnitSubgroups(unit, subgroups(answers, unit=unit, resampling=how)) for unit in units)
+        if answers
+        else (),
+        galleries=tuple(_gallery(answers, part, units, pictures) for part in _parts(results))
+        if answers
+        else (),
+        worst_boxes=tuple(_worst_boxes(boxes, detection, pictures)) if boxes else (),
+    )
+
+
+def _worst_boxes(
+    boxes: BoxAnswers, detection: Sequence[DetectionResult], pictures: Pictures
+) -> Iterator[ShownBoxes]:
+    for result in detection:
+        if result.part is Part.TEST:
+            for worst in worst_pictures(boxes, result.part, result.threshold, SHOWN):
+                yield ShownBoxes(worst, pictures.of_boxes(worst.answer))
+
+
+def _parts(results: Sequence[BinaryResult]) -> list[Part]:
+    return [part for part in JUDGED if any(result.part is part for result in results)]
+
+
+def _above(
+    answers: Answers, baselines: Sequence[Answers], results: Sequence[BinaryResult], how: Resampling
+) -> list[AboveBaseline]:
+    rows = []
+    for result in results:
+        rows.append(
+            AboveBaseline(
+                "majority class",
+                "balanced accuracy",
+                result.part,
+                result.unit,
+                above_majority(answers, part=result.part, unit=result.unit, resampling=how),
+            )
+        )
+        rows += [
+            AboveBaseline(
+                baseline.system.replace("_", " "),
+                "AUC",
+                result.part,
+                result.unit,
+                above_baseline(answers, baseline, part=result.part, unit=result.unit, resampling=how),
+            )
+            for baseline in baselines
+            if any(case.part is result.part for case in baseline.cases)
+        ]
+    return rows
+
+
+def _gallery(answers: Answers, part: Part, units: Sequence[Unit], pictures: Pictures) -> PictureGallery:
+    unit = Unit.LEVEL if Unit.LEVEL in units else Unit.PATIENT
+    worst = gallery(answers, part=part, unit=unit, count=SHOWN)
+
+    def shown(mistakes: Sequence[Mistake]) -> tuple[ShownMistake, ...]:
+        return tuple(ShownMistake(mistake, pictures.of_case(mistake.case)) for mistake in mistakes)
+
+    return PictureGallery(part, unit, shown(worst.false_positives), shown(worst.false_negatives))

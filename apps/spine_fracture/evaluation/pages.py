@@ -1,0 +1,57 @@
+"""Pages of results: templates that are filled to one HTML file without outside references."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from spine_fracture.evaluation.statistics import Estimate
+
+#: Where a cell has nothing to say.
+NOTHING = "-"
+
+
+def page(template: str, **values: object) -> str:
+    """The template of this name, filled. Values are escaped."""
+    environment = Environment(
+        loader=PackageLoader("spine_fracture.evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "value": value,
+        "between": between,
+        "signed": signed,
+        "p": p_value,
+        "words": words,
+    }
+    return environment.get_template(template).render(**values)
+
+
+def value(estimate: Estimate | None, digits: int = 3) -> str:
+    """Its value alone."""
+    return NOTHING if estimate is None else f"{estimate.value:.{digits}f}"
+
+
+def between(estimate: Estimate | None, digits: int = 3) -> str:
+    """Its interval alone."""
+    return "" if estimate is None else f"{estimate.low:.{digits}f} to {estimate.high:.{digits}f}"
+
+
+def signed(estimate: Estimate | None, digits: int = 3) -> str:
+    """A difference, its interval in brackets."""
+    if estimate is None:
+        return NOTHING
+    low, high = f"{estimate.low:+.{digits}f}", f"{estimate.high:+.{digits}f}"
+    return f"{estimate.value:+.{digits}f} ({low} to {high})"
+
+
+def p_value(p: float | None) -> str:
+    """As journals print it."""
+    return NOTHING if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def words(name: object) -> str:
+    """A name of ours in words."""
+    return str(name).replace("_", " ")
