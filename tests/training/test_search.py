@@ -20,7 +20,8 @@ from spine_fracture.training.families import System, load_system
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
 from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
-from spine_fracture.training.search import BEST, Choice, Range, SearchConfig, search
+from spine_fracture.training.search import BEST, search
+from spine_fracture.training.search_config import Choice, Range, SearchConfig
 
 SEARCH = SearchConfig(
     name="made-up",
@@ -106,6 +107,8 @@ def test_a_search_goes_on_and_draws_what_it_would_have_drawn(family: MadeUp, tmp
         min(config.schedule.learning_rate for config in family.asked[:4])
     )
     assert not any((tmp_path / "cut" / "trials").iterdir())
+    with pytest.raises(InputError, match="another search called made-up"):
+        search(SEARCH.model_copy(update={"seed": 1}), tmp_path, tmp_path / "cut", told.append)
 
 
 def test_hopeless_trials_end_early(family: MadeUp, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import optuna
@@ -25,78 +25,20 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FrozenTrial, Trial, TrialState
-from pydantic import Field, JsonValue, model_validator
+from pydantic import JsonValue
 
-from spine_fracture.configuration import Config
 from spine_fracture.errors import InputError, StorageError, TrainingError
 from spine_fracture.files import write_atomically
 from spine_fracture.training.families import System, load_system
 from spine_fracture.training.family import Tell, with_settings
 from spine_fracture.training.loop import Epoch, overhearing
+from spine_fracture.training.search_config import SearchConfig
 
 BEST = "best.yaml"
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 _HEARTBEAT, _GRACE = 30, 120  # seconds: a machine that was silent for so long has lost its trial
 _RETRIES = 3
-
-
-class Range(Config):
-    """Numbers from ``low`` to ``high``, both included; ``log`` draws their logarithm evenly, ``whole`` draws
-    whole numbers.
-    """
-
-    low: float
-    high: float
-    log: bool = False
-    whole: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low < self.high or (self.log and self.low <= 0):
-            raise ValueError("a range needs low < high, and with log also low > 0")
-        return self
-
-    def drawn(self, trial: Trial, key: str) -> JsonValue:
-        if self.whole:
-            return trial.suggest_int(key, round(self.low), round(self.high), log=self.log)
-        return trial.suggest_float(key, self.low, self.high, log=self.log)
-
-    @property
-    def example(self) -> JsonValue:
-        return round(self.low) if self.whole else self.low
-
-
-class Choice(Config):
-    """One of these values."""
-
-    choices: tuple[bool | int | float | str, ...] = Field(min_length=1)
-
-    def drawn(self, trial: Trial, key: str) -> JsonValue:
-        value: JsonValue = trial.suggest_categorical(key, self.choices)
-        return value
-
-    @property
-    def example(self) -> JsonValue:
-        return self.choices[0]
-
-
-class SearchConfig(Config):
-    """The whole of ``configs/searches/*.yaml``.
-
-    ``space`` has the settings of ``system`` to search, keys dotted; ``settings`` others that hold in every
-    trial, e.g. fewer epochs. The first ``random`` trials are drawn evenly, later ones by a tree-structured
-    Parzen estimator; after them a trial ends when after ``unjudged`` epochs its best loss is above the
-    median of the others at the same epoch. ``trials`` in all, over all machines.
-    """
-
-    name: str
-    system: str
-    space: dict[str, Range | Choice] = Field(min_length=1)
-    settings: dict[str, JsonValue] = Field(default_factory=dict)
-    trials: int = 40
-    random: int = 10
-    unjudged: int = 5
-    seed: int = 2026
+_RECIPE = "recipe"
 
 
 @dataclass(frozen=True)
@@ -250,7 +192,7 @@ def _study(config: SearchConfig, url: str) -> Study:
                 grace_period=_GRACE,
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES),
             )
-        return optuna.create_study(
+        study = optuna.create_study(
             storage=storage,
             study_name=config.name,
             sampler=_SeededByTrial(config.seed, config.random),
@@ -258,6 +200,14 @@ def _study(config: SearchConfig, url: str) -> Study:
             direction="minimize",
             load_if_exists=True,
         )
+        recipe = hashlib.sha256(config.model_dump_json(exclude={"trials"}).encode()).hexdigest()
+        if study.user_attrs.get(_RECIPE, recipe) != recipe:
+            raise InputError(
+                f"There is another search called {config.name}, with other ranges or settings: give this one "
+                "another name, or search in another folder."
+            )
+        study.set_user_attr(_RECIPE, recipe)
+        return study
     except ImportError as error:
         raise InputError(
             "The driver of this database is not installed: install spine-fracture[postgres] and give a URL "
