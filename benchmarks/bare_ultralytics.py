@@ -6,9 +6,12 @@ precision; on a CPU ultralytics has single precision only.
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import tempfile
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,7 @@ def ultralytics_pictures_a_second(config: DetectorConfig, cohort: Path, steps: i
             pass
 
     count, seconds = steps * config.schedule.batch, []
+    logging.getLogger("ultralytics").setLevel(logging.ERROR)
     engine.check_amp = lambda model: True  # the check downloads a network
     with tempfile.TemporaryDirectory() as folder:
         data = _write(config, cohort, Path(folder), count)
@@ -60,7 +64,8 @@ def ultralytics_pictures_a_second(config: DetectorConfig, cohort: Path, steps: i
         )  # fmt: skip
         trainer.add_callback("on_train_epoch_start", lambda _: seconds.append(time.perf_counter()))
         trainer.add_callback("on_train_epoch_end", lambda _: _close(seconds))
-        trainer.train()
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            trainer.train()
     return count * (_EPOCHS - 1) / sum(seconds[1:])
 
 

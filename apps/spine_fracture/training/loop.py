@@ -198,11 +198,11 @@ class _Run(Generic[B]):
         if course.step % self._schedule.steps:
             return None
         judged = self._judge()
-        self._lap()
         if not course.failed and (judged is None or judged < course.best_loss):
             course.best_loss = math.inf if judged is None else judged
             course.best_epoch = len(self._history) + 1
             self._best = self._learner.mean.state()
+        self._lap()
         return self._end_epoch(judged)
 
     def _step(self, feed: Feed[B]) -> float:
