@@ -46,7 +46,7 @@ def read_uncoloured(path: Path) -> npt.NDArray[Any]:
         return pixels
     if (np.ptp(pixels, axis=2) > _SLIGHT).mean() > _COLOURED:
         raise UnreadablePictureError(f"{path.name} is in colour: export the original picture in grey.")
-    return np.rint(pixels.mean(axis=2)).astype(np.uint8)
+    return np.asarray(np.rint(pixels.mean(axis=2)), np.uint8)
 
 
 def _read(path: Path, modes: tuple[str, ...]) -> npt.NDArray[Any]:

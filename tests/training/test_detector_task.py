@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from spine_fracture.detection.candidates import Boxes
 from spine_fracture.detection.families import build_network
 from spine_fracture.training.detector_config import DetectorConfig, Sources
 from spine_fracture.training.detector_pictures import PictureCache, TeachingPicture, write_pictures
@@ -12,6 +13,7 @@ from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
 
 SIDE = 64
+SURE = np.array([[0.9, 0, 0, 0]], np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +55,39 @@ def test_a_detector_of_one_sequence_is_shown_that_one(pictures):
     assert t2.change.gain.shape == (4, 1)
 
 
-def test_held_out_pictures_judge_the_weights(pictures, tmp_path):
-    fitted = fit(task(pictures, held_out=(0, 5)), Schedule(epochs=2, steps=2, batch=4), 1)
-    losses = [epoch.validation_loss for epoch in fitted.history]
-    assert np.isfinite(losses).all()
-    assert fit(task(pictures), Schedule(epochs=1, steps=1, batch=2), 1).history[0].validation_loss is None
+class FindsTheTruth(torch.nn.Module):
+    """Finds so many of the bodies of the pictures, and loses as it is told."""
+
+    def __init__(self, pictures, found, loss=3.0):
+        super().__init__()
+        self._corners = {
+            int(p.pixels.sum()): [*p.outlines[0].min(axis=0), *p.outlines[0].max(axis=0)]
+            for p in list(pictures)[:found]
+        }
+        self._loss = loss
+
+    def boxes(self, pictures):
+        corners = [self._corners.get(round(float(p.sum()) * 255)) for p in pictures]
+        return tuple(
+            Boxes(
+                np.array([c] if c else [], np.float32).reshape(-1, 4), np.tile(SURE, (int(c is not None), 1))
+            )
+            for c in corners
+        )
+
+    def loss(self, pictures, targets):
+        assert len(targets.kinds) == len(pictures)
+        return torch.tensor(self._loss)
+
+
+def test_held_out_pictures_judge_by_average_precision_and_before_that_by_the_loss(pictures):
+    judging, device = task(pictures, held_out=range(8)), torch.device("cpu")
+    losses = [judging.validation_loss(FindsTheTruth(pictures, found), device) for found in (0, 4, 8)]
+    assert losses[0] == pytest.approx(1 + 3 / 4)
+    assert losses[1] == pytest.approx(0.5, abs=0.02)
+    assert losses[2] == pytest.approx(0, abs=1e-6)
+    assert judging.validation_loss(FindsTheTruth(pictures, 0, 2.0), device) < losses[0]
+    assert task(pictures).validation_loss(FindsTheTruth(pictures, 8), device) is None
 
 
 def test_an_interrupted_run_goes_on_to_the_same_weights(pictures, tmp_path):

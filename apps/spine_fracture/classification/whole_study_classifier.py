@@ -116,7 +116,7 @@ class WholeStudyClassifier:
         presence += [study.present] * (n * len(VIEWS))
         tokens = self._tokens(np.concatenate([crops, *alone, *views]), np.array(presence))
         whole = study.as_given(self._probabilities(tokens[: len(crops)], study.counts, (n,)))
-        # The middle slices as they are, in one sequence alone, and moved: so many studies of one slice a level.
+        # The middle slices as they are, in one sequence alone, and moved: each a study of one slice a level.
         single = torch.cat([tokens[at_key], tokens[len(crops) :]])
         kinds = len(single) // n
         answers = self._probabilities(single, (1,) * len(single), (n,) * kinds)

@@ -5,6 +5,7 @@ A family's module is imported when a network of it is built: only YOLO and RT-DE
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -17,6 +18,17 @@ from spine_fracture.detection.tasks import Sequences, channels_of
 from spine_fracture.errors import InputError
 
 FamilyName = Literal["yolo", "rtdetr", "detr", "retinanet"]
+
+#: What ``layout`` may be.
+LAYOUTS: Mapping[FamilyName, tuple[str, ...]] = {
+    "yolo": (
+        *(f"{version}{size}" for version in ("yolov5", "yolov8", "yolo11") for size in "nsmlx"),
+        *(f"yolo11{size}-resnet101" for size in "nsmlx"),
+    ),
+    "rtdetr": ("rtdetr-l", "rtdetr-x", "rtdetr-resnet50", "rtdetr-resnet101"),
+    "detr": tuple(f"resnet{depth}{dilated}" for depth in (18, 34, 50, 101) for dilated in ("", "-dc5")),
+    "retinanet": ("resnet18", "resnet34", "resnet50"),
+}
 
 
 class Architecture(Config):

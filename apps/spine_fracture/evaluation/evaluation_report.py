@@ -45,7 +45,7 @@ def write_evaluation(report: EvaluationReport, folder: Path) -> tuple[Path, Path
     html, data = folder / "evaluation.html", folder / "evaluation.json"
     write_atomically(html, render(report).encode())
     adapter = TypeAdapter(EvaluationReport)
-    write_atomically(data, adapter.dump_json(report, indent=1) + b"\n")
+    write_atomically(data, adapter.dump_json(report) + b"\n")
     return html, data
 
 

@@ -43,8 +43,10 @@ def signed(estimate: Estimate | None, digits: int = 3) -> str:
     """A difference, its interval in brackets."""
     if estimate is None:
         return NOTHING
-    low, high = f"{estimate.low:+.{digits}f}", f"{estimate.high:+.{digits}f}"
-    return f"{estimate.value:+.{digits}f} ({low} to {high})"
+    # Adding 0.0 makes +0.000 of what would be -0.000.
+    each = (round(number, digits) + 0.0 for number in (estimate.value, estimate.low, estimate.high))
+    middle, low, high = (f"{number:+.{digits}f}" for number in each)
+    return f"{middle} ({low} to {high})"
 
 
 def p_value(p: float | None) -> str:

@@ -93,7 +93,7 @@ def _mark(picture: Picture, rng: np.random.Generator) -> None:
     left = rng.random() < 0.5
     at = (int(columns * (0.06 if left else 0.86)), int(rows * rng.uniform(0.05, 0.1)))
     letter = "R" if left else "L"
-    cv2.putText(picture, letter, at, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, max(1, round(2 * scale)))
+    cv2.putText(picture, letter, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (255,), max(1, round(2 * scale)))
 
 
 def _collimate(picture: Picture, rng: np.random.Generator) -> Picture:

@@ -21,7 +21,7 @@ _SCALE = 1.5
 
 
 class CasePictures:
-    """Draws any case of a cohort: a level on every sequence, or a patient's radiographs in both views."""
+    """Draws any case of a cohort: a level on T1 and T2, or a patient's radiographs in both views."""
 
     def __init__(self, cohort: Path) -> None:
         studies, radiographs = cohort / "studies", cohort / RADIOGRAPHS
@@ -55,7 +55,7 @@ class CasePictures:
         if level is None or not level.slices:
             return None
         place = _best_slice(level)
-        pixels = self._studies[at].pixels[level.slices[place]]
+        pixels = self._studies[at].pixels[level.slices[place], :2]
         picture = level_picture(pixels, PixelBox(*level.boxes[place]), level.level.value)
         return data_uri(picture)
 

@@ -32,7 +32,7 @@ def box_task(config: DetectorConfig, cohort: Path, seed: int) -> BoxTask:
 
 
 def train(config: DetectorConfig, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
-    """Train from scratch on the slices of ``cohort``, keep the epoch of the lowest validation loss."""
+    """Train from scratch on the slices of ``cohort``, keep the epoch of the best mAP50-95."""
     checkpoint = out / _CHECKPOINT
     task, told = box_task(config, cohort, seed), telling(config.name, tell)
     fitted = fit(task, config.schedule, seed, checkpoint, told)

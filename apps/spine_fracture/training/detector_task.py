@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from spine_fracture.detection.candidates import LEAST_SCORE
 from spine_fracture.detection.targets import Targets
 from spine_fracture.detection.tasks import channels_of
+from spine_fracture.evaluation.average_precision import mean_average_precision
+from spine_fracture.evaluation.boxes import BoxAnswer
 from spine_fracture.training.detector_augmentation import Shown, plain, show
 from spine_fracture.training.detector_config import DetectorConfig, FieldOfView, Geometry, Sources
 from spine_fracture.training.detector_pictures import PictureCache
@@ -67,16 +70,52 @@ class BoxTask:
         return _loss(network, pictures, batch.targets.to(device))
 
     def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
-        """Of the held-out pictures as they are."""
+        """Of the held-out pictures as they are: what mAP50-95 lacks of 1, in [0, 1).
+
+        As long as nothing is found it is between 1 and 2, by the loss. The loss alone would not do: a YOLO's
+        weighs each box by how well it fits already, and is lowest before anything was learnt.
+        """
         if not self._held_out:
             return None
+        answers = [each for shown in self._judging() for each in self._answers(network, shown, device)]
+        if any(reference for _, reference in answers):
+            precision = mean_average_precision(answers).map50_95
+            if precision > 0:
+                return 1 - precision
         total = 0.0
+        for shown in self._judging():
+            pictures = self._pixels(shown).to(device).float() / 255
+            total += float(_loss(network, pictures, targets_of(shown).to(device))) * len(shown)
+        loss = total / len(self._held_out)
+        return 1 + loss / (1 + loss)
+
+    def _judging(self) -> Iterator[list[Shown]]:
         for start in range(0, len(self._held_out), self._validation_batch):
             chosen = self._held_out[start : start + self._validation_batch]
-            shown = [plain(self._pictures[at]) for at in chosen]
-            pictures = self._pixels(shown).to(device).float() / 255
-            total += float(_loss(network, pictures, targets_of(shown).to(device))) * len(chosen)
-        return total / len(self._held_out)
+            yield [plain(self._pictures[at]) for at in chosen]
+
+    def _answers(
+        self, network: nn.Module, shown: Sequence[Shown], device: torch.device
+    ) -> Iterator[tuple[list[BoxAnswer], list[BoxAnswer]]]:
+        """What is found in each picture, once for each class it may be of, and what is there."""
+        found = network.boxes(self._pixels(shown).to(device).float() / 255)  # type: ignore[operator]
+        for boxes, each in zip(found, shown, strict=True):
+            side = len(each.unknown)
+            x, y = ((boxes.corners[:, :2] + boxes.corners[:, 2:]) / 2).astype(int).clip(0, side - 1).T
+            known = ~each.unknown[y, x]
+            predicted = [
+                BoxAnswer(label=str(kind), box=tuple(corners), score=score)
+                for corners, scores in zip(
+                    boxes.corners[known].tolist(), boxes.scores[known].tolist(), strict=True
+                )
+                for kind, score in enumerate(scores)
+                if score >= LEAST_SCORE
+            ]
+            reference = [
+                BoxAnswer(label=str(kind), box=tuple(corners))
+                for corners, kind in zip(each.boxes.tolist(), each.kinds.tolist(), strict=True)
+            ]
+            yield predicted, reference
 
     def _pixels(self, shown: Sequence[Shown]) -> Tensor:
         return torch.from_numpy(np.stack([each.pixels[list(self._channels)] for each in shown]))
