@@ -158,7 +158,7 @@ def test_a_cohort_that_cannot_teach_is_refused(tmp_path, split, error, said):
         writer.add(CachedStudy(label, np.zeros((1, 4, 64, 64), np.uint8)))
     with pytest.raises(error, match=said):
         cohort_pictures(small("yolo11"), tmp_path)
-    assert not (tmp_path / "pictures").exists()
+    assert not (tmp_path / "caches").exists()
 
 
 class FindsColumn:

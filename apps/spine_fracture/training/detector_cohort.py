@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +14,7 @@ from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.geometry import FloatArray, PixelBox
 from spine_fracture.training.cohort_config import REAL_CENTRE
+from spine_fracture.training.derived_cache import derived_cache
 from spine_fracture.training.detector_config import DetectorConfig
 from spine_fracture.training.detector_pictures import (
     BACKGROUND,
@@ -37,27 +35,19 @@ TEACHES, JUDGES = "teaches", "judges"
 
 
 def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
-    """The pictures of all patients who teach, or say when to stop, from ``cohort/pictures``, or made there.
+    """The pictures of all patients who teach, or say when to stop, made where they are not yet.
 
     Each is of the source :data:`TEACHES` or :data:`JUDGES`.
     """
-    studies = StudyCache(cohort / "studies")
-    _require_teachers(studies, config.task)
-    made_of = hashlib.sha256((cohort / "studies" / "cache.json").read_bytes()).hexdigest()[:12]
-    folder = cohort / "pictures" / f"{config.task}-{config.size}-{config.sources.slices}-{made_of}"
-    if not folder.is_dir():
-        # Written aside and put in place whole, so that two trainings may start at once.
-        folder.parent.mkdir(exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=folder.parent))
-        aside.chmod(0o755)
-        write_pictures(aside, _pictures(studies, config))
-        try:
-            aside.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-            shutil.rmtree(aside)
-    return PictureCache(folder)
+    _require_teachers(StudyCache(cohort / "studies"), config.task)
+    return PictureCache(
+        derived_cache(
+            cohort,
+            f"pictures-{config.task}",
+            (config.size, config.sources.slices),
+            lambda folder, studies: write_pictures(folder, _pictures(studies, config)),
+        )
+    )
 
 
 def _require_teachers(studies: StudyCache, task: DetectionTask) -> None:
