@@ -10,8 +10,11 @@ from rich.markup import escape
 
 from spine_fracture.commands import (
     cohort,
+    compare,
+    cross_validate,
     demo,
     evaluate,
+    evaluate_real,
     ingest,
     models,
     phantom,
@@ -26,6 +29,7 @@ from spine_fracture.commands import (
     train,
     train_classifier,
     train_detector,
+    train_system,
     user,
 )
 from spine_fracture.errors import SpineFractureError
@@ -37,14 +41,18 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cohort.register(cli)
+compare.register(cli)
+cross_validate.register(cli)
 demo.register(cli)
 evaluate.register(cli)
+evaluate_real.register(cli)
 ingest.register(cli)
 models.register(cli)
 phantom.register(cli)
 publish.register(cli)
 train_classifier.register(train.group)
 train_detector.register(train.group)
+train_system.register(train.group)
 search.register(train.group)
 cli.add_typer(train.group, name="train")
 queue.register(cli)

@@ -1,21 +1,61 @@
-"""``spine-fracture models``: which versions there are, which one serves, and the way back."""
+"""``spine-fracture models``: which there are to train, which versions there are, which one serves, and the
+way back.
+"""
 
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-models = typer.Typer(help="Model versions: list them, promote one, roll back.", no_args_is_help=True)
+from spine_fracture.errors import InputError
+
+if TYPE_CHECKING:
+    from spine_fracture.training.choices import Choice
+    from spine_fracture.training.families import System
+
+models = typer.Typer(
+    help="What can be trained, and model versions: list them, promote one, roll back.", no_args_is_help=True
+)
 Task = Annotated[str, typer.Option(help="detection or classification")]
+_ALL_NAMED = 6  # a longer list of choices is counted
 
 
 def register(cli: typer.Typer) -> None:
     cli.add_typer(models, name="models")
+
+
+@models.command()
+def available(
+    name: Annotated[str | None, typer.Argument(help="One system, to see all of its settings.")] = None,
+) -> None:
+    """The systems that `train system` trains, with the study that each follows and what can be chosen."""
+    from spine_fracture.training.choices import choices
+    from spine_fracture.training.families import available as systems
+    from spine_fracture.training.families import load_system
+
+    console = Console()
+    if name is not None:
+        _show(load_system(name), console)
+        return
+    table = Table(title="Systems (not for clinical use)", box=SIMPLE)
+    for heading in ("system", "kind", "family", "study", "question", "can be chosen", "in configs/"):
+        table.add_column(heading, overflow="fold")
+    for system in systems():
+        config, kind = system.config, system.family.kind
+        table.add_row(
+            *(config.name, kind, config.family, config.paper or "-", config.question),
+            "\n".join(escape(_in_short(choice)) for choice in choices(config)),
+            f"{kind}s/{config.name}.yaml",
+        )
+    console.print(table)
+    console.print("All settings of one: `models available SYSTEM`.", style="dim", highlight=False)
 
 
 @models.command("list")
@@ -39,6 +79,29 @@ def list_() -> None:
     Console().print(table)
 
 
+@models.command("register")
+def register_model(folder: Annotated[Path, typer.Argument(help="Folder of a trained model.")]) -> None:
+    """Take a trained model in as the candidate of its task; `models promote` then lets it serve."""
+    from spine_fracture.bundle import read_manifest
+    from spine_fracture.cohort.project import open_project
+    from spine_fracture.promotion import open_registry
+    from spine_fracture.registry import TASKS
+
+    manifest = read_manifest(folder)
+    if manifest.task not in TASKS:
+        raise InputError(
+            f"{manifest.version} answers from {manifest.task}, which is not served from the registry: that "
+            f"holds models for {' and '.join(TASKS)}."
+        )
+    version = open_registry(open_project()).register_candidate(folder)
+    Console().print(
+        f"{version.name} is the candidate for {version.task}: `spine-fracture models promote {version.name}` "
+        "lets it serve.",
+        highlight=False,
+        markup=False,
+    )
+
+
 @models.command()
 def promote(name: Annotated[str, typer.Argument(help="A model as `models list` names it.")]) -> None:
     """Make a version the champion by your own decision, past the gate; it is written down as such."""
@@ -59,6 +122,24 @@ def rollback(task: Task = "classification") -> None:
     project = open_project()
     version = roll_back(project, open_registry(project), task, _user())
     Console().print(f"{version.name} serves {version.task} again.", highlight=False, markup=False)
+
+
+def _in_short(choice: Choice) -> str:
+    names = choice.names
+    told = ", ".join(names) if len(names) <= _ALL_NAMED else f"{names[0]} .. {names[-1]} ({len(names)})"
+    return f"{choice.key}: {told}"
+
+
+def _show(system: System, console: Console) -> None:
+    """Every setting of a system, and for those with names what they may be."""
+    from spine_fracture.training.choices import choices
+    from spine_fracture.training.family import settings_of, value_of
+
+    named = {choice.key: ", ".join(choice.names) for choice in choices(system.config)}
+    table = Table("--set", "value", "may be", title=escape(system.name), box=SIMPLE)
+    for key in settings_of(system.config):
+        table.add_row(key, escape(str(value_of(system.config, key))), escape(named.get(key, "")))
+    console.print(table)
 
 
 def _user() -> str:

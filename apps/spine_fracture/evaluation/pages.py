@@ -23,6 +23,8 @@ def page(template: str, **values: object) -> str:
         "value": value,
         "between": between,
         "signed": signed,
+        "plus": plus,
+        "plus_between": plus_between,
         "p": p_value,
         "words": words,
     }
@@ -41,12 +43,23 @@ def between(estimate: Estimate | None, digits: int = 3) -> str:
 
 def signed(estimate: Estimate | None, digits: int = 3) -> str:
     """A difference, its interval in brackets."""
+    return NOTHING if estimate is None else f"{plus(estimate, digits)} ({plus_between(estimate, digits)})"
+
+
+def plus(estimate: Estimate | None, digits: int = 3) -> str:
+    """The value of a difference alone."""
+    return NOTHING if estimate is None else _plus(estimate.value, digits)
+
+
+def plus_between(estimate: Estimate | None, digits: int = 3) -> str:
+    """The interval of a difference alone."""
     if estimate is None:
-        return NOTHING
-    # Adding 0.0 makes +0.000 of what would be -0.000.
-    each = (round(number, digits) + 0.0 for number in (estimate.value, estimate.low, estimate.high))
-    middle, low, high = (f"{number:+.{digits}f}" for number in each)
-    return f"{middle} ({low} to {high})"
+        return ""
+    return f"{_plus(estimate.low, digits)} to {_plus(estimate.high, digits)}"
+
+
+def _plus(number: float, digits: int) -> str:
+    return f"{round(number, digits) + 0.0:+.{digits}f}"  # + 0.0 makes +0.000 of what would be -0.000
 
 
 def p_value(p: float | None) -> str:

@@ -144,7 +144,7 @@ def carry_out(run: Run, cohorts: Mapping[str, Path], work: Path, machine: str, t
     shutil.rmtree(run.folder, ignore_errors=True)
     answers = judged.answers and _asked(judged.answers.model_copy(update={"cost": trained.cost}))
     boxes = judged.boxes and judged.boxes.model_copy(update={"cost": trained.cost})
-    _keep(run.folder, Judged(answers, boxes))
+    keep(run.folder, Judged(answers, boxes))
     write_atomically(run.folder / RECORD, (record.model_dump_json(indent=1) + "\n").encode())
     return RunResult(record, answers, boxes)
 
@@ -172,7 +172,8 @@ def read_record(path: Path) -> RunRecord:
         raise InputError(f"{path} is no record of a run: remove its folder and run it again.") from error
 
 
-def _keep(folder: Path, judged: Judged) -> None:
+def keep(folder: Path, judged: Judged) -> None:
+    """Write the answers and boxes that there are into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     if judged.answers is not None:
         write_answers(judged.answers, folder / ANSWERS)

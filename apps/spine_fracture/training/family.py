@@ -66,6 +66,15 @@ def settings_of(config: SystemConfig) -> tuple[str, ...]:
     return tuple(keys(config.model_dump(mode="json"), ""))
 
 
+def value_of(config: SystemConfig, key: str) -> JsonValue:
+    """The value of one of :func:`settings_of`."""
+    value: JsonValue = config.model_dump(mode="json")
+    for part in key.split("."):
+        assert isinstance(value, dict)
+        value = value[part]
+    return value
+
+
 def telling(name: str, tell: Tell) -> Progress:
     """What puts every epoch of ``name`` into a line for ``tell``."""
 

@@ -1,0 +1,99 @@
+"""``spine-fracture compare``: models side by side and in pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spine_fracture.commands.named_models import MODELS, judged_models
+from spine_fracture.errors import InputError
+
+if TYPE_CHECKING:
+    from spine_fracture.evaluation.comparison_report import ComparisonReport
+    from spine_fracture.evaluation.pairwise import PairwiseTable
+    from spine_fracture.evaluation.statistics import Estimate
+
+
+def register(cli: typer.Typer) -> None:
+    cli.command("compare")(compare)
+
+
+def compare(
+    models: Annotated[list[str], typer.Argument(help=MODELS)],
+    cohort: Annotated[
+        Path | None, typer.Option(help="Folder of the cohort, for models that have not answered it yet.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A file for the page; the figures go beside it as JSON.")
+    ] = None,
+    question: Annotated[str, typer.Option(help="What all are judged by. Default: their own question.")] = "",
+    margin: Annotated[
+        float, typer.Option(help="So much less AUC is still called not worse.", min=0, max=1)
+    ] = 0.05,
+) -> None:
+    """Compare models on the cases that they have answered in common. Not for clinical use."""
+    if len(models) < 2:
+        raise InputError("A comparison needs two models at least: name another.")
+    from spine_fracture.evaluation.comparison_report import Compared, compared, write_comparison
+
+    console = Console()
+    judged = [Compared(m.name, m.version, m.answers, m.boxes) for m in judged_models(models, cohort, console)]
+    report = compared(judged, question=question, margin=margin)
+    _print(report, console)
+    if out is not None:
+        html, data = write_comparison(report, out)
+        said = f"The page is {html}, its figures are in {data.name}."
+        console.print(said, markup=False, highlight=False)
+    console.print("Not for clinical use.", style="dim")
+
+
+def _print(report: ComparisonReport, console: Console) -> None:
+    table = Table("model", "part", "by", "cases", "AUC", "sensitivity", "specificity", "macro-F1", box=SIMPLE)
+    boxes = Table("model", "part", "labels", "mAP50-95", "mAP50", "precision", "recall", "F1", box=SIMPLE)
+    for row in report.rows:
+        for result in row.results:
+            cells = _cells(result.auc, result.sensitivity, result.specificity, result.macro_f1)
+            table.add_row(escape(row.name), result.part, result.unit, str(result.cases), *cells)
+        for found in row.detection:
+            cells = _cells(found.map50_95, found.map50, found.precision, found.recall, found.f1)
+            boxes.add_row(escape(row.name), found.part, found.task, *cells)
+    for each in (table, boxes):
+        if each.row_count:
+            console.print(each)
+    for pairs in report.tables:
+        console.print(_pairs(report, pairs))
+
+
+def _cells(*figures: Estimate | None) -> tuple[str, ...]:
+    from spine_fracture.evaluation.pages import between, value
+
+    return tuple(f"{value(figure)}\n{between(figure)}" for figure in figures)
+
+
+def _pairs(report: ComparisonReport, pairs: PairwiseTable) -> Table:
+    from spine_fracture.evaluation.binary import Metric
+    from spine_fracture.evaluation.pages import NOTHING, p_value, signed
+
+    table = Table(
+        *("second less first", "cases", "AUC", "p (Holm)", "macro-F1", "p (Holm)"),
+        f"not worse by {report.margin:g}",
+        title=f"{pairs.part}, by {pairs.unit}",
+        box=SIMPLE,
+    )
+    for pair in pairs.pairs:
+        found = [pair.of(metric) for metric in (Metric.AUC, Metric.MACRO_F1)]
+        cells = [
+            cell
+            for each in found
+            for cell in (signed(each.difference if each else None), p_value(each.p_holm if each else None))
+        ]
+        safe = report.not_worse(pair)
+        verdict = NOTHING if safe is None else "yes" if safe else "not shown"
+        table.add_row(f"{escape(pair.second)} less {escape(pair.first)}", str(pair.cases), *cells, verdict)
+    return table

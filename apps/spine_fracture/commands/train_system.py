@@ -1,0 +1,77 @@
+"""``spine-fracture train system``: any system of ``configs/``, by its name, on a cohort's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import yaml
+from rich.console import Console
+
+from spine_fracture.commands.named_models import teller
+from spine_fracture.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from spine_fracture.training.families import System
+
+SETTINGS = "One setting, e.g. schedule.epochs=10; as often as needed. `models available NAME` lists all."
+
+
+def register(group: typer.Typer) -> None:
+    group.command("system")(train_system_command)
+
+
+def train_system_command(
+    name: Annotated[str, typer.Argument(help="A name of `models available`, or a YAML file like theirs.")],
+    cohort: Annotated[Path, typer.Option(help="Folder of the cohort.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model; a training in it goes on.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 1,
+    settings: Annotated[list[str] | None, typer.Option("--set", help=SETTINGS)] = None,
+) -> None:
+    """Train a system on the training patients of a cohort. Not for clinical use."""
+    system, console = system_with(name, settings or []), Console()
+    require_cohort(system, cohort, console)
+    trained = system.family.train(system.config, cohort, out, seed, teller(console))
+    cost = trained.cost
+    console.print(
+        f"{trained.manifest.version} is in {out}, after {cost.seconds / 60:.1f} minutes on {cost.device}. "
+        f"Judge it with: spine-fracture evaluate {out} --cohort {cohort} --out REPORT. Not for clinical use.",
+        markup=False,
+        highlight=False,
+    )
+
+
+def system_with(name: str, settings: list[str]) -> System:
+    """The system of this name with ``key=value`` settings, values in YAML."""
+    from spine_fracture.training.families import System, load_system
+    from spine_fracture.training.family import with_settings
+
+    system = load_system(name)
+    return System(with_settings(system.config, dict(_setting(text) for text in settings)), system.family)
+
+
+def require_cohort(system: System, cohort: Path, console: Console) -> None:
+    """Say what the cohort lacks; raises an error that names what is missing where it can teach nothing."""
+    from spine_fracture.evaluation.answers import QUESTIONS
+    from spine_fracture.training.cohort_checks import require_teachable
+    from spine_fracture.training.judged_models import cohort_names
+    from spine_fracture.training.study_cache import StudyCache
+
+    cohort_names(cohort)
+    if (cohort / "studies").is_dir():
+        notes = require_teachable(StudyCache(cohort / "studies"), QUESTIONS[system.config.question])
+        for note in notes:
+            console.print(note, style="yellow", markup=False, highlight=False)
+
+
+def _setting(text: str) -> tuple[str, JsonValue]:
+    key, sign, value = text.partition("=")
+    try:
+        if sign:
+            return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        pass
+    raise InputError(f"--set {text} is no setting: write KEY=VALUE, e.g. schedule.epochs=10.")
