@@ -9,23 +9,24 @@ import pytest
 import torch
 from sqlalchemy import select
 
-from spine_fracture import promotion
+from spine_fracture import promotion, radiography
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.classification import feature_regression
 from spine_fracture.cohort.models import AuditEvent, ModelVersion
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.states import ModelStatus
-from spine_fracture.errors import ConflictError
-from spine_fracture.promotion import open_registry, pass_gate, promote_by_hand
+from spine_fracture.errors import ConflictError, NotFoundError
+from spine_fracture.promotion import has_champion, open_registry, pass_gate, promote_by_hand, roll_back
 from spine_fracture.registry import Registry
 from spine_fracture.training.gate import GateConfig, TestLevel, Verdict, decide
 
 TASK = "classification"
 
 
-def bundle(folder: Path, value: float) -> Path:
+def bundle(folder: Path, value: float, task: str = TASK) -> Path:
     manifest = Manifest(
-        name="classifier", task=TASK, family="test", architecture={}, classes=("a",), config={}, seed=0
+        name="classifier", task=task, family="test", architecture={}, classes=("a",), config={}, seed=0
     )
     write_bundle(folder, {"w": torch.full((4,), value)}, manifest)
     return folder
@@ -78,3 +79,25 @@ def test_a_promotion_that_a_crash_kept_off_the_record_is_written_down(models: Mo
     with models.project.session() as session:
         rows = session.scalars(select(ModelVersion).order_by(ModelVersion.id))
         assert [row.status for row in rows] == [ModelStatus.RETIRED, ModelStatus.CHAMPION]
+
+
+@pytest.mark.parametrize("task", [radiography.TASK, feature_regression.TASK])
+def test_a_task_that_no_model_came_for_is_served_once_one_is_promoted(models: Models, task: str) -> None:
+    project, registry = models.project, models.registry
+    with pytest.raises(NotFoundError, match=r"train system.*models register.*models promote"):
+        registry.champion(task)
+    with pytest.raises(NotFoundError, match="models register"):
+        roll_back(project, registry, task, "somebody")
+    first, second = (
+        registry.register_candidate(bundle(models.folder / str(value), value, task)) for value in (2.0, 3.0)
+    )
+    with project.session() as session:
+        assert not has_champion(session, task)
+    assert promote_by_hand(project, registry, first.name, "somebody").name == first.name
+    with project.session() as session:
+        assert has_champion(session, task)
+    with pytest.raises(ConflictError, match="nothing to roll back to"):
+        roll_back(project, registry, task, "somebody")
+    promote_by_hand(project, registry, second.name, "somebody")
+    assert roll_back(project, registry, task, "somebody").name == first.name
+    assert open_registry(project).champion(task).name == first.name

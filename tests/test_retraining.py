@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sqlalchemy import select
 
 from spine_fracture import read_studies as studies_of_reads
@@ -34,7 +35,7 @@ from spine_fracture.cohort.studies import files_of, find_study, load_pair
 from spine_fracture.configuration import load_config
 from spine_fracture.dicom.orientation import sagittal_frame
 from spine_fracture.dicom.write import PatientTags, assume_spacing, uid_from, write_series
-from spine_fracture.errors import InputError, InsufficientEvidenceError
+from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Acquisition, Pixels, Plane, Sequence, SpacingOrigin, Volume
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading, Uncertainty
@@ -288,6 +289,20 @@ def test_levels_on_which_readers_disagree_wait_for_adjudication(loop: Loop) -> N
     assert left_out == [f"level {reads[0].level_id}: its readers disagree, adjudicate it"]
     standard = other.model_copy(update={"reference": True})
     assert agreed([reads[0], standard], []) == (standard,)
+
+
+def test_a_champion_of_another_family_is_not_trained_on(loop: Loop, tmp_path: Path) -> None:
+    loop.answer_all()
+    state = {"w": torch.zeros(4)}
+    manifest = Manifest(
+        name="whole", task="classification", family="whole_study", architecture={},
+        classes=MODEL_CLASSES, config={}, seed=0,
+    )  # fmt: skip
+    write_bundle(tmp_path / "whole", state, manifest)
+    loop.registry.promote(loop.registry.register_candidate(tmp_path / "whole"))
+    with pytest.raises(ModelFileError, match=r"whole_study.*cohort cache.*train system"):
+        run(loop)
+    assert not list(loop.project.settings.cache_folder.glob("retraining-*"))
 
 
 def test_studies_whose_files_are_gone_are_named(loop: Loop) -> None:

@@ -69,6 +69,12 @@ def roll_back(project: Project, registry: Registry, task: str, actor: str) -> Mo
     return version
 
 
+def has_champion(session: Session, task: str) -> bool:
+    """Whether a model serves this task; asks the catalogue, as the registry takes seconds to open."""
+    serving = (models.ModelVersion.task == task) & (models.ModelVersion.status == ModelStatus.CHAMPION)
+    return session.scalar(select(models.ModelVersion.id).where(serving).limit(1)) is not None
+
+
 def mirror(session: Session, registry: Registry) -> None:
     """Bring the catalogue's model versions up to date with the registry's."""
     known = {row.version: row for row in session.scalars(select(models.ModelVersion))}
@@ -113,9 +119,9 @@ def _crown(
 ) -> ModelVersion:
     # Inside the transaction: whoever reconciles meanwhile waits, and finds both sides changed.
     with project.transaction() as session:
-        before = registry.champion(version.task).name
+        before = registry.serving(version.task)
         champion = registry.promote(version, over)
-        said = {"replaced": before, **(details or {})}
+        said = {**({"replaced": before.name} if before else {}), **(details or {})}
         _record(session, "model.promoted", champion, actor=actor, details=said)
         mirror(session, registry)
     return champion

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from spine_fracture.errors import InputError
 
+#: The task under which the registry keeps the models that read them.
+TASK = "radiographs"
 Picture = npt.NDArray[np.uint8]
 
 

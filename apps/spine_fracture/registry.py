@@ -21,7 +21,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spine_fracture import radiography
 from spine_fracture.bundle import MANIFEST, Manifest, read_bundle, read_manifest
+from spine_fracture.classification import feature_regression
 from spine_fracture.errors import ConflictError, ModelFileError, NotFoundError, StorageError
 from spine_fracture.files import locked
 
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as Entry
 
-TASKS = ("detection", "classification")
+#: Models come in the package for the first two alone.
+TASKS = ("detection", "classification", radiography.TASK, feature_regression.TASK)
 _CHAMPION, _CANDIDATE = "champion", "candidate"
 #: What MLflow refuses in the name of a metric, e.g. the plus of ``T1+T2``.
 _NOT_IN_A_NAME = re.compile(r"[^\w\-. :/]")
@@ -109,6 +112,11 @@ class Registry:
     def champion(self, task: str) -> ModelVersion:
         """The version that serves; raises when there is none or its files were changed."""
         return self._verified(self._required(task, _CHAMPION))
+
+    def serving(self, task: str) -> ModelVersion | None:
+        """The champion without reading its weights; None while there is none."""
+        entry = self._alias(task, _CHAMPION)
+        return None if entry is None else self._version(entry)
 
     def candidate(self, task: str) -> ModelVersion:
         """The latest candidate of a task."""
@@ -248,7 +256,11 @@ class Registry:
     def _required(self, task: str, alias: str) -> Entry:
         entry = self._alias(task, alias)
         if entry is None:
-            raise NotFoundError(f"There is no {alias} for {task}: register or train a model first.")
+            raise NotFoundError(
+                f"There is no {alias} for {task}: train a model (spine-fracture train system NAME), register "
+                "it (spine-fracture models register FOLDER) and let it serve (spine-fracture models promote "
+                "NAME)."
+            )
         return entry
 
     def _with_sha256(self, manifest: Manifest) -> Entry | None:

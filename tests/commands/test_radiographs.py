@@ -10,10 +10,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from spine_fracture.bundle import Manifest, write_bundle
-from spine_fracture.classification.radiograph import CLASSES, NAME, TASK, RadiographConfig, RadiographNetwork
+from spine_fracture.classification.radiograph import CLASSES, NAME, RadiographConfig, RadiographNetwork
 from spine_fracture.classification.radiograph_pictures import InputForm, PictureConfig
 from spine_fracture.cli import cli
 from spine_fracture.errors import InputError
+from spine_fracture.radiography import TASK
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,6 @@ from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.radiography import Picture, Radiograph, View
 
 NAME = "chou"
-#: The task under which the registry keeps these models.
-TASK = "radiographs"
 CLASSES: tuple[Diagnosis, ...] = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)
 FloatArray = npt.NDArray[np.float64]
 _STEM, _HEAD = "features.0.0.weight", "classifier.1."

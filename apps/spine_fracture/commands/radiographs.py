@@ -59,10 +59,10 @@ def read(
     ] = CHAMPION,
 ) -> None:
     """Ask whether a fracture on one patient's radiographs is malignant or benign. Not for clinical use."""
-    from spine_fracture.classification.radiograph import TASK, RadiographModel
+    from spine_fracture.classification.radiograph import RadiographModel
     from spine_fracture.dicom.radiograph import read_radiograph
     from spine_fracture.errors import InputError
-    from spine_fracture.radiography import Radiograph, View
+    from spine_fracture.radiography import TASK, Radiograph, View
 
     found: dict[View, Radiograph] = {}
     given = [*((path, None) for path in files or ()), (ap, View.AP), (lateral, View.LATERAL)]

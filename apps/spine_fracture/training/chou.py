@@ -17,7 +17,6 @@ from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.radiograph import (
     CLASSES,
     NAME,
-    TASK,
     RadiographConfig,
     RadiographModel,
     RadiographNetwork,
@@ -28,7 +27,7 @@ from spine_fracture.classification.radiograph import (
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case, Cost, Part
 from spine_fracture.evaluation.calibration import fit_temperature
-from spine_fracture.radiography import View
+from spine_fracture.radiography import TASK, View
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import Fitted, fit
 from spine_fracture.training.radiograph_cache import VIEWS, RadiographCache, RadiographLabel

@@ -14,11 +14,11 @@ from spine_fracture.bundle import Manifest, read_manifest
 from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.cohort.splits import Split
 from spine_fracture.configuration import Config
-from spine_fracture.errors import InputError
+from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.training.classifier_cache import CropCache, joined, open_cache
 from spine_fracture.training.classifier_config import Augmentation, Balance, ClassifierTraining, Samples
 from spine_fracture.training.classifier_samples import Tell, export_samples
-from spine_fracture.training.classifier_training import train_classifier
+from spine_fracture.training.classifier_training import FAMILY, train_classifier
 from spine_fracture.training.gate import GateConfig
 from spine_fracture.training.loop import Progress
 from spine_fracture.training.schedule import Schedule
@@ -48,8 +48,19 @@ def recipe_for(champion: Path, config: RetrainingConfig) -> ClassifierTraining:
 
 
 def network_of(bundle: Path) -> SixChannelConfig:
-    """How the network of a classifier bundle reads a level."""
-    return SixChannelConfig.model_validate(read_manifest(bundle).architecture)
+    """How the network of a six_channel bundle reads a level.
+
+    Raises :class:`ModelFileError` for a model of another family, which learns from whole studies of a
+    cohort and not from crops of reads.
+    """
+    manifest = read_manifest(bundle)
+    if manifest.family != FAMILY:
+        raise ModelFileError(
+            f"The serving model {manifest.version} is a {manifest.family}, and only a {FAMILY} is trained on "
+            "from reads: train it anew from a cohort (spine-fracture cohort cache, then spine-fracture train "
+            "system), or let a six_channel model serve (spine-fracture models promote NAME)."
+        )
+    return SixChannelConfig.model_validate(manifest.architecture)
 
 
 def replay_folder(recipe: ClassifierTraining, cache: Path) -> Path:
