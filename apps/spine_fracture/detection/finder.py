@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, get_args
 
-import numpy as np
 from pydantic import ValidationError
 from torch import nn
 
@@ -72,7 +71,8 @@ class BoxFinder:
             raise InputError(f"The detector reads (slices, 2, rows, columns), got {pixels.shape}.")
         letterbox = Letterbox(pixels.shape[2], pixels.shape[3], round(self.architecture.size * magnified))
         found = []
-        read = self._forward(np.ascontiguousarray(letterbox.place(pixels[:, self.channels])))
+        given = pixels[:, self.channels[0] : self.channels[-1] + 1]
+        read = self._forward(letterbox.place(given))
         for index, boxes in enumerate(read):
             for corners, scores in zip(boxes.corners.tolist(), boxes.scores.tolist(), strict=True):
                 box = letterbox.back(*corners)
