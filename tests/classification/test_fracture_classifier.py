@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
 from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.crops import BoxOnSlice, level_crops
+from spine_fracture.classification.model import LevelModel
 from spine_fracture.classification.yeh2022 import (
     CLASSES,
     NAME,
@@ -127,6 +128,16 @@ def test_a_level_has_the_highest_answer_of_its_slices(tmp_path: Path) -> None:
     pixels[:, 0] = 0
     (blind,) = model.classify(pixels, [whole])
     assert blind.t1_only is None and blind.t2_only == pytest.approx(blind.probabilities)
+
+
+def test_the_served_runtime_answers_as_the_reference_does(tmp_path: Path) -> None:
+    folder = bundle(tmp_path)
+    pixels = np.random.default_rng(0).random((4, 2, 60, 60)).astype(np.float32)
+    levels: list[list[BoxOnSlice]] = [[(at, PixelBox(20, 20, 40, 35)) for at in range(4)]]
+    reference: LevelModel = FractureClassifier.load(folder, "torch")
+    served: LevelModel = FractureClassifier.load(folder)
+    (expected,), (found,) = (model.classify(pixels, levels) for model in (reference, served))
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-3)
 
 
 def test_another_models_bundle_is_refused(tmp_path: Path) -> None:
