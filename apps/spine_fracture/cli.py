@@ -17,6 +17,7 @@ from spine_fracture.commands import (
     evaluate_real,
     ingest,
     models,
+    papers,
     phantom,
     publish,
     queue,
@@ -48,6 +49,7 @@ evaluate.register(cli)
 evaluate_real.register(cli)
 ingest.register(cli)
 models.register(cli)
+papers.register(cli)
 phantom.register(cli)
 publish.register(cli)
 train_classifier.register(train.group)

@@ -78,22 +78,24 @@ def _cells(*figures: Estimate | None) -> tuple[str, ...]:
 
 def _pairs(report: ComparisonReport, pairs: PairwiseTable) -> Table:
     from spine_fracture.evaluation.binary import Metric
-    from spine_fracture.evaluation.pages import NOTHING, p_value, signed
+    from spine_fracture.evaluation.pages import NOTHING, p_value, plus, plus_between
 
     table = Table(
         *("second less first", "cases", "AUC", "p (Holm)", "macro-F1", "p (Holm)"),
-        f"not worse by {report.margin:g}",
+        f"not worse\nby {report.margin:g}",
         title=f"{pairs.part}, by {pairs.unit}",
         box=SIMPLE,
     )
     for pair in pairs.pairs:
         found = [pair.of(metric) for metric in (Metric.AUC, Metric.MACRO_F1)]
-        cells = [
-            cell
-            for each in found
-            for cell in (signed(each.difference if each else None), p_value(each.p_holm if each else None))
-        ]
+        cells: list[str] = []
+        for each in found:
+            difference = each.difference if each else None
+            cells += [
+                f"{plus(difference)}\n{plus_between(difference)}",
+                p_value(each.p_holm if each else None),
+            ]
         safe = report.not_worse(pair)
         verdict = NOTHING if safe is None else "yes" if safe else "not shown"
-        table.add_row(f"{escape(pair.second)} less {escape(pair.first)}", str(pair.cases), *cells, verdict)
+        table.add_row(f"{escape(pair.second)}\nless {escape(pair.first)}", str(pair.cases), *cells, verdict)
     return table

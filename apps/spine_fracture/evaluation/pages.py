@@ -27,6 +27,8 @@ def page(template: str, **values: object) -> str:
         "plus_between": plus_between,
         "p": p_value,
         "words": words,
+        "of_unit": of_unit,
+        "between_of_unit": between_of_unit,
     }
     return environment.get_template(template).render(**values)
 
@@ -39,6 +41,16 @@ def value(estimate: Estimate | None, digits: int = 3) -> str:
 def between(estimate: Estimate | None, digits: int = 3) -> str:
     """Its interval alone."""
     return "" if estimate is None else f"{estimate.low:.{digits}f} to {estimate.high:.{digits}f}"
+
+
+def of_unit(estimate: Estimate | None, percent: bool) -> str:
+    """The value as a share, or in per cent."""
+    return value(estimate) if estimate is None or not percent else f"{100 * estimate.value:.1f}"
+
+
+def between_of_unit(estimate: Estimate, percent: bool) -> str:
+    """The interval as shares, or in per cent."""
+    return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}" if percent else between(estimate)
 
 
 def signed(estimate: Estimate | None, digits: int = 3) -> str:

@@ -13,6 +13,7 @@ from spine_fracture.anatomy import Feature
 from spine_fracture.configuration import Config, load_config
 from spine_fracture.evaluation.features import Fourfold, fisher_p
 from spine_fracture.evaluation.paired import McNemar, kindest_pairing, mcnemar_of_counts
+from spine_fracture.evaluation.paper_tables import PaperTable
 from spine_fracture.evaluation.readers import Measure
 
 
@@ -73,13 +74,19 @@ class PrintedComparison(Config):
 
 
 class Paper(Config):
-    """The whole of ``configs/papers/*.yaml``: facts that the paper prints, on its own data."""
+    """The whole of ``configs/papers/*.yaml``: facts that the paper prints, on its own ``data``.
+
+    ``positives`` and ``negatives`` are those of its features and readers.
+    """
 
     name: str
     title: str
-    doi: str
-    positives: int
-    negatives: int
+    source: str
+    doi: str = ""
+    data: str
+    tables: tuple[PaperTable, ...]
+    positives: int = 0
+    negatives: int = 0
     features: tuple[PrintedFeature, ...] = ()
     readers: tuple[PrintedReader, ...] = ()
     comparisons: tuple[PrintedComparison, ...] = ()
@@ -122,6 +129,10 @@ class ComparisonCheck:
     contradicted: bool
     contradicted_exact: bool
     contradicted_corrected: bool
+
+
+#: The source studies, by the names that systems' configurations have in ``paper``.
+PAPERS = ("joonghyun2026", "chou", "hemangioma", "yeh2022", "lumbar_pathology")
 
 
 def load_paper(name: str) -> Paper:

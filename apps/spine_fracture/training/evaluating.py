@@ -48,12 +48,11 @@ def evaluated(
                 resampling=resampling,
             )
         )
-    labels = _labels(cohort)
     return EvaluationReport(
         created=datetime.now(UTC),
         cohorts=cohort_names(cohort),
-        centres=_centres(labels),
-        features=_features([label for label in labels if isinstance(label, StudyLabel)]),
+        centres=_centres(_labels(cohort)),
+        features=cohort_features(cohort),
         models=tuple(reports),
     )
 
@@ -91,15 +90,15 @@ def _centres(labels: Sequence[StudyLabel | RadiographLabel]) -> tuple[CentreRow,
     )
 
 
-def _features(labels: Sequence[StudyLabel]) -> tuple[FeatureRow, ...]:
+def cohort_features(cohort: Path) -> tuple[FeatureRow, ...]:
     """One vertebra a patient, that which the study is about; empty where none has features."""
+    if not (cohort / "studies").is_dir():
+        return ()
     cases = [
         FeatureCase(level.diagnosis, frozenset(level.features))
-        for label in labels
+        for label in StudyCache(cohort / "studies").labels
         for level in label.levels
         if level.level is label.index_level
     ]
     asked = (*MALIGNANT_OR_BENIGN.positive, *MALIGNANT_OR_BENIGN.negative)
-    if not any(case.features for case in cases if case.diagnosis in asked):
-        return ()
-    return feature_table(cases)
+    return feature_table(cases) if any(c.features for c in cases if c.diagnosis in asked) else ()
