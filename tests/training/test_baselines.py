@@ -11,7 +11,8 @@ from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Part, is_positive
 from spine_fracture.evaluation.metrics import auc
-from spine_fracture.training.baselines import INTENSITY, MAJORITY, BaselineConfig, mean_intensity
+from spine_fracture.training.baselines import INTENSITY, MAJORITY, BaselineConfig
+from spine_fracture.training.brightness import mean_intensity
 from spine_fracture.training.families import load_system
 from spine_fracture.training.family import Family
 from spine_fracture.training.study_cache import CachedStudy, StudyCache, StudyCacheWriter

@@ -161,6 +161,16 @@ def test_one_class_alone_is_refused(cohort: Path, tmp_path: Path) -> None:
         FAMILY.train(config(InputForm.AP), tmp_path, tmp_path / "out", 1, print)
 
 
+def test_the_baselines_answer_patients_of_radiographs(cohort: Path, tmp_path: Path) -> None:
+    system = load_system("intensity_regression")
+    system.family.train(system.config, cohort, tmp_path, 1, lambda line: None)
+    answers = system.family.answer(tmp_path, cohort).answers
+    labels = RadiographCache(cohort / "radiographs").labels
+    assert answers is not None
+    assert {c.patient for c in answers.cases} == {la.patient for la in labels if la.part is not None}
+    assert {case.level for case in answers.cases} == {None}
+
+
 def test_a_cohort_without_radiographs_says_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="simulate-radiographs"):
         FAMILY.train(config(InputForm.AP), tmp_path, tmp_path / "out", 1, print)

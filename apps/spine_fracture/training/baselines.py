@@ -1,12 +1,12 @@
-"""What a model has to beat: the class of most levels, and a regression on how bright a vertebra is.
+"""What a model has to beat: the class of most cases, and a regression on how bright the pictures are.
 
-Both answer any :class:`~spine_fracture.evaluation.answers.Question`, about all levels that it is put about.
+Both answer any :class:`~spine_fracture.evaluation.answers.Question`, about all cases that it is put about.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,8 @@ from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest, read_bundle, write_bundle
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Cost
-from spine_fracture.training.cases import study_cases
+from spine_fracture.training.brightness import cohort_name, examples
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
-from spine_fracture.training.study_cache import CachedStudy, LevelLabel, StudyCache
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -49,18 +48,6 @@ class Baseline:
     name: str
     fit: Callable[[FloatArray, IntArray, tuple[Diagnosis, ...]], State]
     predict: Callable[[State, FloatArray], FloatArray]
-
-
-def mean_intensity(study: CachedStudy, level: LevelLabel) -> FloatArray:
-    """Mean of T1 and of T2 over the level's boxes on all its slices: (2,), in [0, 1]."""
-    rows, columns = study.pixels.shape[2:]
-    total, pixels = np.zeros(2), 0
-    for at, box in level.on_slices():
-        x0, y0, x1, y1 = (round(edge) for edge in box.inside(rows, columns).as_tuple())
-        patch = study.pixels[at, :2, y0:y1, x0:x1]
-        total += patch.sum(axis=(1, 2), dtype=np.float64)
-        pixels += patch[0].size
-    return total / max(pixels, 1) / 255
 
 
 def fit_majority(means: FloatArray, truth: IntArray, classes: tuple[Diagnosis, ...]) -> State:
@@ -104,15 +91,15 @@ def predict_intensity(state: State, means: FloatArray) -> FloatArray:
 def train(
     baseline: Baseline, config: BaselineConfig, cohort: Path, out: Path, seed: int, tell: Tell
 ) -> Trained:
-    """Fit on every level of the patients who teach that the question is about."""
+    """Fit on every case of the patients who teach that the question is about."""
     started, classes = time.monotonic(), config.classes()
-    found = list(_asked(classes, cohort, teaching=True))
+    found = examples(cohort, config.question, classes, teaching=True)
     if not found:
         raise InsufficientEvidenceError(
-            f"No level that teaches is {' or '.join(classes)}: {config.question} cannot be learnt here."
+            f"Nothing that teaches is {' or '.join(classes)}: {config.question} cannot be learnt here."
         )
-    truth = np.array([classes.index(level.diagnosis) for _, level in found], dtype=np.int64)
-    state = baseline.fit(np.array([mean_intensity(*each) for each in found]), truth, classes)
+    truth = np.array([classes.index(example.diagnosis) for example in found], dtype=np.int64)
+    state = baseline.fit(np.array([example.means for example in found]), truth, classes)
     manifest = write_bundle(
         out,
         state,
@@ -124,17 +111,17 @@ def train(
             classes=classes,
             config=config.model_dump(mode="json"),
             seed=seed,
-            training_patients=tuple(dict.fromkeys(study.label.patient for study, _ in found)),
+            training_patients=tuple(dict.fromkeys(example.patient for example in found)),
         ),
     )
-    tell(f"{config.name}: fitted on {len(found)} levels")
+    tell(f"{config.name}: fitted on {len(found)} cases")
     seconds = time.monotonic() - started
     return Trained(manifest, Cost(seconds=seconds, pictures=len(found), waited=0.0, device="CPU"))
 
 
 def answer(baseline: Baseline, bundle: Path, cohort: Path) -> Judged:
     """The baseline's answer to every level that its question is about, and to patients by their index
-    vertebra where other models have such answers.
+    vertebra where other models have such answers; or to every patient of a cohort of radiographs.
     """
     manifest, state = read_bundle(bundle)
     if manifest.family != baseline.name:
@@ -142,33 +129,22 @@ def answer(baseline: Baseline, bundle: Path, cohort: Path) -> Judged:
             f"Model {manifest.name} is a {manifest.family}, not a {baseline.name}: choose one of that family."
         )
     config = BaselineConfig.model_validate(manifest.config)
-    found = list(_asked(config.classes(), cohort, teaching=False))
-    means = np.array([mean_intensity(*each) for each in found]).reshape(-1, 2)
+    found = examples(cohort, config.question, config.classes(), teaching=False)
+    means = np.array([example.means for example in found]).reshape(-1, 2)
     given = baseline.predict(state, means)
     return Judged(
         Answers(
             system=manifest.name,
             version=manifest.version,
             seed=manifest.seed,
-            cohort=StudyCache(cohort / "studies").name,
+            cohort=cohort_name(cohort),
             question=config.question,
             classes=config.classes(),
             cases=tuple(
-                case
-                for (study, level), row in zip(found, given, strict=True)
-                for case in study_cases(study.label, [(level, row)], config.question)
+                case for example, row in zip(found, given, strict=True) for case in example.cases(row)
             ),
         )
     )
-
-
-def _asked(
-    classes: tuple[Diagnosis, ...], cohort: Path, *, teaching: bool
-) -> Iterator[tuple[CachedStudy, LevelLabel]]:
-    """The levels of these classes, of patients who teach or of all others."""
-    for study in StudyCache(cohort / "studies"):
-        if (study.label.part is None) == teaching:
-            yield from ((study, level) for level in study.label.levels if level.diagnosis in classes)
 
 
 def _family(baseline: Baseline) -> Family:

@@ -25,9 +25,9 @@ from spine_fracture.classification.radiograph import (
     start_from_imagenet,
 )
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case, Cost, Part
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Cost, Part
 from spine_fracture.evaluation.calibration import fit_temperature
-from spine_fracture.radiography import TASK, View
+from spine_fracture.radiography import TASK
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import Fitted, fit
 from spine_fracture.training.radiograph_cache import VIEWS, RadiographCache, RadiographLabel
@@ -179,28 +179,13 @@ def answer(bundle: Path, cohort: Path) -> Judged:
         cohort=cache.name,
         question=MALIGNANT_OR_BENIGN.name,
         classes=CLASSES,
-        cases=tuple(_case(label, views, opinion.probabilities) for label, opinion in asked),
+        cases=tuple(label.case(views, opinion.probabilities) for label, opinion in asked),
     )
     figures: dict[str, float] = {}
     for view in views if len(views) > 1 else ():
-        cases = tuple(_case(label, (view,), o.views[view]) for label, o in asked if view in o.views)
+        cases = tuple(label.case((view,), o.views[view]) for label, o in asked if view in o.views)
         figures |= view_figures(view, whole.model_copy(update={"cases": cases}))
     return Judged(whole.model_copy(update={"figures": figures}))
-
-
-def _case(label: RadiographLabel, views: tuple[View, ...], probabilities: tuple[float, ...]) -> Case:
-    assert label.part is not None, "only patients who do not teach are asked about"
-    return Case(
-        part=label.part,
-        patient=label.patient,
-        level=None,
-        truth=label.diagnosis,
-        probabilities=probabilities,
-        centre=label.centre,
-        sequences="+".join(views),
-        age=label.age,
-        note="sign" if label.sign(*views) else "no sign",
-    )
 
 
 FAMILY = Family(NAME, "classifier", ChouTraining, train, answer, member_task)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Part
+from spine_fracture.evaluation.answers import Case, Part
 from spine_fracture.radiography import Picture, View
 from spine_fracture.training.cache import ArrayCache, CacheWriter, share_arrays
 
@@ -63,6 +63,26 @@ class RadiographLabel(_Frozen):
     def sign(self, *views: View) -> bool:
         """Whether a finding is visible in any of these views."""
         return any(level.sign for view in views for level in self.levels[VIEWS.index(view)])
+
+    def case(self, views: tuple[View, ...], probabilities: Iterable[float]) -> Case:
+        """What was answered about the patient from these views; raises :class:`InputError` for one who
+        teaches.
+        """
+        if self.part is None:
+            raise InputError(
+                f"Patient {self.patient} teaches, so no model may be judged on these radiographs."
+            )
+        return Case(
+            part=self.part,
+            patient=self.patient,
+            level=None,
+            truth=self.diagnosis,
+            probabilities=tuple(float(share) for share in probabilities),
+            centre=self.centre,
+            sequences="+".join(views),
+            age=self.age,
+            note="sign" if self.sign(*views) else "no sign",
+        )
 
 
 class RadiographCacheWriter:
