@@ -34,7 +34,7 @@ from spine_fracture.promotion import open_registry
 from spine_fracture.server.explain import Explainer, HeatMap
 from spine_fracture.server.inference import InferOptions, ModelInference, ModelName
 from spine_fracture.server.readings import StudyReader
-from spine_fracture.server.served_classifier import ServedClassifier
+from spine_fracture.server.served_classifier import served_classifier
 from spine_fracture.server.shelf import DatabaseShelf
 from spine_fracture.server.sources import FolderSource
 from spine_fracture.server.studies import Catalogue
@@ -312,7 +312,7 @@ def test_nothing_labelled_is_nothing_to_prepare(read_place: Place) -> None:
 
 
 def test_the_champion_explains_and_after_a_promotion_the_new_one(place: Place, tmp_path: Path) -> None:
-    served = ServedClassifier(place.project)
+    served = served_classifier(place.project)
     first = served()
     assert served() is first
     assert first.version == place.loaded.version

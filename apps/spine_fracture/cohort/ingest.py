@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.audit import record
-from spine_fracture.cohort.models import Centre, Instance, Refused, Role, Series, Study, StudyFolder
+from spine_fracture.cohort.models import Centre, FileKind, Instance, Refused, Role, Series, Study, StudyFolder
 from spine_fracture.cohort.patients import enrol, pseudonym
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.sources import FoundSeries, FoundStudy, choose_pair, find_studies
@@ -189,7 +189,9 @@ def _series(found: FoundSeries, folder: StudyFolder) -> Series:
 
 
 def _unused(found: FoundSeries) -> str:
-    """Why the models do not read a series that is sound in itself; empty when they may."""
+    """Why the models of MRI do not read a series that is sound in itself; empty when they may."""
+    if found.kind is FileKind.RADIOGRAPH:
+        return "plain radiographs, which radiograph_classification reads"
     if found.plane is not Plane.SAGITTAL:
         return f"{found.plane} slices: sagittal ones are read"
     if found.sequence not in (Sequence.T1, Sequence.T2):

@@ -19,9 +19,16 @@ from spine_fracture.levels import Uncertainty
 
 
 class FileKind(StrEnum):
+    """What a series is stored in; ``DICOM`` is MR, ``RADIOGRAPH`` is DICOM of DX or CR."""
+
     DICOM = "dicom"
+    RADIOGRAPH = "radiograph"
     NIFTI = "nifti"
     PICTURE = "picture"
+
+    @property
+    def is_dicom(self) -> bool:
+        return self in (FileKind.DICOM, FileKind.RADIOGRAPH)
 
 
 class Role(StrEnum):

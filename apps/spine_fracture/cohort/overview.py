@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from spine_fracture.anatomy import Basis, Diagnosis
 from spine_fracture.cohort.models import (
     Centre,
+    FileKind,
     LevelSource,
     Patient,
     Read,
@@ -26,7 +27,10 @@ from spine_fracture.cohort.splits import Split
 
 @dataclass(frozen=True)
 class CentreOverview:
-    """Counts of one centre. ``patients`` follows Split: training, validation, test."""
+    """Counts of one centre. ``patients`` follows Split: training, validation, test.
+
+    ``without_t1`` and ``without_t2`` are of the studies with MR, ``radiographs`` all that hold radiographs.
+    """
 
     centre: str
     patients: tuple[int, int, int]
@@ -35,6 +39,7 @@ class CentreOverview:
     usable_series: int
     without_t1: int
     without_t2: int
+    radiographs: int
     moved_pairs: int
     levels: int
     reads: int
@@ -114,7 +119,7 @@ def _of(session: Session, centre: Centre) -> CentreOverview:
         return int(session.scalar(query) or 0)
 
     def without(role: Role) -> ColumnElement[bool]:
-        return ~Study.series.any(Series.role == role)
+        return Study.series.any(Series.role.is_not(None)) & ~Study.series.any(Series.role == role)
 
     return CentreOverview(
         centre=centre.name,
@@ -128,6 +133,7 @@ def _of(session: Session, centre: Centre) -> CentreOverview:
         usable_series=count(series.where(Series.usable.is_(True))),
         without_t1=count(studies.where(without(Role.T1))),
         without_t2=count(studies.where(without(Role.T2))),
+        radiographs=count(studies.where(Study.series.any(Series.kind == FileKind.RADIOGRAPH))),
         moved_pairs=count(studies.where(Study.registered.is_(True))),
         levels=count(levels.where(StudyLevel.current.is_(True), StudyLevel.source != LevelSource.REFERENCE)),
         reads=count(

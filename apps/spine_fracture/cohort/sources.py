@@ -6,6 +6,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from spine_fracture.cohort.models import FileKind
 from spine_fracture.dicom.choose import choose
 from spine_fracture.dicom.nifti import read_nifti
 from spine_fracture.dicom.pictures import read_picture
+from spine_fracture.dicom.radiograph import RadiographHeader
 from spine_fracture.dicom.scan import Refusal, SeriesFiles, StudyFiles, scan
 from spine_fracture.dicom.write import uid_from
 from spine_fracture.errors import InputError
@@ -78,8 +80,20 @@ def find_studies(path: Path, centre: str) -> Found:
 
 
 def choose_pair(series: Iterable[FoundSeries]) -> tuple[str | None, str | None]:
-    """The UIDs of the T1 and T2 series that are read; raises :class:`InputError` when there is neither."""
+    """The UIDs of the T1 and T2 series that are read.
+
+    Raises :class:`InputError` when there is neither; a study that holds radiographs may do without.
+    """
     given = tuple(series)
+    mr = tuple(s for s in given if s.kind is not FileKind.RADIOGRAPH)
+    if len(mr) < len(given):
+        with suppress(InputError):
+            return _pair(mr)
+        return None, None
+    return _pair(mr)
+
+
+def _pair(given: tuple[FoundSeries, ...]) -> tuple[str | None, str | None]:
     dicom = tuple(s.dicom for s in given if s.dicom is not None)
     if dicom:
         choice = choose(StudyFiles("", "", dicom))
@@ -107,6 +121,26 @@ def of_dicom(series: SeriesFiles) -> FoundSeries:
     )
 
 
+def of_radiographs(headers: Iterable[RadiographHeader]) -> tuple[FoundSeries, ...]:
+    """Radiographs by the series they are of, each as if it were a slice."""
+    by_series: dict[str, list[RadiographHeader]] = defaultdict(list)
+    for header in headers:
+        by_series[header.series_uid].append(header)
+    return tuple(
+        FoundSeries(
+            uid=uid,
+            kind=FileKind.RADIOGRAPH,
+            files=tuple((header.sop_uid, header.path.resolve()) for header in members),
+            sequence=Sequence.UNKNOWN,
+            plane=Plane.UNKNOWN,
+            spacing_origin=SpacingOrigin.UNKNOWN,
+            shape=(len(members), max(h.rows for h in members), max(h.columns for h in members)),
+            acquisition=Acquisition(),
+        )
+        for uid, members in by_series.items()
+    )
+
+
 def _dicom_studies(
     studies: Iterable[StudyFiles],
 ) -> tuple[tuple[FoundStudy, ...], tuple[Refusal, ...]]:
@@ -117,7 +151,7 @@ def _dicom_studies(
             reason = "The files of this study name several patients: sort out whose it is."
             refused.append(Refusal(study.series[0].files[0], reason))
         else:
-            series = tuple(of_dicom(s) for s in study.series)
+            series = (*map(of_dicom, study.series), *of_radiographs(study.radiographs))
             found.append(FoundStudy(study.study_uid, study.patient_id, series))
     return tuple(found), tuple(refused)
 

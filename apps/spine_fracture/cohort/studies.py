@@ -53,8 +53,10 @@ def load_pair(session: Session, study_uid: str) -> PairedStack:
 
 
 def missing_half(study: Study) -> str:
-    """``T1`` or ``T2`` when the study lacks it for the models; empty when it has both."""
-    roles = {series.role for series in study.series}
+    """``T1`` or ``T2`` when the study lacks it for the models; empty when it has both, or none."""
+    roles = {series.role for series in study.series} - {None}
+    if not roles:
+        return ""
     return ", ".join(role.name for role in Role if role not in roles)
 
 

@@ -58,7 +58,7 @@ def show(
         return
     table = Table(
         *("Centre", "Patients\n(training,\nvalidation,\ntest)", "Studies", "Series\n(usable)"),
-        *("Without\nT1, T2", "Pairs\nmoved", "Levels", "Reads", "Refused"),
+        *("Without\nT1, T2", "Radio-\ngraphs", "Pairs\nmoved", "Levels", "Reads", "Refused"),
         box=SIMPLE,
     )
     for row in rows:
@@ -68,7 +68,7 @@ def show(
             str(row.studies),
             f"{row.series} ({row.usable_series})",
             f"{row.without_t1}, {row.without_t2}",
-            *map(str, (row.moved_pairs, row.levels, row.reads, row.refused)),
+            *map(str, (row.radiographs, row.moved_pairs, row.levels, row.reads, row.refused)),
         )
     console.print(table)
     if disputes:

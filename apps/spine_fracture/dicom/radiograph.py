@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,37 @@ _LEAST_SIDE = 96  # px: smaller ones show no vertebra well enough
 _LOOK = (0.5, 99.5)  # percentiles that are black and white where the file names no window
 _NAMES = {".png", ".jpg", ".jpeg"}
 _Stored = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class RadiographHeader:
+    """Whose radiograph a DICOM file is. ``patient_id`` is as in the file: it is never stored as it is."""
+
+    path: Path
+    sop_uid: str
+    series_uid: str
+    study_uid: str
+    patient_id: str = field(repr=False)
+    rows: int
+    columns: int
+
+
+def read_radiograph_header(path: Path) -> RadiographHeader | None:
+    """What a DICOM file says before its pixels are decoded; None when it is no radiograph.
+
+    Raises as :func:`read_radiograph` does for a radiograph that could not be read.
+    """
+    with _reading():
+        ds = dcmread(path, stop_before_pixels=True)
+        if _text(ds, "Modality") not in MODALITIES:
+            return None
+        _require_spine(ds)
+        names = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+        sop, series, study = (str(ds.get(name) or "") for name in names)
+        if not (sop and series and study):
+            raise UnreadablePictureError("It does not say which study it is of: export it again.")
+        patient = str(ds.get("PatientID") or "").strip()
+        return RadiographHeader(path, sop, series, study, patient, int(ds.Rows), int(ds.Columns))
 
 
 def read_radiograph(path: Path, view: View | None = None) -> Radiograph:
@@ -63,13 +97,28 @@ def _picture(path: Path, view: View | None) -> Radiograph:
 
 
 def _dicom(path: Path, view: View | None) -> Radiograph:
+    with _reading():
+        ds = dcmread(path)
+        modality = _text(ds, "Modality")
+        if modality not in MODALITIES:
+            raise OffDomainError(
+                f"It is {modality or 'of no modality'}, not a plain radiograph: give "
+                f"{' or '.join(MODALITIES)}."
+            )
+        if "PixelData" not in ds:
+            raise UnreadablePictureError("It holds no picture: export it again with its pixels.")
+        _require_spine(ds)
+        found = _view(ds, view)
+        return Radiograph(found, _upright(_grey(ds), ds, found), _aspect(ds))
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Whatever goes wrong with a file is told in our words."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ds = dcmread(path)
-            _require_spine_radiograph(ds)
-            found = _view(ds, view)
-            return Radiograph(found, _upright(_grey(ds), ds, found), _aspect(ds))
+            yield
     except InputError:
         raise
     except InvalidDicomError:
@@ -82,14 +131,8 @@ def _dicom(path: Path, view: View | None) -> Radiograph:
         ) from error
 
 
-def _require_spine_radiograph(ds: FileDataset) -> None:
-    modality = _text(ds, "Modality")
-    if modality not in MODALITIES:
-        raise OffDomainError(
-            f"It is {modality or 'of no modality'}, not a plain radiograph: give {' or '.join(MODALITIES)}."
-        )
-    if "PixelData" not in ds:
-        raise UnreadablePictureError("It holds no picture: export it again with its pixels.")
+def _require_spine(ds: FileDataset) -> None:
+    """Refuse by the header what is a radiograph, and yet none that a model could read."""
     if int(ds.get("SamplesPerPixel", 1)) != 1:
         raise UnreadablePictureError("It is a colour picture, such as a screenshot: export the original.")
     if int(ds.get("NumberOfFrames", None) or 1) != 1:

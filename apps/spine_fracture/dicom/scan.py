@@ -6,14 +6,16 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from spine_fracture.dicom.arrangement import arrange
 from spine_fracture.dicom.header import SliceHeader, read_headers
 from spine_fracture.dicom.orientation import plane_of
+from spine_fracture.dicom.radiograph import RadiographHeader, read_radiograph_header
 from spine_fracture.dicom.reader import read_slices
 from spine_fracture.dicom.recognise import sequence_of
-from spine_fracture.errors import InputError
+from spine_fracture.errors import InputError, OffDomainError
 from spine_fracture.geometry import VolumeFrame
 from spine_fracture.imaging import Acquisition, Plane, Sequence, SpacingOrigin, Volume
 
@@ -47,11 +49,15 @@ class SeriesFiles:
 
 @dataclass(frozen=True, eq=False)
 class StudyFiles:
-    """The usable series of one study. ``patient_id`` is as in the files: never log or store it as it is."""
+    """The usable MR series and radiographs of one study.
+
+    ``patient_id`` is as in the files: never log or store it as it is.
+    """
 
     study_uid: str
     patient_id: str = field(repr=False)
     series: tuple[SeriesFiles, ...]
+    radiographs: tuple[RadiographHeader, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +75,12 @@ def scan(folder: Path) -> Scan:
     """
     refused: list[Refusal] = []
     headers: list[SliceHeader] = []
+    radiographs: list[RadiographHeader] = []
     instances: set[str] = set()
     acquisitions: dict[str, Acquisition] = {}
     for path in _walk(folder, refused):
         try:
-            found = read_headers(path, acquisitions)
+            found = _read(path, acquisitions)
         except InputError as error:
             refused.append(Refusal(path, str(error)))
             continue
@@ -81,8 +88,24 @@ def scan(folder: Path) -> Scan:
             refused.append(Refusal(path, "It is a copy of another file: the same instance is there already."))
             continue
         instances.add(found[0].sop_uid)
-        headers.extend(found)
-    return _grouped(headers, refused)
+        for header in found:
+            if isinstance(header, RadiographHeader):
+                radiographs.append(header)
+            else:
+                headers.append(header)
+    return _grouped(headers, radiographs, refused)
+
+
+def _read(
+    path: Path, acquisitions: dict[str, Acquisition]
+) -> tuple[SliceHeader, ...] | tuple[RadiographHeader]:
+    try:
+        return read_headers(path, acquisitions)
+    except OffDomainError:
+        radiograph = read_radiograph_header(path)
+        if radiograph is None:
+            raise
+        return (radiograph,)
 
 
 def _walk(folder: Path, refused: list[Refusal]) -> list[Path]:
@@ -112,13 +135,19 @@ def _walk(folder: Path, refused: list[Refusal]) -> list[Path]:
     return sorted(files)
 
 
-def _grouped(headers: Iterable[SliceHeader], refused: list[Refusal]) -> Scan:
+def _grouped(
+    headers: Iterable[SliceHeader], radiographs: Iterable[RadiographHeader], refused: list[Refusal]
+) -> Scan:
     studies: dict[str, dict[str, list[SliceHeader]]] = defaultdict(lambda: defaultdict(list))
     for header in headers:
         studies[header.study_uid][header.series_uid].append(header)
+    plain: dict[str, list[RadiographHeader]] = defaultdict(list)
+    for radiograph in radiographs:
+        plain[radiograph.study_uid].append(radiograph)
     found = []
-    for study_uid, by_series in sorted(studies.items()):
-        slices = [header for members in by_series.values() for header in members]
+    for study_uid in sorted(studies.keys() | plain.keys()):
+        by_series = studies[study_uid]
+        slices: list[SliceHeader | RadiographHeader] = [*chain(*by_series.values()), *plain[study_uid]]
         if len({header.patient_id for header in slices}) > 1:
             reason = f"Study of {len(slices)} slices: its files name several patients. Correct them first."
             refused.append(Refusal(slices[0].path, reason))
@@ -129,8 +158,9 @@ def _grouped(headers: Iterable[SliceHeader], refused: list[Refusal]) -> Scan:
                 usable.append(describe_series(members))
             except InputError as error:
                 refused.append(Refusal(members[0].path, f"Series of {len(members)} slices: {error}"))
-        if usable:
-            found.append(StudyFiles(study_uid, slices[0].patient_id, tuple(usable)))
+        if usable or plain[study_uid]:
+            whole = StudyFiles(study_uid, slices[0].patient_id, tuple(usable), tuple(plain[study_uid]))
+            found.append(whole)
     return Scan(tuple(found), tuple(refused))
 
 

@@ -1,12 +1,20 @@
-"""What ``/infer`` answers in JSON: the levels of a study, for clients of any kind."""
+"""What ``/infer`` answers in JSON, for clients of any kind: the levels of a study, or one fracture."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict
 
-from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
+from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Feature, Level
+from spine_fracture.classification.feature_regression import CLASSES
 from spine_fracture.geometry import PatientBox
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading, Uncertainty
+from spine_fracture.radiography import View
+
+if TYPE_CHECKING:
+    from spine_fracture.classification.radiograph import RadiographOpinion
 
 NOTICE = "Not for clinical use."
 
@@ -115,6 +123,69 @@ class StudyAnswer(Answer):
             classifier_version=reading.classifier_version,
             label_names=label_names,
         )
+
+
+class FractureAnswer(Answer):
+    """Malignant or benign, given that there is a fracture; ``label`` is the more probable class."""
+
+    notice: str = NOTICE
+    study: str
+    image: str
+    label: Diagnosis
+    probabilities: dict[Diagnosis, float]
+    model_version: str
+
+
+class RadiographAnswer(FractureAnswer):
+    """``views`` are those that were read; ``alone`` what members that read one view say of it by itself."""
+
+    views: tuple[View, ...]
+    alone: dict[View, dict[Diagnosis, float]]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        study: str,
+        image: str,
+        version: str,
+        opinion: RadiographOpinion,
+        views: Iterable[View],
+        notes: tuple[str, ...],
+    ) -> RadiographAnswer:
+        return cls(
+            study=study,
+            image=image,
+            label=_label(opinion.malignant),
+            probabilities=dict(zip(CLASSES, opinion.probabilities, strict=True)),
+            model_version=version,
+            views=tuple(view for view in View if view in views),
+            alone={view: dict(zip(CLASSES, said, strict=True)) for view, said in opinion.views.items()},
+            notes=notes,
+        )
+
+
+class FeatureAnswer(FractureAnswer):
+    """``features`` are those that were named, as in :class:`~spine_fracture.anatomy.Feature`."""
+
+    features: tuple[Feature, ...]
+
+    @classmethod
+    def of(
+        cls, study: str, image: str, version: str, features: frozenset[Feature], malignant: float
+    ) -> FeatureAnswer:
+        return cls(
+            study=study,
+            image=image,
+            label=_label(malignant),
+            probabilities=dict(zip(CLASSES, (1 - malignant, malignant), strict=True)),
+            model_version=version,
+            features=tuple(feature for feature in Feature if feature in features),
+        )
+
+
+def _label(malignant: float) -> Diagnosis:
+    return Diagnosis.MALIGNANT if malignant > 0.5 else Diagnosis.BENIGN_FRACTURE
 
 
 def _slice(box: SliceBox) -> SliceAnswer:

@@ -1,4 +1,4 @@
-"""An archive over DICOMweb (QIDO-RS and WADO-RS, PS3.18), read only: MR series copied to the cache."""
+"""An archive over DICOMweb (QIDO-RS and WADO-RS, PS3.18), read only: series copied to the cache."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from requests.adapters import HTTPAdapter
 
 from spine_fracture.errors import RemoteError, StorageError
 
+#: The rest of an archive is never asked for.
+_MODALITIES = ("MR", "DX", "CR")
 _AS_STORED = (("application/dicom", "*"),)
 _STUDY_UID, _SERIES_UID, _INSTANCES = "0020000D", "0020000E", "00201209"
 
@@ -62,20 +64,28 @@ class Archive:
         self.cache = cache
 
     def series(self, series_uid: str | None = None) -> tuple[RemoteSeries, ...]:
-        """The MR series of the archive, or the one with this UID if it is there."""
-        wanted = {"Modality": "MR"} | ({"SeriesInstanceUID": series_uid} if series_uid else {})
+        """The series of the archive that could be read, or the one with this UID if it is there."""
+        wanted = {"SeriesInstanceUID": series_uid} if series_uid else {}
+        found = []
         with self._answering():
-            found = self._client.search_for_series(
-                search_filters=wanted, fields=["NumberOfSeriesRelatedInstances"], get_remaining=True
-            )
+            for modality in _MODALITIES:
+                found += self._client.search_for_series(
+                    search_filters={"Modality": modality, **wanted},
+                    fields=["NumberOfSeriesRelatedInstances"],
+                    get_remaining=True,
+                )
         return tuple(sorted(map(_remote, found), key=lambda s: (s.study_uid, s.series_uid)))
 
     def study(self, study_uid: str) -> tuple[RemoteSeries, ...]:
-        """The MR series of one study."""
+        """The series of one study that could be read."""
+        found = []
         with self._answering():
-            found = self._client.search_for_series(
-                study_uid, search_filters={"Modality": "MR"}, fields=["NumberOfSeriesRelatedInstances"]
-            )
+            for modality in _MODALITIES:
+                found += self._client.search_for_series(
+                    study_uid,
+                    search_filters={"Modality": modality},
+                    fields=["NumberOfSeriesRelatedInstances"],
+                )
         return tuple(map(_remote, found))
 
     def folder(self, series: RemoteSeries) -> Path:

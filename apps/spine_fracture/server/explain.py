@@ -31,7 +31,7 @@ from spine_fracture.imaging import PairedStack
 from spine_fracture.pipeline import on_other
 from spine_fracture.server.feature_space import FeatureSpace, LevelKey, OutlinedLevel
 from spine_fracture.server.known_levels import known_levels, labelled_levels
-from spine_fracture.server.served_classifier import ServedClassifier
+from spine_fracture.server.served_classifier import served_classifier
 from spine_fracture.server.studies import Catalogue
 
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Explainer:
         self._project = project
         self._catalogue = catalogue
         self._protocol = protocol
-        self._classifier = classifier or ServedClassifier(project)
+        self._classifier = classifier or served_classifier(project)
         self._space = FeatureSpace(project.settings.cache_folder)
         self._pairs: OrderedDict[tuple[str, str], PairedStack] = OrderedDict()
         self._opening = threading.Lock()

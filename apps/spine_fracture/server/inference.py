@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from spine_fracture.anatomy import MODEL_CLASSES, Level
+from spine_fracture.anatomy import MODEL_CLASSES, Feature, Level
+from spine_fracture.classification.feature_regression import CLASSES as FRACTURE_CLASSES
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.imaging import Volume
 from spine_fracture.levels import StudyReading
-from spine_fracture.server.answers import StudyAnswer
+from spine_fracture.server.answers import Answer, StudyAnswer
 from spine_fracture.server.labelmap import EXTENSIONS, SEGMENTS, present_segments, write_label_map
 from spine_fracture.server.markups import to_markups
 from spine_fracture.server.readings import StudyReader
@@ -25,6 +26,13 @@ class ModelName(StrEnum):
     DETECTION = "vertebra_detection"
     CLASSIFICATION = "fracture_classification"
     TWIN = "spine_segmentation_twin"
+    RADIOGRAPHS = "radiograph_classification"
+    FEATURES = "feature_regression"
+
+    @property
+    def reads_levels(self) -> bool:
+        """Whether it answers about levels on sagittal T1 and T2."""
+        return self in (ModelName.DETECTION, ModelName.CLASSIFICATION, ModelName.TWIN)
 
     @classmethod
     def parse(cls, text: str) -> ModelName:
@@ -42,8 +50,10 @@ class ModelDescription:
     labels: tuple[str, ...] | dict[str, int]
     text: str
     config: dict[str, Any]
+    dimension: int = 3
 
 
+_OF_A_FRACTURE = tuple(map(str, FRACTURE_CLASSES))
 DESCRIPTIONS: dict[ModelName, ModelDescription] = {
     ModelName.DETECTION: ModelDescription(
         "detection",
@@ -64,6 +74,21 @@ DESCRIPTIONS: dict[ModelName, ModelDescription] = {
         "Not for clinical use.",
         {"result_extension": list(EXTENSIONS)},
     ),
+    ModelName.RADIOGRAPHS: ModelDescription(
+        "classification",
+        _OF_A_FRACTURE,
+        "Tells malignant from benign fractures on AP and lateral radiographs (DX, CR). Not for clinical use.",
+        {},
+        dimension=2,
+    ),
+    ModelName.FEATURES: ModelDescription(
+        "classification",
+        _OF_A_FRACTURE,
+        "Tells malignant from benign fractures by the imaging features that a reader names, with commas "
+        f"between them: {', '.join(Feature)}. Not for clinical use.",
+        # A list would come back whole, as if all of them had been seen.
+        {"features": ""},
+    ),
 }
 
 
@@ -73,6 +98,7 @@ class InferOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     level: Level | None = None
+    features: frozenset[Feature] | None = None
     result_extension: str = EXTENSIONS[0]
     result_compress: bool = True
 
@@ -80,6 +106,14 @@ class InferOptions(BaseModel):
     @classmethod
     def _level(cls, value: object) -> object:
         return Level.parse(value) if isinstance(value, str) else value
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _features(cls, value: object) -> object:
+        words = value.split(",") if isinstance(value, str) else value
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise InputError("features is a list of words, or a text with commas between them.")
+        return frozenset(Feature.parse(word) for word in words if word.strip())
 
     @field_validator("result_extension", mode="before")
     @classmethod
@@ -110,14 +144,14 @@ class ResultFile:
 
 @dataclass(frozen=True)
 class Inference:
-    """What one model says of one study."""
+    """What one model says of one study, or of its patient."""
 
-    answer: StudyAnswer
+    answer: Answer
     file: ResultFile
 
 
 class ModelInference:
-    """Answers requests for any of the models from one reading of the study."""
+    """Answers requests for any of the models of levels from one reading of the study."""
 
     def __init__(self, catalogue: Catalogue, reader: StudyReader) -> None:
         self._catalogue = catalogue

@@ -25,7 +25,7 @@ def describe(tasks: Tasks, datastore: dict[str, Any]) -> dict[str, Any]:
         "description": DESCRIPTION,
         "version": package_version(),
         "labels": LABELS,
-        "models": {name: task.info() for name, task in tasks.infers.items()},
+        "models": {name: task.info() for name, task in tasks.infers.items() if task.is_valid()},
         "trainers": {name: task.info() for name, task in tasks.trainers.items()},
         "strategies": {name: task.info() for name, task in tasks.strategies.items()},
         "scoring": {name: task.info() for name, task in tasks.scoring.items()},

@@ -24,6 +24,7 @@ from spine_fracture.server.explain import Explainer
 from spine_fracture.server.inference import Inference, InferOptions, ModelInference, ModelName
 from spine_fracture.server.labels import FINAL, Labels
 from spine_fracture.server.markups import from_markups
+from spine_fracture.server.patient_models import PatientModels
 from spine_fracture.server.pictures import PictureCache
 from spine_fracture.server.read_forms import parse_reads
 from spine_fracture.server.readings import Pipeline, StudyReader
@@ -52,6 +53,7 @@ class ReadingRoom:
     pipeline: Callable[[], Pipeline]
     reader: StudyReader
     models: ModelInference
+    patient_models: PatientModels
     pictures: PictureCache
     labels: Labels
     desk: ReadDesk
@@ -94,13 +96,22 @@ class ReadingRoom:
         """
         who.needs(Role.READER, Role.ADJUDICATOR, Role.ENGINEER, Role.SERVICE)
         reader = reader_of(who, params)
-        study = self.catalogue.find(image)
+        study = self.catalogue.study_uid(image)
         with self.project.session() as session:
             not_blind(session, reader)
-            not_locked(who, find_study(session, study.uid).patient.split)
-        result = self.models.infer(model, study, InferOptions.of(dict(params)), without_pass(image))
-        note_study_shown(self.project, study.uid, reader)
+            not_locked(who, find_study(session, study).patient.split)
+        result = self._infer(model, study, without_pass(image), InferOptions.of(dict(params)))
+        note_study_shown(self.project, study, reader)
         return result
+
+    def _infer(self, model: ModelName, study: str, image: str, options: InferOptions) -> Inference:
+        match model:
+            case ModelName.RADIOGRAPHS:
+                return self.patient_models.read_radiographs(self.catalogue.radiographs(image), image)
+            case ModelName.FEATURES:
+                return self.patient_models.read_features(study, image, options)
+            case _:
+                return self.models.infer(model, self.catalogue.find(image), options, image)
 
     def label(self, who: Principal, image: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The standing reads of a study that this principal may see, as one JSON document."""
@@ -169,6 +180,7 @@ def open_room(
         pipeline=serving,
         reader=reader,
         models=ModelInference(catalogue, reader),
+        patient_models=PatientModels(project),
         pictures=PictureCache(project.settings.cache_folder / "images", catalogue),
         labels=Labels(project, rules),
         desk=ReadDesk(project, rules),

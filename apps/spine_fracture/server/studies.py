@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from spine_fracture.cohort import models
-from spine_fracture.cohort.models import Role
+from spine_fracture.cohort.models import FileKind, Role
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.studies import files_of, load_pair, read_volume
 from spine_fracture.errors import NotFoundError, OffDomainError
@@ -49,6 +51,14 @@ class Study:
     def changed_since(self, moment: datetime) -> bool:
         """Whether a file that is read is newer than ``moment``, or gone."""
         return any(not f.is_file() or f.stat().st_mtime > moment.timestamp() for f in self.files)
+
+
+@dataclass(frozen=True)
+class RadiographFiles:
+    """The plain radiographs of a study: the UID of each one's series, and its file."""
+
+    study: str
+    files: tuple[tuple[str, Path], ...]
 
 
 _READABLE = models.Study.series.any(models.Series.role.is_not(None))
@@ -102,15 +112,25 @@ class Catalogue:
         Raises :class:`NotFoundError` for an unknown one and :class:`OffDomainError` for a study without
         sagittal T1 or T2.
         """
-        uid = without_pass(uid)
-        found = self._find(uid)
-        if found is None and _looks_like_uid(uid):
-            with self._gathering:
-                self._source.look_for(self._project, uid)
-            found = self._find(uid)
-        if found is None:
-            raise NotFoundError("There is no such image: take an id from /datastore/?output=all.")
-        return found
+        with self._row(uid) as row:
+            return _of(row)
+
+    def study_uid(self, uid: str) -> str:
+        """The UID of the study with this study or series UID; raises :class:`NotFoundError`."""
+        with self._row(uid) as row:
+            return row.uid
+
+    def radiographs(self, uid: str) -> RadiographFiles:
+        """The radiographs of the study with this study or series UID.
+
+        Raises :class:`NotFoundError` for an unknown one and :class:`OffDomainError` for a study without any.
+        """
+        with self._row(uid) as row:
+            series = [one for one in row.series if one.kind is FileKind.RADIOGRAPH]
+            files = tuple((one.uid, path) for one in series for path in files_of(one))
+            if not files:
+                raise OffDomainError("This study holds no plain radiographs (DX or CR) of the spine.")
+            return RadiographFiles(row.uid, files)
 
     def pair(self, study: Study) -> PairedStack:
         """T1 and T2 on one grid."""
@@ -123,10 +143,20 @@ class Catalogue:
         with self._project.session() as session:
             return read_volume(session.scalars(select(models.Series).filter_by(uid=uid)).one())
 
-    def _find(self, uid: str) -> Study | None:
+    @contextmanager
+    def _row(self, uid: str) -> Iterator[models.Study]:
+        """The study with this study or series UID, looked for at the source when it is not known yet."""
+        uid = without_pass(uid)
+        with self._project.session() as session:
+            known = _by_uid(session, uid) is not None
+        if not known and _looks_like_uid(uid):
+            with self._gathering:
+                self._source.look_for(self._project, uid)
         with self._project.session() as session:
             row = _by_uid(session, uid)
-            return None if row is None else _of(row)
+            if row is None:
+                raise NotFoundError("There is no such image: take an id from /datastore/?output=all.")
+            yield row
 
 
 def without_pass(image: str) -> str:

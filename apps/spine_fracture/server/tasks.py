@@ -54,12 +54,14 @@ class SpineInferTask(InferTask):  # type: ignore[misc]
     def __init__(self, model: ModelName, room: ReadingRoom) -> None:
         description = DESCRIPTIONS[model]
         labels = description.labels if isinstance(description.labels, dict) else list(description.labels)
-        super().__init__(InferType(description.kind), labels, 3, description.text, dict(description.config))
+        kind, config = InferType(description.kind), dict(description.config)
+        super().__init__(kind, labels, description.dimension, description.text, config)
         self._model = model
         self._room = room
 
     def is_valid(self) -> bool:
-        return True
+        """Whether clients are offered it: not before a model was promoted that answers."""
+        return self._room.patient_models.serves(self._model)
 
     def __call__(self, request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """A temporary file, which MONAI Label removes after sending it, and the JSON answer."""

@@ -131,7 +131,7 @@ class Holdings:
             .where(
                 models.Instance.sop_uid == sop_uid,
                 models.Series.uid == series_uid,
-                models.Series.kind == FileKind.DICOM,
+                models.Series.kind.in_([kind for kind in FileKind if kind.is_dicom]),
                 models.Study.uid == study_uid,
             )
         )
@@ -146,7 +146,7 @@ class Holdings:
         return HeldFile(found[0].files[sop_uid], found[1], found[0].is_report)
 
     def _held(self, series: models.Series, study: models.Study) -> HeldSeries:
-        if series.kind is FileKind.DICOM:
+        if series.kind.is_dicom:
             folder = Path(series.folder.path)
             return HeldSeries(series.uid, {i.sop_uid: folder / i.path for i in series.instances})
         copy = self.project.settings.cache_folder / "viewer" / series.uid

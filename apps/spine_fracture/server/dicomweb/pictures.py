@@ -21,8 +21,10 @@ from spine_fracture.cohort.models import FileKind
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.studies import files_of
 
-#: The catalogue takes in nothing else.
+#: Of all that the catalogue takes in, what readers of levels are shown; of radiographs they see none.
 PICTURE_MODALITY = "MR"
+#: What is stored in another format than DICOM, and written out for viewers.
+COPIED = tuple(kind for kind in FileKind if not kind.is_dicom)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Pictures:
                         for s in study.series
                         if self.is_picture(s)
                     },
-                    frozenset(s.uid for s in study.series if s.kind is not FileKind.DICOM),
+                    frozenset(s.uid for s in study.series if not s.kind.is_dicom),
                 )
                 for study in session.scalars(query)
             }
@@ -85,14 +87,16 @@ class Pictures:
         if sop_uid:
             # What is stored in another format has no instances of its own in the catalogue.
             named = models.Series.instances.any(models.Instance.sop_uid == sop_uid)
-            query = query.where(or_(named, models.Series.kind != FileKind.DICOM))
+            query = query.where(or_(named, models.Series.kind.in_(COPIED)))
         with self.project.session() as session:
             series = session.scalar(query)
             return series is not None and self.is_picture(series)
 
     def is_picture(self, series: models.Series) -> bool:
         """Whether this series of the catalogue came from the scanner as it is."""
-        if series.role is not None or series.kind is not FileKind.DICOM:
+        if series.kind is FileKind.RADIOGRAPH:
+            return False
+        if series.role is not None or series.kind in COPIED:
             return True
         if series.uid not in self._original:
             self._original[series.uid] = _is_original(files_of(series)[0])

@@ -37,7 +37,7 @@ def infer(
     file: Annotated[UploadFile | None, File()] = None,
     session_id: str = "",
 ) -> Response:
-    """The answer of ``model`` for the study that has the series ``image`` (T1 or T2)."""
+    """The answer of ``model`` for the study that has the series ``image``, or is called so."""
     name = ModelName.parse(model)
     if file is not None or session_id:
         raise InputError("Pictures are not uploaded here: name an image of the studies folder or archive.")

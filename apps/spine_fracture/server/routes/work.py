@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends
 
-from spine_fracture.errors import NotFoundError
+from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.server.background import Background, Step
 from spine_fracture.server.inference import ModelName
 from spine_fracture.server.room import ReadingRoom
@@ -40,6 +40,8 @@ def batch_infer(
 ) -> dict[str, Any]:
     """Read the studies with the models, so that the queue can rank their levels."""
     name = ModelName.parse(model)
+    if not name.reads_levels:
+        raise InputError(f"Studies are read ahead for the levels on MRI: ask {name} study by study.")
     largest = (params or {}).get("max_batch_size", 0)
     ids = _chosen(room, images)
     ids = ids[:largest] if isinstance(largest, int) and largest > 0 else ids
