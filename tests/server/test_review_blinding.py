@@ -19,6 +19,7 @@ from spine_fracture.cohort.desk import Lease
 from spine_fracture.imaging import PairedStack
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.asgi import ROUTERS
+from spine_fracture.server.inference import ModelName
 from spine_fracture.server.routes.infer import Output
 
 #: A training and a test patient.
@@ -123,7 +124,9 @@ def test_no_route_tells_a_blinded_reader_anything(
         assert not told, f"{asked} tells {told}"
         seen[asked] = response.status_code
     assert len(seen) > 40
-    assert seen["POST /infer/vertebra_detection"] == 403
+    image = task["series"][0]["uid"]
+    for model in ModelName:
+        assert reader.web.post(f"/infer/{model}", params={"image": image}).status_code == 403
     assert seen[f"GET /review/levels/{task['level_id']}/heatmap"] == 403
     assert seen[f"GET /review/levels/{task['level_id']}/similar"] == 403
     assert seen["GET /datastore/label"] == 403
@@ -145,7 +148,7 @@ def test_what_models_say_of_a_judging_patient_is_told_to_engineers_alone(server:
     image = image_id(JUDGES)
     for name in ("reader-1", "adjudicator"):
         client = signed_in(server, name).web
-        for model in ("vertebra_detection", "fracture_classification", "spine_segmentation_twin"):
+        for model in ModelName:
             response = client.post(f"/infer/{model}", params={"image": image})
             assert (response.status_code, "judges the models" in response.text) == (403, True)
         level = _level_of(server, JUDGES)
