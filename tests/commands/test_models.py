@@ -11,13 +11,18 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from spine_fracture import promotion
-from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.bundle import Manifest, read_bundle, write_bundle
 from spine_fracture.cli import cli
 from spine_fracture.cohort.models import AuditEvent, ModelVersion
 from spine_fracture.cohort.project import open_project
+from spine_fracture.configuration import CONFIGS
+from spine_fracture.detection.families import LAYOUTS, Architecture, build_network
 from spine_fracture.errors import ConflictError, InputError, NotFoundError
+from spine_fracture.evaluation.papers import PAPERS
 from spine_fracture.promotion import open_registry
 from spine_fracture.settings import settings
+from spine_fracture.training.choices import choices
+from spine_fracture.training.families import available, system_names
 
 
 def bundle(folder: Path, value: float) -> Path:
@@ -46,12 +51,43 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
+def test_available_lists_every_system_with_its_study_and_what_can_be_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
+    run = CliRunner()
+    listed = run.invoke(cli, ["models", "available"])
+    assert listed.exit_code == 0, listed.output
+    lines = {line.split()[0]: line for line in listed.output.splitlines() if line.strip()}
+    files = [path for kind in ("detectors", "classifiers") for path in (CONFIGS / kind).glob("*.yaml")]
+    assert set(system_names()) == {path.stem for path in files} - {"shipped"}
+    for name in system_names():
+        assert f"{name}.yaml" in lines[name]
+    for study in PAPERS:
+        assert any(study in line.split() for line in lines.values()), study
+    assert "network.trunk: resnet10, resnet18, resnet34, resnet50, resnet101" in lines["yeh2022"]
+    one = run.invoke(cli, ["models", "available", "yolov8"])
+    assert "yolov8x" in one.output and "schedule.epochs" in one.output
+    wrong = run.invoke(cli, ["models", "available", "yolo8"])
+    assert isinstance(wrong.exception, InputError) and "Did you mean yolov8?" in str(wrong.exception)
+
+
+def test_layouts_are_those_that_networks_are_built_from() -> None:
+    for system in available():
+        for choice in choices(system.config):
+            assert set(choice.chosen.split(", ")) <= set(choice.names), (system.name, choice)
+    for layout in LAYOUTS["retinanet"]:
+        build_network("retinanet", Architecture(layout=layout, size=64, sequences="T1"), 1)
+
+
 def test_list_promote_and_roll_back(home: Path, tmp_path: Path) -> None:
     run = CliRunner()
     listed = run.invoke(cli, ["models", "list"])
     assert listed.exit_code == 0 and "champion" in listed.output and "shipped" in listed.output
     registry = open_registry(open_project())
-    candidate = registry.register_candidate(bundle(tmp_path / "new", 2.0))
+    registered = run.invoke(cli, ["models", "register", str(bundle(tmp_path / "new", 2.0))])
+    candidate = registry.candidate("classification")
+    assert f"models promote {candidate.name}" in " ".join(registered.output.split())
     promoted = run.invoke(cli, ["models", "promote", candidate.name])
     assert promoted.exit_code == 0 and f"{candidate.name} now serves" in promoted.output
     assert registry.champion("classification").name == candidate.name
@@ -64,7 +100,10 @@ def test_list_promote_and_roll_back(home: Path, tmp_path: Path) -> None:
     assert actions[1][1] != "system"
     assert states[registry.champion("classification").name] == "champion"
     assert states[candidate.name] == "retired"
+    manifest, state = read_bundle(tmp_path / "new")
+    write_bundle(tmp_path / "other", state, manifest.model_copy(update={"task": "astrology"}))
     wrong = (
+        (["register", str(tmp_path / "other")], InputError),
         (["promote", "absent-0"], NotFoundError),
         (["rollback", "--task", "x-rays"], InputError),
         (["rollback"], ConflictError),

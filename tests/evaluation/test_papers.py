@@ -68,7 +68,9 @@ def test_accuracy_pairs_positives_with_positives() -> None:
         {
             "name": "made-up",
             "title": "",
-            "doi": "",
+            "source": "",
+            "data": "",
+            "tables": [],
             "positives": 10,
             "negatives": 10,
             "readers": [

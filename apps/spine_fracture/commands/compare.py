@@ -49,7 +49,7 @@ def compare(
     if out is not None:
         html, data = write_comparison(report, out)
         said = f"The page is {html}, its figures are in {data.name}."
-        console.print(said, markup=False, highlight=False)
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
     console.print("Not for clinical use.", style="dim")
 
 

@@ -54,4 +54,5 @@ def cross_validate_command(
         f"The report on {len(planned)} folds is {html}, the answers lie beside it. Not for clinical use.",
         markup=False,
         highlight=False,
+        soft_wrap=True,
     )

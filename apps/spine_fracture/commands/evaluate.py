@@ -36,7 +36,7 @@ def evaluate(
     html, data = write_evaluation(report, out)
     print_evaluation(report, console)
     said = f"The report is {html}, its figures are in {data.name}. Not for clinical use."
-    console.print(said, markup=False, highlight=False)
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_evaluation(report: EvaluationReport, console: Console) -> None:

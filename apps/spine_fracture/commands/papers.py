@@ -33,4 +33,4 @@ def papers(
     rows = [row for paper in filled for table in paper.tables for row in table.rows if row.row.entry]
     run = sum(row.runs is not None for row in rows)
     said = f"{run} of {len(rows)} rows are filled; the others say that they were not run. The page is {out}."
-    Console().print(f"{said} Not for clinical use.", markup=False, highlight=False)
+    Console().print(f"{said} Not for clinical use.", markup=False, highlight=False, soft_wrap=True)

@@ -41,6 +41,7 @@ def train_system_command(
         f"Judge it with: spine-fracture evaluate {out} --cohort {cohort} --out REPORT. Not for clinical use.",
         markup=False,
         highlight=False,
+        soft_wrap=True,
     )
 
 
