@@ -297,3 +297,34 @@ def test_what_goes_wrong_in_the_reader_thread_is_raised() -> None:
 
     with pytest.raises(InputError, match="picture 7"):
         fit(Unreadable(), BRIEF, seed=3)
+
+
+class TinyMaps:
+    """A convolution over single pixels, whose gradient torch gets wrong in bfloat16 on a CPU."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.network: nn.Module = nn.Sequential(nn.Conv2d(16, 32, 3, stride=2, padding=1, bias=False))
+        self.gradients: list[Tensor] = []
+
+    def batch(self, rng: np.random.Generator, size: int) -> Tensor:
+        return torch.from_numpy(rng.normal(size=(size, 16, 1, 1)).astype(np.float32))
+
+    def loss(self, network: nn.Module, batch: Tensor, device: torch.device) -> Tensor:
+        return network(batch).float().square().sum()
+
+    def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
+        (weight,) = self.network.parameters()
+        assert weight.grad is not None
+        self.gradients.append(weight.grad.clone())
+        return None
+
+
+def test_maps_smaller_than_a_convolution_are_learnt_in_full_precision() -> None:
+    task = TinyMaps()
+    untouched = task.network.state_dict()["0.weight"].clone().requires_grad_()
+    fit(task, Schedule(epochs=1, steps=1, batch=6), seed=3)
+    batch = task.batch(np.random.default_rng(np.random.SeedSequence((3, 0, 0))), 6)
+    functional.conv2d(batch, untouched, stride=2, padding=1).square().sum().backward()
+    assert untouched.grad is not None
+    torch.testing.assert_close(task.gradients[0], untouched.grad)

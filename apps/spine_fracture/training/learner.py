@@ -35,24 +35,29 @@ class Learner(Generic[B]):
         self.optimiser = make_optimiser(self.network, schedule)
         self._loss, self._schedule, self._seed = loss, schedule, seed
         self._half = half_is_fast(self.device)
+        if self.device.type == "cpu":
+            _refuse_tiny_maps(self.network)
 
     def step(self, batch: B, step: int) -> float | None:
         """The loss of this batch, learnt from unless it is not finite; None when the GPU's memory ran out."""
         try:
-            return self._learn(batch, step)
+            return self._learn(batch, step, half=self._half)
         except torch.OutOfMemoryError:
             pass  # cleared below, where the error no longer holds on to what was on the GPU
         self.optimiser.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
         return None
 
-    def _learn(self, batch: B, step: int) -> float:
+    def _learn(self, batch: B, step: int, *, half: bool) -> float:
         self.seed_step(step)
         self.network.train()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self._schedule, step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
-            loss = self._loss(self.network, batch, self.device)
+        try:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+                loss = self._loss(self.network, batch, self.device)
+        except _TinyMapError:
+            return self._learn(batch, step, half=False)
         value = _Reading(loss)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -89,6 +94,27 @@ class _Reading:
         if self._arrived is not None:
             self._arrived.synchronize()
         return float(self._value)
+
+
+class _TinyMapError(Exception):
+    """A convolution in bfloat16 was given a map no wider than its padding."""
+
+
+def _refuse_tiny_maps(network: nn.Module) -> None:
+    """Let such a convolution raise :class:`_TinyMapError`: on a CPU torch 2.15 gives it random gradients, and
+    writes where it must not.
+    """
+
+    def look(convolution: nn.Module, given: tuple[Tensor, ...]) -> None:
+        assert isinstance(convolution, nn.Conv2d)
+        if torch.is_autocast_enabled("cpu") and not isinstance(convolution.padding, str):
+            sides = zip(given[0].shape[-2:], convolution.padding, strict=True)
+            if any(side <= padding for side, padding in sides):
+                raise _TinyMapError
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.padding != (0, 0):
+            module.register_forward_pre_hook(look)
 
 
 def half_is_fast(device: torch.device) -> bool:
