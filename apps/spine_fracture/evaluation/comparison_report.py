@@ -19,6 +19,7 @@ from spine_fracture.evaluation.pages import page
 from spine_fracture.evaluation.pairwise import Pair, PairwiseTable, compare, is_not_worse
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.subgroups import MINIMUM
 from spine_fracture.files import write_atomically
 
 
@@ -62,9 +63,13 @@ class ComparisonReport:
     tables: tuple[PairwiseTable, ...]
 
     def not_worse(self, pair: Pair) -> bool | None:
-        """Whether the second of a pair is not worse than the first; None where there is no AUC."""
+        """Whether the second of a pair is not worse than the first; None where there is no AUC, or where so
+        few patients answer for both sides that an interval drawn from them proves nothing.
+        """
         found = pair.of(Metric.AUC)
-        return None if found is None else is_not_worse(found.difference, self.margin)
+        if found is None or pair.patients < 2 * MINIMUM:
+            return None
+        return is_not_worse(found.difference, self.margin)
 
 
 def compared(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.classification.classifier import LevelClassifier
-from spine_fracture.evaluation.answers import Answers, Case
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case
 from spine_fracture.training.cases import study_cases
 from spine_fracture.training.classifier_config import CropTraining
 from spine_fracture.training.classifier_loop import CropTask
@@ -40,7 +40,8 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     where the question is whether a fracture is malignant.
     """
     model, studies = LevelClassifier.load(bundle, "torch"), StudyCache(cohort / "studies")
-    question = SixChannelTraining.model_validate(model.manifest.config).question
+    # The model in the package was trained on crops, not on a cohort, and its configuration asks nothing.
+    question = str(model.manifest.config.get("question", MALIGNANT_OR_BENIGN.name))
     cases: list[Case] = []
     for at, label in enumerate(studies.labels):
         if label.part is None:
