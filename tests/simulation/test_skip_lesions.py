@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level, usual_levels
 from spine_fracture.simulation.disease import Patient, draw_patient
@@ -43,7 +44,7 @@ def test_shares_are_exact_and_the_feature_agrees(benign: float, malignant: float
         having[kind] += 1
         skipping[kind] += len(found) > 1
         assert {Feature.SKIP_LESION in features for _, _, features in found} == {len(found) > 1}
-        assert len(found) <= {Diagnosis.BENIGN_FRACTURE: 4, Diagnosis.MALIGNANT: 6}[kind]
+        assert len(found) <= 5
         assert patient.index_level in {level for level, _, _ in found}
     for kind, share in zip(KINDS, (benign, malignant), strict=True):
         assert binomtest(skipping[kind], having[kind], share).pvalue > 1e-6
@@ -53,6 +54,19 @@ def test_the_ends_of_the_range() -> None:
     for patient in _patients(200, SkipLesions(benign=0, malignant=1)):
         found = _ill(patient)
         assert (len(found) > 1) == (found[0][1] is Diagnosis.MALIGNANT)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.floats(0.2, 1), st.integers(0, 2**31))
+def test_equal_shares_leave_nothing_to_count(share: float, seed: int) -> None:
+    levels = (*LUMBAR, Level.S1)
+    patients = _patients(1500, SkipLesions(benign=share, malignant=share), seed, levels)
+    found = [_ill(patient) for patient in patients]
+    number = np.array([len(each) for each in found])
+    malignant = np.array([each[0][1] is Diagnosis.MALIGNANT for each in found])
+    for weight in (np.ones(len(number)), number):  # by patient, by altered vertebra
+        assert abs(roc_auc_score(malignant, number, sample_weight=weight) - 0.5) < 0.09
+    assert not any(level is Level.S1 for each in found for level, _, _ in each)
 
 
 def test_the_defaults_are_the_published_counts() -> None:

@@ -93,9 +93,10 @@ def _fractures(
     first = draw_finding(Diagnosis.BENIGN_FRACTURE, rng)
     if skips is None:
         several = Feature.SKIP_LESION in first.features or rng.random() < 0.35
+        more = int(rng.integers(1, 4)) if several else 0
     else:
-        several = rng.random() < skips.benign
-    count = min(len(presacral), 1 + (int(rng.integers(1, 4)) if several else 0))
+        more = _others(skips.benign, rng)
+    count = min(len(presacral), 1 + more)
     weights = np.array([_FRACTURE_WEIGHT.get(level, 0.12) for level in presacral])
     chosen = rng.choice(len(presacral), size=count, replace=False, p=weights / weights.sum())
     drawn = (first, *(draw_finding(Diagnosis.BENIGN_FRACTURE, rng) for _ in range(count - 1)))
@@ -107,17 +108,32 @@ def _fractures(
 def _metastases(
     bodies: tuple[Level, ...], primary: Primary, skips: SkipLesions | None, rng: np.random.Generator
 ) -> dict[Level, Finding]:
-    """One lesion, and others elsewhere when the patient has skip lesions, the first drawn first."""
+    """One lesion, and others elsewhere when the patient has skip lesions, the first drawn first.
+
+    Where the shares of skip lesions are given, the sacrum is left out: benign fractures have none there,
+    and a lesion in it would tell the classes apart whatever the shares.
+    """
     first = draw_finding(Diagnosis.MALIGNANT, rng, primary=primary)
-    several = Feature.SKIP_LESION in first.features if skips is None else rng.random() < skips.malignant
-    count = 1 + (int(rng.integers(1, 6)) if several else 0)
+    if skips is None:
+        more = int(rng.integers(1, 6)) if Feature.SKIP_LESION in first.features else 0
+    else:
+        more = _others(skips.malignant, rng)
+        bodies = tuple(level for level in bodies if level is not Level.S1)
     weights = np.array([{"C": 0.4, "T": 1.0, "L": 1.5, "S": 0.6}[level.region] for level in bodies])
-    chosen = rng.choice(len(bodies), size=min(count, len(bodies)), replace=False, p=weights / weights.sum())
+    size = min(1 + more, len(bodies))
+    chosen = rng.choice(len(bodies), size=size, replace=False, p=weights / weights.sum())
     others = (draw_finding(Diagnosis.MALIGNANT, rng, primary=primary) for _ in range(len(chosen) - 1))
     drawn = (first, *others)
     if skips is not None:
         drawn = _skipping(drawn)
     return {bodies[int(i)]: finding for i, finding in zip(chosen, drawn, strict=True)}
+
+
+def _others(share: float, rng: np.random.Generator) -> int:
+    """How many more lesions a patient has, when ``share`` of patients have any: alike in both classes, so
+    that nothing but the share makes their number telling.
+    """
+    return int(rng.integers(1, 5)) if rng.random() < share else 0
 
 
 def _skipping(drawn: tuple[Finding, ...]) -> tuple[Finding, ...]:
