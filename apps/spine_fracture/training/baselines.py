@@ -19,8 +19,9 @@ from torch import Tensor
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest, read_bundle, write_bundle
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
-from spine_fracture.evaluation.answers import QUESTIONS, Answers, Cost
+from spine_fracture.evaluation.answers import QUESTIONS, Cost
 from spine_fracture.training.brightness import cohort_name, examples
+from spine_fracture.training.cases import answers_of
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
 
 FloatArray = npt.NDArray[np.float64]
@@ -133,16 +134,12 @@ def answer(baseline: Baseline, bundle: Path, cohort: Path) -> Judged:
     means = np.array([example.means for example in found]).reshape(-1, 2)
     given = baseline.predict(state, means)
     return Judged(
-        Answers(
-            system=manifest.name,
-            version=manifest.version,
-            seed=manifest.seed,
-            cohort=cohort_name(cohort),
-            question=config.question,
-            classes=config.classes(),
-            cases=tuple(
-                case for example, row in zip(found, given, strict=True) for case in example.cases(row)
-            ),
+        answers_of(
+            manifest,
+            cohort_name(cohort),
+            config.question,
+            config.classes(),
+            (case for example, row in zip(found, given, strict=True) for case in example.cases(row)),
         )
     )
 

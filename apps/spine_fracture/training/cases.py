@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from spine_fracture.anatomy import Diagnosis
+from spine_fracture.bundle import Manifest
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case
 from spine_fracture.training.study_cache import LevelLabel, StudyLabel
 
 #: What a patient is, from what the levels are: the first of these that any level has.
@@ -55,6 +56,21 @@ def study_cases(
         yield case
         if question == MALIGNANT_OR_BENIGN.name and level.level is label.index_level:
             yield case_of(label, None, case.probabilities)
+
+
+def answers_of(
+    manifest: Manifest, cohort: str, question: str, classes: tuple[Diagnosis, ...], cases: Iterable[Case]
+) -> Answers:
+    """What the model of this manifest answered about ``cohort``; probabilities follow ``classes``."""
+    return Answers(
+        system=manifest.name,
+        version=manifest.version,
+        seed=manifest.seed,
+        cohort=cohort,
+        question=question,
+        classes=classes,
+        cases=tuple(cases),
+    )
 
 
 def gravest(label: StudyLabel) -> Diagnosis:

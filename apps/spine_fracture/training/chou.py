@@ -25,9 +25,10 @@ from spine_fracture.classification.radiograph import (
     start_from_imagenet,
 )
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Cost, Part
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Part
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.radiography import TASK
+from spine_fracture.training.cases import answers_of
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import Fitted, fit
 from spine_fracture.training.radiograph_cache import VIEWS, RadiographCache, RadiographLabel
@@ -172,14 +173,12 @@ def answer(bundle: Path, cohort: Path) -> Judged:
         opinions = model.read_prepared(pictures) if len(patients) else ()
         by_key = {label.patient: label for label in cache.labels}
         asked += [(by_key[key], opinion) for key, opinion in zip(patients.patients, opinions, strict=True)]
-    whole = Answers(
-        system=model.manifest.name,
-        version=model.version,
-        seed=model.manifest.seed,
-        cohort=cache.name,
-        question=MALIGNANT_OR_BENIGN.name,
-        classes=CLASSES,
-        cases=tuple(label.case(views, opinion.probabilities) for label, opinion in asked),
+    whole = answers_of(
+        model.manifest,
+        cache.name,
+        MALIGNANT_OR_BENIGN.name,
+        CLASSES,
+        (label.case(views, opinion.probabilities) for label, opinion in asked),
     )
     figures: dict[str, float] = {}
     for view in views if len(views) > 1 else ():

@@ -15,10 +15,10 @@ from spine_fracture.detection.fusion import fuse_slices
 from spine_fracture.detection.lesion_detector import LesionDetector
 from spine_fracture.detection.naming import name_tracks
 from spine_fracture.detection.tasks import DetectionTask
-from spine_fracture.evaluation.answers import Answers, Case
+from spine_fracture.evaluation.answers import Case
 from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
 from spine_fracture.geometry import FloatArray, PixelBox
-from spine_fracture.training.cases import case_of
+from spine_fracture.training.cases import answers_of, case_of
 from spine_fracture.training.detector_cohort import bodies_on, horizon_of, kind_in
 from spine_fracture.training.detector_pictures import DOUBTFUL
 from spine_fracture.training.family import Judged
@@ -47,14 +47,8 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     for study in judged:
         pictures.extend(_lesions(finder, study))
         cases.extend(_cases(model, study))
-    answers = Answers(
-        system=model.manifest.name,
-        version=model.version,
-        seed=model.manifest.seed,
-        cohort=studies.name,
-        question=str(model.manifest.config["question"]),
-        classes=MODEL_CLASSES,
-        cases=tuple(cases),
+    answers = answers_of(
+        model.manifest, studies.name, str(model.manifest.config["question"]), MODEL_CLASSES, cases
     )
     return Judged(answers, _boxes(finder, studies, "lesions", finder.task.classes, pictures))
 

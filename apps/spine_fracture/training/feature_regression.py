@@ -11,8 +11,8 @@ import torch
 
 from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.feature_regression import CLASSES, NAME, TASK, FeatureRegression, ticked
-from spine_fracture.evaluation.answers import QUESTIONS, Answers, Cost
-from spine_fracture.training.cases import case_of
+from spine_fracture.evaluation.answers import QUESTIONS, Cost
+from spine_fracture.training.cases import answers_of, case_of
 from spine_fracture.training.cohort_checks import require_teachable
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
 from spine_fracture.training.study_cache import LevelLabel, StudyCache, StudyLabel
@@ -63,17 +63,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
         case_of(study, level, (1 - chance, chance))
         for (study, level), chance in zip(found, chances.tolist(), strict=True)
     )
-    return Judged(
-        Answers(
-            system=model.manifest.name,
-            version=model.manifest.version,
-            seed=model.manifest.seed,
-            cohort=cache.name,
-            question=config.question,
-            classes=CLASSES,
-            cases=cases,
-        )
-    )
+    return Judged(answers_of(model.manifest, cache.name, config.question, CLASSES, cases))
 
 
 def _index_levels(cache: StudyCache, *, teaching: bool) -> Iterator[tuple[StudyLabel, LevelLabel]]:

@@ -24,9 +24,9 @@ from spine_fracture.classification.hemangioma import (
     RegionReading,
 )
 from spine_fracture.classification.hemangioma import FAMILY as NAME
-from spine_fracture.evaluation.answers import METASTASIS_OR_HEMANGIOMA, Answers, Part
+from spine_fracture.evaluation.answers import METASTASIS_OR_HEMANGIOMA, Part
 from spine_fracture.imaging import Sequence
-from spine_fracture.training.cases import case_of
+from spine_fracture.training.cases import answers_of, case_of
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
@@ -142,17 +142,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
                 case_of(label, level, (1 - chance, chance))
                 for level, chance in zip(asked, chances, strict=True)
             ]
-    return Judged(
-        Answers(
-            system=model.manifest.name,
-            version=model.version,
-            seed=model.manifest.seed,
-            cohort=cache.name,
-            question=METASTASIS_OR_HEMANGIOMA.name,
-            classes=CLASSES,
-            cases=tuple(cases),
-        )
-    )
+    return Judged(answers_of(model.manifest, cache.name, METASTASIS_OR_HEMANGIOMA.name, CLASSES, cases))
 
 
 FAMILY = Family(NAME, "classifier", HemangiomaTraining, train, answer, region_task)

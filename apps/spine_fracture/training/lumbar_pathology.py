@@ -31,9 +31,9 @@ from spine_fracture.classification.lumbar_pathology import (
 from spine_fracture.classification.lumbar_pathology import FAMILY as NAME
 from spine_fracture.classification.slice_joiner import JoinerConfig, LevelFeatures, SliceJoiner
 from spine_fracture.errors import InsufficientEvidenceError
-from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Answers, Part
+from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Part
 from spine_fracture.evaluation.calibration import fit_temperature
-from spine_fracture.training.cases import case_of
+from spine_fracture.training.cases import answers_of, case_of
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
@@ -220,17 +220,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
                 case_of(label, level, opinion.probabilities)
                 for level, opinion in zip(label.levels, opinions, strict=True)
             ]
-    return Judged(
-        Answers(
-            system=model.manifest.name,
-            version=model.version,
-            seed=model.manifest.seed,
-            cohort=cache.name,
-            question=SICK_OR_HEALTHY.name,
-            classes=MODEL_CLASSES,
-            cases=tuple(cases),
-        )
-    )
+    return Judged(answers_of(model.manifest, cache.name, SICK_OR_HEALTHY.name, MODEL_CLASSES, cases))
 
 
 FAMILY = Family(NAME, "classifier", LumbarPathologyTraining, train, answer, slice_task)

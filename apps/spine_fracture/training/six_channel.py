@@ -6,8 +6,8 @@ from pathlib import Path
 
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.classification.classifier import LevelClassifier
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case
-from spine_fracture.training.cases import study_cases
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case
+from spine_fracture.training.cases import answers_of, study_cases
 from spine_fracture.training.classifier_config import CropTraining
 from spine_fracture.training.classifier_loop import CropTask
 from spine_fracture.training.classifier_training import FAMILY as NAME
@@ -49,17 +49,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
         opinions = model.classify(studies[at].pair(), [level.on_slices() for level in label.levels])
         rows = [opinion.probabilities for opinion in opinions]
         cases += study_cases(label, zip(label.levels, rows, strict=True), question)
-    return Judged(
-        Answers(
-            system=model.manifest.name,
-            version=model.version,
-            seed=model.manifest.seed,
-            cohort=studies.name,
-            question=question,
-            classes=MODEL_CLASSES,
-            cases=tuple(cases),
-        )
-    )
+    return Judged(answers_of(model.manifest, studies.name, question, MODEL_CLASSES, cases))
 
 
 FAMILY = Family(NAME, "classifier", SixChannelTraining, train, answer, crop_task)

@@ -12,9 +12,9 @@ from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.whole_study import WholeStudyConfig
 from spine_fracture.classification.whole_study_classifier import FAMILY as NAME
 from spine_fracture.classification.whole_study_classifier import WholeStudyClassifier
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case
 from spine_fracture.evaluation.calibration import expected_calibration_error, fit_temperature
-from spine_fracture.training.cases import study_cases
+from spine_fracture.training.cases import answers_of, study_cases
 from spine_fracture.training.classifier_config import Augmentation
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
@@ -98,17 +98,7 @@ def _answers(bundle: Path, cohort: Path, *, isolated: bool) -> Judged:
         boxes = [level.on_slices() for level in label.levels]
         rows = model.probabilities(pixels, boxes, isolated=isolated)
         cases += study_cases(label, zip(label.levels, rows, strict=True), MALIGNANT_OR_BENIGN.name)
-    return Judged(
-        Answers(
-            system=model.manifest.name,
-            version=model.version,
-            seed=model.manifest.seed,
-            cohort=studies.name,
-            question=MALIGNANT_OR_BENIGN.name,
-            classes=MODEL_CLASSES,
-            cases=tuple(cases),
-        )
-    )
+    return Judged(answers_of(model.manifest, studies.name, MALIGNANT_OR_BENIGN.name, MODEL_CLASSES, cases))
 
 
 FAMILY = Family(NAME, "classifier", WholeStudyTraining, train, answer, task)

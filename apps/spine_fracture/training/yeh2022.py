@@ -30,8 +30,8 @@ from spine_fracture.classification.yeh2022 import (
 )
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InsufficientEvidenceError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Case, Part
-from spine_fracture.training.cases import study_cases
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case, Part
+from spine_fracture.training.cases import answers_of, study_cases
 from spine_fracture.training.classifier_augmentation import cut
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
@@ -228,17 +228,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
         chances = model.malignancy(studies[at].pair(), [level.shown_on_slices() for level in asked])
         rows = [(1 - chance, chance) for chance in chances]
         cases += study_cases(label, zip(asked, rows, strict=True), MALIGNANT_OR_BENIGN.name)
-    return Judged(
-        Answers(
-            system=model.manifest.name,
-            version=model.version,
-            seed=model.manifest.seed,
-            cohort=studies.name,
-            question=MALIGNANT_OR_BENIGN.name,
-            classes=CLASSES,
-            cases=tuple(cases),
-        )
-    )
+    return Judged(answers_of(model.manifest, studies.name, MALIGNANT_OR_BENIGN.name, CLASSES, cases))
 
 
 FAMILY = Family(NAME, "classifier", FractureTraining, train, answer, slice_task)
