@@ -114,6 +114,14 @@ class Worsening(Brightness):
         return abs(self._judged - 2) + 1.0
 
 
+class SlowToBegin(Worsening):
+    """Nothing can be said of it for three epochs, nor in the epoch after its best."""
+
+    def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
+        judged = super().validation_loss(network, device)
+        return None if self._judged in (1, 2, 3, 5) else judged
+
+
 def untimed(history: tuple[Epoch, ...]) -> list[Epoch]:
     return [replace(epoch, seconds=0.0, waited=0.0) for epoch in history]
 
@@ -167,6 +175,13 @@ def test_it_stops_when_held_out_pictures_are_told_no_better() -> None:
     fitted = fit(Worsening(), BRIEF.model_copy(update={"epochs": 20, "patience": 3}), seed=3)
     assert (len(fitted.history), fitted.epoch) == (5, 2)
     assert fitted.cost.stopped == "no lower validation loss in 3 epochs"
+
+
+def test_patience_begins_with_the_first_epoch_of_which_something_can_be_said() -> None:
+    schedule = BRIEF.model_copy(update={"epochs": 20, "patience": 2})
+    fitted = fit(SlowToBegin(), schedule, seed=3)
+    assert (len(fitted.history), fitted.epoch) == (6, 4)
+    assert fitted.cost.stopped == "no lower validation loss in 2 epochs"
 
 
 def test_with_nothing_held_out_the_last_epoch_is_kept() -> None:

@@ -23,6 +23,8 @@ from spine_fracture.training.detector_signal import SignalChange, changed, draw_
 Chances = npt.NDArray[np.float64]
 #: Held-out pictures that are looked at after each epoch, at most: evenly spaced among all.
 _MOST_HELD_OUT = 256
+#: mAP50-95 from which a detector is said to find something: less is chance, and no ground to stop on.
+_FINDS = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,24 +72,16 @@ class BoxTask:
         return _loss(network, pictures, batch.targets.to(device))
 
     def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
-        """Of the held-out pictures as they are: what mAP50-95 lacks of 1, in [0, 1).
+        """What mAP50-95 lacks of 1 on the held-out pictures as they are; None until something is found.
 
-        As long as nothing is found it is between 1 and 2, by the loss. The loss alone would not do: a YOLO's
-        weighs each box by how well it fits already, and is lowest before anything was learnt.
+        The loss would not do: a YOLO's weighs each box by how well it fits already, and is lowest before
+        anything was learnt.
         """
-        if not self._held_out:
-            return None
         answers = [each for shown in self._judging() for each in self._answers(network, shown, device)]
-        if any(reference for _, reference in answers):
-            precision = mean_average_precision(answers).map50_95
-            if precision > 0:
-                return 1 - precision
-        total = 0.0
-        for shown in self._judging():
-            pictures = self._pixels(shown).to(device).float() / 255
-            total += float(_loss(network, pictures, targets_of(shown).to(device))) * len(shown)
-        loss = total / len(self._held_out)
-        return 1 + loss / (1 + loss)
+        if not any(reference for _, reference in answers):
+            return None
+        precision = mean_average_precision(answers).map50_95
+        return 1 - precision if precision >= _FINDS else None
 
     def _judging(self) -> Iterator[list[Shown]]:
         for start in range(0, len(self._held_out), self._validation_batch):

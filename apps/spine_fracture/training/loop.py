@@ -48,7 +48,8 @@ class Task(Protocol[B]):
         ...
 
     def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
-        """The loss on held-out examples, always the same ones; None where nothing is held out.
+        """The loss on held-out examples, always the same ones; None where nothing is held out, or where
+        nothing can be said of them yet: then the last epoch counts as the best.
 
         ``network`` is the running mean in eval mode; this runs in inference mode and full precision.
         """
@@ -198,7 +199,8 @@ class _Run(Generic[B]):
         if course.step % self._schedule.steps:
             return None
         judged = self._judge()
-        if not course.failed and (judged is None or judged < course.best_loss):
+        silent = judged is None and math.isinf(course.best_loss)
+        if not course.failed and (silent or (judged is not None and judged < course.best_loss)):
             course.best_loss = math.inf if judged is None else judged
             course.best_epoch = len(self._history) + 1
             self._best = self._learner.mean.state()
