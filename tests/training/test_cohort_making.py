@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def test_the_summary_counts_and_names_what_was_made(tmp_path: Path) -> None:
     summary = make_cohort(config(), None, tmp_path, 1, lambda done, of: told.append((done, of)))
     cache = StudyCache(tmp_path / STUDIES)
     assert summary == read_summary(tmp_path)
-    assert summary.name == cache.name and summary.name.startswith("quick-")
+    assert summary.name == cache.name
+    assert re.fullmatch(rf"quick-[0-9a-f]{{8}}-{summary.content[:8]}", summary.name)
     assert summary.patients == len(cache) == PATIENTS
     assert [label.patient for label in cache.labels] == [patient_key(n) for n in range(PATIENTS)]
     assert summary.centres["D"] == {"external": 12}
@@ -99,6 +101,21 @@ def test_what_is_there_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.Mon
     first = made(tmp_path)
     monkeypatch.setattr(cohort_making, "make_study", None)
     assert made(tmp_path) == first
+
+
+def test_code_that_makes_other_pictures_makes_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = made(tmp_path / "before")
+
+    def brighter(recruit: Recruit, settings: CohortConfig) -> CachedStudy:
+        study = painted(recruit, settings)
+        return CachedStudy(study.label, study.pixels // 2 + 100)
+
+    monkeypatch.setattr(cohort_making, "make_study", brighter)
+    after = made(tmp_path / "after")
+    assert after.name != before.name and after.name[:15] == before.name[:15]  # quick-, what it is made of, -
+    assert made(tmp_path / "before") == before
 
 
 def test_a_folder_belongs_to_one_cohort(tmp_path: Path) -> None:

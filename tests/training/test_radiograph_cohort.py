@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from spine_fracture.errors import InputError
 from spine_fracture.simulation.radiograph_recipe import RadiographRecipe
 from spine_fracture.simulation.recipe import DiseaseShares, PhantomRecipe
 from spine_fracture.training import radiograph_cohort
+from spine_fracture.training.cohort_naming import content_digest
 from spine_fracture.training.radiograph_cache import RadiographCache
 from spine_fracture.training.radiograph_cohort import make_radiographs
 
@@ -48,6 +50,8 @@ def test_an_interrupted_making_ends_as_another(tmp_path: Path, monkeypatch: pyte
     whole = make_radiographs(RECIPE, tmp_path / "b", lambda done, of: None)
     assert made.labels == whole.labels
     assert np.array_equal(made.pixels, whole.pixels)
+    content = content_digest(zip(made.labels, made.pixels, strict=True))
+    assert re.fullmatch(rf"test-[0-9a-f]{{8}}-{content[:8]}", made.name) and made.name == whole.name
     assert not (tmp_path / "a" / "radiographs-parts").exists()
     for label in made.labels:
         assert label.external and label.centre == "D" and label.split is split_of(label.patient)

@@ -19,9 +19,10 @@ from spine_fracture.errors import BusyError, InputError
 from spine_fracture.evaluation.seen import picture_hash
 from spine_fracture.lumbar_set import LumbarPatient, read_grey
 from spine_fracture.training.cohort_config import CohortConfig
+from spine_fracture.training.cohort_naming import CohortNaming, content_digest, refuse_other
 from spine_fracture.training.cohort_studies import Recruit, make_study, recruits
 from spine_fracture.training.cohort_summary import CohortSummary, read_summary, summarise, write_summary
-from spine_fracture.training.study_cache import StudyCache, StudyCacheWriter
+from spine_fracture.training.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 
 STUDIES = "studies"
 _PARTS = "parts"
@@ -34,24 +35,23 @@ def make_cohort(
     """Make the cohort in ``out``, or go on with one that was begun there; ``tell`` hears (done, of).
 
     ``data`` is the folder of real pictures. The result depends on neither ``workers`` nor interruptions.
+    What is there is taken as it is, though code of now might make it otherwise: its name tells its content.
     Raises :class:`InputError` when ``out`` holds another cohort.
     """
     everybody = recruits(config, data)
-    name = f"{config.name}-{_made_of(config, everybody)[:12]}"
-    if _is_there(out / STUDIES, name) and (summary := read_summary(out)) is not None:
+    naming = CohortNaming(config.name, _made_of(config, everybody))
+    if _is_there(out / STUDIES, naming.begins) and (summary := read_summary(out)) is not None:
         return summary
     parts = [everybody[at : at + _PATIENTS_A_PART] for at in range(0, len(everybody), _PATIENTS_A_PART)]
     folders = [out / _PARTS / f"{number:04d}" for number in range(len(parts))]
     tell(0, len(everybody))
-    for number, _ in enumerate(_each(partial(_make_part, config, name), parts, folders, workers)):
+    for number, _ in enumerate(_each(partial(_make_part, config, naming.part), parts, folders, workers)):
         tell(min((number + 1) * _PATIENTS_A_PART, len(everybody)), len(everybody))
-    content = hashlib.sha256()
-    with StudyCacheWriter(out / STUDIES, name) as writer:
-        for study in (study for folder in folders for study in StudyCache(folder)):
-            content.update(study.label.model_dump_json().encode())
-            content.update(study.pixels.tobytes())
+    content = content_digest((study.label, study.pixels) for study in _studies(folders))
+    with StudyCacheWriter(out / STUDIES, naming.whole(content)) as writer:
+        for study in _studies(folders):
             writer.add(study)
-    summary = summarise(StudyCache(out / STUDIES), config, content.hexdigest())
+    summary = summarise(StudyCache(out / STUDIES), config, content)
     write_summary(summary, out)
     shutil.rmtree(out / _PARTS)
     return summary
@@ -84,16 +84,19 @@ def _make_part(config: CohortConfig, name: str, part: Sequence[Recruit], folder:
             writer.add(make_study(recruit, config))
 
 
-def _is_there(folder: Path, name: str) -> bool:
-    """Whether the folder holds this cohort's studies whole; raises when it holds those of another."""
+def _studies(folders: Sequence[Path]) -> Iterator[CachedStudy]:
+    return (study for folder in folders for study in StudyCache(folder))
+
+
+def _is_there(folder: Path, begins: str) -> bool:
+    """Whether the folder holds whole studies of a cohort whose name ``begins`` so; raises when it holds
+    those of another.
+    """
     try:
         found = StudyCache(folder)
     except InputError:
         return False
-    if found.name != name:
-        raise InputError(
-            f"{folder} holds the cohort {found.name}, not {name}: choose another folder or empty this one."
-        )
+    refuse_other(found.name, begins, folder)
     return True
 
 

@@ -17,8 +17,8 @@ TRAINING = "training"
 
 
 class CohortSummary(BaseModel):
-    """``name`` is that of the studies' cache: the configuration's, and a hash of all the cohort was made of.
-    ``content`` is the sha256 of every label and pixel.
+    """``name`` is that of the studies' cache: the configuration's, a hash of all the cohort was made of, and
+    the beginning of ``content``, the sha256 of every label and pixel.
 
     Counts are of patients. ``centres`` by centre and part; ``classes`` by part and class, a patient
     counting for each class that any level has; ``skip_lesions`` by class how many of those who have it have

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.errors import InputError
+from spine_fracture.radiography import Picture
 from spine_fracture.simulation.radiograph import SimulatedView, simulate_radiographs
 from spine_fracture.simulation.radiograph_recipe import RadiographRecipe
+from spine_fracture.training.cohort_naming import CohortNaming, content_digest, refuse_other
 from spine_fracture.training.radiograph_cache import (
     RadiographCache,
     RadiographCacheWriter,
@@ -32,38 +34,39 @@ def make_radiographs(
 
     A patient takes about two seconds on one core. Raises :class:`InputError` when ``out`` holds others.
     """
-    name = f"{recipe.name}-{hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:12]}"
-    if (made := _made(out / RADIOGRAPHS, name)) is not None:
+    naming = CohortNaming(recipe.name, hashlib.sha256(recipe.model_dump_json().encode()).hexdigest())
+    if (made := _made(out / RADIOGRAPHS, naming.begins)) is not None:
         return made
     first, count = recipe.phantoms.first_seed, recipe.phantoms.patients
     parts = []
     for at in range(0, count, _PATIENTS_A_PART):
         tell(at, count)
         part = out / _PARTS / f"{at:06d}"
-        if _made(part, name) is None:
-            with RadiographCacheWriter(part, name) as writer:
+        if _made(part, naming.part) is None:
+            with RadiographCacheWriter(part, naming.part) as writer:
                 for seed in range(first + at, first + min(at + _PATIENTS_A_PART, count)):
                     _add(writer, seed, recipe)
         parts.append(RadiographCache(part))
-    with RadiographCacheWriter(out / RADIOGRAPHS, name) as writer:
-        for done in parts:
-            for label, pixels in zip(done.labels, done.pixels, strict=True):
-                writer.add(label, pixels)
+    content = content_digest(_patients(parts))
+    with RadiographCacheWriter(out / RADIOGRAPHS, naming.whole(content)) as writer:
+        for label, pixels in _patients(parts):
+            writer.add(label, pixels)
     tell(count, count)
     shutil.rmtree(out / _PARTS)
     return RadiographCache(out / RADIOGRAPHS)
 
 
-def _made(folder: Path, name: str) -> RadiographCache | None:
-    """The cache in this folder, None where there is no whole one."""
+def _patients(parts: Sequence[RadiographCache]) -> Iterator[tuple[RadiographLabel, Picture]]:
+    return (patient for part in parts for patient in zip(part.labels, part.pixels, strict=True))
+
+
+def _made(folder: Path, begins: str) -> RadiographCache | None:
+    """The cache in this folder, whose name must begin so; None where there is no whole one."""
     try:
         found = RadiographCache(folder)
     except InputError:
         return None
-    if found.name != name:
-        raise InputError(
-            f"{folder} holds the cohort {found.name}, not {name}: choose another folder or empty this one."
-        )
+    refuse_other(found.name, begins, folder)
     return found
 
 
