@@ -36,6 +36,14 @@ class Question(_Frozen):
     positive: tuple[Diagnosis, ...]
     negative: tuple[Diagnosis, ...]
 
+    def answerable(self, classes: Sequence[Diagnosis]) -> bool:
+        """Whether a model of these classes has one for either side."""
+        return all(any(name in side for name in classes) for side in (self.positive, self.negative))
+
+    def about(self, case: Case) -> bool:
+        """Whether it is put about this case."""
+        return case.truth in (*self.positive, *self.negative)
+
     def scores(self, classes: Sequence[Diagnosis], probabilities: npt.ArrayLike) -> FloatArray:
         """(n, classes) probabilities to n scores; 0.5 where a model gives neither side anything."""
         given = np.asarray(probabilities, dtype=np.float64).reshape(-1, len(classes))
@@ -141,8 +149,7 @@ class Answers(_Frozen):
     def asked(self, part: Part, question: Question | None = None) -> tuple[Case, ...]:
         """The cases of this part that the question (default: its own) is put about."""
         wanted = question or QUESTIONS[self.question]
-        sides = (*wanted.positive, *wanted.negative)
-        return tuple(case for case in self.cases if case.part is part and case.truth in sides)
+        return tuple(case for case in self.cases if case.part is part and wanted.about(case))
 
     def scores(self, cases: Sequence[Case], question: Question | None = None) -> FloatArray:
         """The score of each of these cases, in [0, 1]."""

@@ -153,6 +153,6 @@ def _asked(answers: Sequence[Answers], question: str) -> Question | None:
         return None
     asked = QUESTIONS[question or next(iter(own))]
     for a in answers:
-        if not all(any(d in a.classes for d in side) for side in (asked.positive, asked.negative)):
+        if not asked.answerable(a.classes):
             raise InputError(f"{a.system} knows only {', '.join(a.classes)}: it cannot answer {asked.name}.")
     return asked

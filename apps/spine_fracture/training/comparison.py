@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from spine_fracture.bundle import read_bundle
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Answers, Case, read_answers, write_answers
+from spine_fracture.evaluation.answers import QUESTIONS, Answers, Case, read_answers, write_answers
 from spine_fracture.evaluation.boxes import BoxAnswers, read_boxes, write_boxes
 from spine_fracture.files import write_atomically
 from spine_fracture.training.families import System, load_system
@@ -182,12 +182,17 @@ def keep(folder: Path, judged: Judged) -> None:
 
 
 def _asked(answers: Answers) -> Answers:
-    """Only what the system's question is about, in a few digits: results are kept with the code."""
+    """Only what the system's question is about, or any question where its classes answer all of them, in a
+    few digits: results are kept with the code.
+    """
 
     def short(case: Case) -> Case:
         return case.model_copy(update={"probabilities": tuple(round(p, _DIGITS) for p in case.probabilities)})
 
-    parts = dict.fromkeys(case.part for case in answers.cases)
+    every = all(question.answerable(answers.classes) for question in QUESTIONS.values())
+    questions = QUESTIONS.values() if every else (QUESTIONS[answers.question],)
+    kept = [case for case in answers.cases if any(question.about(case) for question in questions)]
+    parts = dict.fromkeys(case.part for case in kept)
     return answers.model_copy(
-        update={"cases": tuple(short(case) for part in parts for case in answers.asked(part))}
+        update={"cases": tuple(short(case) for part in parts for case in kept if case.part is part)}
     )
