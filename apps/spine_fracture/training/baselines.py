@@ -18,7 +18,7 @@ from torch import Tensor
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest, read_bundle, write_bundle
-from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
+from spine_fracture.errors import InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import QUESTIONS, Cost
 from spine_fracture.training.brightness import cohort_name, examples
 from spine_fracture.training.cases import answers_of
@@ -34,8 +34,6 @@ class BaselineConfig(SystemConfig):
 
     def classes(self) -> tuple[Diagnosis, ...]:
         """Everything the question is about, its negative side first."""
-        if self.question not in QUESTIONS:
-            raise InputError(f"There is no question {self.question!r}: use one of {', '.join(QUESTIONS)}.")
         question = QUESTIONS[self.question]
         return (*question.negative, *question.positive)
 

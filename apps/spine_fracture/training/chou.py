@@ -9,6 +9,7 @@ that members differ though their input is the same.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from spine_fracture.classification.radiograph import (
     start_from_imagenet,
 )
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Part
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Part, Question
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.radiography import TASK
 from spine_fracture.training.cases import answers_of
@@ -47,6 +48,8 @@ class ChouTraining(SystemConfig):
     """A whole recipe. ``down_sampling`` of the majority class; ``imagenet`` is a local safetensors file for
     every member's trunk, or none.
     """
+
+    answerable: ClassVar[tuple[Question, ...]] = (MALIGNANT_OR_BENIGN,)
 
     schedule: Schedule = Schedule(epochs=60, steps=60, batch=32, learning_rate=1e-3, patience=12)
 

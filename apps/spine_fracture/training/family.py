@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationInfo, field_validator
 
 from spine_fracture.bundle import Manifest
 from spine_fracture.configuration import Config, checked
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Answers, Cost
+from spine_fracture.evaluation.answers import QUESTIONS, Answers, Cost, Question
 from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.training.loop import Epoch, Progress, Task
 from spine_fracture.training.schedule import Schedule
@@ -32,11 +32,25 @@ class SystemConfig(Config):
     (a key of ``configs/papers``) that it follows, empty for our own.
     """
 
+    #: What models of the family can be asked; a family that tells two classes apart names its one question.
+    answerable: ClassVar[tuple[Question, ...]] = tuple(QUESTIONS.values())
+
     name: str
     family: str
     question: str
     paper: str = ""
     schedule: Schedule = Schedule()
+
+    @field_validator("question")
+    @classmethod
+    def _can_be_answered(cls, question: str, info: ValidationInfo) -> str:
+        known = [one.name for one in cls.answerable]
+        if question not in QUESTIONS:
+            raise ValueError(f"there is no question {question!r}: set `question` to {' or '.join(known)}")
+        if question not in known:
+            family = info.data.get("family", "this family")
+            raise ValueError(f"{family} cannot answer {question!r}: set `question` to {' or '.join(known)}")
+        return question
 
 
 S = TypeVar("S", bound=SystemConfig)

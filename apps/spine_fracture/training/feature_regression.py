@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.feature_regression import CLASSES, NAME, TASK, FeatureRegression, ticked
-from spine_fracture.evaluation.answers import QUESTIONS, Cost
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Question
 from spine_fracture.training.cases import answers_of, case_of
 from spine_fracture.training.cohort_checks import require_teachable
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
@@ -21,6 +22,8 @@ from spine_fracture.training.study_cache import LevelLabel, StudyCache, StudyLab
 class FeatureRegressionConfig(SystemConfig):
     """``penalty`` weighs the L2 term, without which what one class alone shows has no finite odds."""
 
+    answerable: ClassVar[tuple[Question, ...]] = (MALIGNANT_OR_BENIGN,)
+
     penalty: float = 1.0
 
 
@@ -29,7 +32,7 @@ def train(config: FeatureRegressionConfig, cohort: Path, out: Path, seed: int, t
     from sklearn.linear_model import LogisticRegression
 
     started, cache = time.monotonic(), StudyCache(cohort / "studies")
-    require_teachable(cache, QUESTIONS[config.question])
+    require_teachable(cache, MALIGNANT_OR_BENIGN)
     found = list(_index_levels(cache, teaching=True))
     truth = np.array([CLASSES.index(level.diagnosis) for _, level in found])
     fitted = LogisticRegression(C=1 / config.penalty, max_iter=1000)

@@ -8,7 +8,7 @@ cohort's split by patient.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from spine_fracture.classification.hemangioma import (
     RegionReading,
 )
 from spine_fracture.classification.hemangioma import FAMILY as NAME
-from spine_fracture.evaluation.answers import METASTASIS_OR_HEMANGIOMA, Part
+from spine_fracture.evaluation.answers import METASTASIS_OR_HEMANGIOMA, Part, Question
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cases import answers_of, case_of
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
@@ -50,6 +50,8 @@ _SCHEDULE = Schedule(
 
 class HemangiomaTraining(SystemConfig):
     """A whole recipe. ``tumour`` is the primary whose metastases are told from hemangiomas."""
+
+    answerable: ClassVar[tuple[Question, ...]] = (METASTASIS_OR_HEMANGIOMA,)
 
     schedule: Schedule = _SCHEDULE
     sequence: OneSequence = Sequence.T1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ from spine_fracture.classification.lumbar_pathology import (
 from spine_fracture.classification.lumbar_pathology import FAMILY as NAME
 from spine_fracture.classification.slice_joiner import JoinerConfig, LevelFeatures, SliceJoiner
 from spine_fracture.errors import InsufficientEvidenceError
-from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Part
+from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Part, Question
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.training.cases import answers_of, case_of
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
@@ -56,6 +56,8 @@ class LumbarPathologyTraining(SystemConfig):
     """A whole recipe. ``augmentation`` is its strength, 0 for none, 1 for the six-channel classifier's;
     ``imagenet`` a local safetensors file of torchvision's weights for the trunk, or none.
     """
+
+    answerable: ClassVar[tuple[Question, ...]] = (SICK_OR_HEALTHY,)
 
     schedule: Schedule = Schedule(batch=64, learning_rate=4e-4, weight_decay=0.05)
     network: SliceConfig = SliceConfig()

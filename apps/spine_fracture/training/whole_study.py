@@ -78,7 +78,8 @@ def train(config: WholeStudyTraining, cohort: Path, out: Path, seed: int, tell: 
 def answer(bundle: Path, cohort: Path) -> Judged:
     """What the model says of every level, seen with the others of its study.
 
-    Each patient with an index vertebra also has a case without a level: what it says of that one.
+    Each patient with an index vertebra also has a case without a level, what it says of that one, where the
+    question is whether a fracture is malignant.
     """
     return _answers(bundle, cohort, isolated=False)
 
@@ -90,6 +91,7 @@ def answer_isolated(bundle: Path, cohort: Path) -> Judged:
 
 def _answers(bundle: Path, cohort: Path, *, isolated: bool) -> Judged:
     model, studies = WholeStudyClassifier.load(bundle), StudyCache(cohort / "studies")
+    question = WholeStudyTraining.model_validate(model.manifest.config).question
     cases: list[Case] = []
     for at, label in enumerate(studies.labels):
         if label.part is None or not label.levels:
@@ -97,8 +99,8 @@ def _answers(bundle: Path, cohort: Path, *, isolated: bool) -> Judged:
         pixels = studies[at].pixels.astype(np.float32) / np.float32(255)
         boxes = [level.on_slices() for level in label.levels]
         rows = model.probabilities(pixels, boxes, isolated=isolated)
-        cases += study_cases(label, zip(label.levels, rows, strict=True), MALIGNANT_OR_BENIGN.name)
-    return Judged(answers_of(model.manifest, studies.name, MALIGNANT_OR_BENIGN.name, MODEL_CLASSES, cases))
+        cases += study_cases(label, zip(label.levels, rows, strict=True), question)
+    return Judged(answers_of(model.manifest, studies.name, question, MODEL_CLASSES, cases))
 
 
 FAMILY = Family(NAME, "classifier", WholeStudyTraining, train, answer, task)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ from spine_fracture.classification.yeh2022 import (
 )
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InsufficientEvidenceError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case, Part
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case, Part, Question
 from spine_fracture.training.cases import answers_of, study_cases
 from spine_fracture.training.classifier_augmentation import cut
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
@@ -70,6 +71,8 @@ _SCHEDULE = Schedule(
 
 class FractureTraining(SystemConfig):
     """A whole recipe. ``imagenet`` is a local safetensors file for the trunk, or none."""
+
+    answerable: ClassVar[tuple[Question, ...]] = (MALIGNANT_OR_BENIGN,)
 
     schedule: Schedule = _SCHEDULE
 
