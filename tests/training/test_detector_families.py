@@ -9,17 +9,19 @@ from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.bundle import read_manifest
 from spine_fracture.cohort.splits import Split
 from spine_fracture.detection.candidates import Candidate
-from spine_fracture.detection.tasks import DetectionTask
+from spine_fracture.detection.tasks import KINDS, DetectionTask
 from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Sequence
+from spine_fracture.training import detector_cohort
 from spine_fracture.training.cohort_config import REAL_CENTRE
 from spine_fracture.training.detector_answers import _levels
 from spine_fracture.training.detector_cohort import TEACHES, cohort_pictures, kind_in
 from spine_fracture.training.detector_config import DetectorConfig, Sources
 from spine_fracture.training.detector_pictures import BACKGROUND, DOUBTFUL
 from spine_fracture.training.families import family_named, load_system
+from spine_fracture.training.family import with_settings
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.study_cache import (
     CachedStudy,
@@ -63,6 +65,7 @@ def cohort(tmp_path_factory):
             label = StudyLabel(
                 patient=f"p{number}", centre=centre, split=split, external=centre == "C", source="phantom",
                 field_strength=1.5, sequences=(Sequence.T1, Sequence.T2), levels=tuple(levels),
+                index_level=Level.L5,
             )  # fmt: skip
             writer.add(CachedStudy(label, pixels))
     return folder
@@ -103,7 +106,9 @@ def test_every_family_trains_and_answers(cohort, tmp_path, system, layout):
         assert judged.answers is None
         return
     assert judged.answers.classes == MODEL_CLASSES
-    assert len(judged.answers.cases) == 9
+    assert len(judged.answers.cases) == 9 + 3  # a patient's is that to its index vertebra
+    told_of = {(case.patient, case.level): case.probabilities for case in judged.answers.cases}
+    assert all(told_of[patient, None] == told_of[patient, Level.L5] for patient in ("p2", "p3", "p4"))
     for case in judged.answers.cases:
         assert sum(case.probabilities) == pytest.approx(1)
 
@@ -137,6 +142,32 @@ def test_a_body_that_is_no_lesion_and_not_normal_teaches_no_class():
     assert kind("lesions_and_normal", Diagnosis.NORMAL) == 0
     assert kind("lesions_and_normal", Diagnosis.MALIGNANT) == 2
     assert kind("lesions", Diagnosis.MALIGNANT, shown=False) == DOUBTFUL
+
+
+def test_a_body_of_unknown_state_is_neither_normal_nor_altered_nor_background():
+    def kind(name):
+        level = LevelLabel(level=name, diagnosis=Diagnosis.INDETERMINATE, slices=(), boxes=(), shown=())
+        return [kind_in(DetectionTask.KINDS, level, shown=shown) for shown in (True, False)]
+
+    assert kind(Level.L1) == [DOUBTFUL, DOUBTFUL]
+    assert kind(Level.S1) == [KINDS.index("sacrum")] * 2
+    assert kind(Level.C2) == [KINDS.index("axis")] * 2
+
+
+def test_a_detector_is_asked_only_what_its_classes_can_answer():
+    lesions = load_system("yolo11").config
+    for question in ("malignant_or_benign", "altered_or_normal", "sick_or_healthy"):
+        assert with_settings(lesions, {"question": question}).question == question
+    for settings in ({"question": "metastasis_or_hemangioma"}, {"question": "which"}, {"task": "kinds"}):
+        with pytest.raises(InputError, match=r"set `question` to .*altered_or_normal"):
+            with_settings(lesions, settings)
+    assert with_settings(lesions, {"task": "kinds", "question": "altered_or_normal"}).task == "kinds"
+
+
+def test_pictures_of_an_older_form_are_made_again(cohort, monkeypatch):
+    folder = cohort_pictures(small("yolov8"), cohort)._cache.folder
+    monkeypatch.setattr(detector_cohort, "_FORM", -1)
+    assert cohort_pictures(small("yolov8"), cohort)._cache.folder != folder
 
 
 @pytest.mark.parametrize(

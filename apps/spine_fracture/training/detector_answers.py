@@ -18,7 +18,7 @@ from spine_fracture.detection.tasks import DetectionTask
 from spine_fracture.evaluation.answers import Case
 from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
 from spine_fracture.geometry import FloatArray, PixelBox
-from spine_fracture.training.cases import answers_of, case_of
+from spine_fracture.training.cases import answers_of, study_cases
 from spine_fracture.training.detector_cohort import bodies_on, horizon_of, kind_in
 from spine_fracture.training.detector_pictures import DOUBTFUL
 from spine_fracture.training.family import Judged
@@ -32,7 +32,7 @@ _SAME = 0.5
 
 def answer(bundle: Path, cohort: Path) -> Judged:
     """Boxes on the middle slices of each study: of named levels, or of lesions. A detector of lesions also
-    gives the probabilities of every level, whose reference boxes it is shown.
+    gives the probabilities of every level, whose reference boxes it is shown, and of every patient.
     """
     # In the reference runtime: OpenVINO 2026.4 was seen to corrupt memory on pictures of 64 pixels.
     finder, studies = BoxFinder.load(bundle, "torch"), StudyCache(cohort / "studies")
@@ -42,14 +42,13 @@ def answer(bundle: Path, cohort: Path) -> Judged:
         pictures = [picture for study in judged for picture in _levels(detector, study)]
         return Judged(None, _boxes(finder, studies, "levels", tuple(Level), pictures))
     model = LesionDetector(finder)
+    question = str(model.manifest.config["question"])
     pictures = []
     cases: list[Case] = []
     for study in judged:
         pictures.extend(_lesions(finder, study))
-        cases.extend(_cases(model, study))
-    answers = answers_of(
-        model.manifest, studies.name, str(model.manifest.config["question"]), MODEL_CLASSES, cases
-    )
+        cases.extend(_cases(model, study, question))
+    answers = answers_of(model.manifest, studies.name, question, MODEL_CLASSES, cases)
     return Judged(answers, _boxes(finder, studies, "lesions", finder.task.classes, pictures))
 
 
@@ -72,10 +71,11 @@ def _boxes(
     )
 
 
-def _cases(model: LesionDetector, study: CachedStudy) -> Iterable[Case]:
+def _cases(model: LesionDetector, study: CachedStudy, question: str) -> Iterable[Case]:
     levels = study.label.levels
     opinions = model.classify(study.pair(), [level.on_slices() for level in levels])
-    return (case_of(study.label, level, o.probabilities) for level, o in zip(levels, opinions, strict=True))
+    rows = (opinion.probabilities for opinion in opinions)
+    return study_cases(study.label, zip(levels, rows, strict=True), question)
 
 
 def _levels(detector: VertebraDetector, study: CachedStudy) -> Iterable[PictureAnswer]:

@@ -29,6 +29,8 @@ from spine_fracture.training.detector_pictures import (
 )
 from spine_fracture.training.study_cache import CachedStudy, LevelLabel, StudyCache, StudyLabel
 
+#: Raise it when pictures are chosen, named or stored otherwise, so that older ones are not read.
+_FORM = 1
 #: How fast the chance of a slice falls with its distance, in slices, from the middle of a study.
 _SLICES_NEAR = 2.0
 TEACHES, JUDGES = "teaches", "judges"
@@ -44,7 +46,7 @@ def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
         derived_cache(
             cohort,
             f"pictures-{config.task}",
-            (config.size, config.sources.slices),
+            (_FORM, config.size, config.sources.slices),
             lambda folder, studies: write_pictures(folder, _pictures(studies, config)),
         )
     )
@@ -65,12 +67,17 @@ def _require_teachers(studies: StudyCache, task: DetectionTask) -> None:
 def kind_in(task: DetectionTask, level: LevelLabel, *, shown: bool) -> int:
     """What a body on a slice is to a detector of ``task``; ``shown``: whether its finding is on the slice.
 
-    A finding that this slice hardly shows teaches a detector of lesions nothing, nor does a body that is
-    neither normal nor one of the lesions where there is a class for normal ones.
+    An indeterminate body is there, but teaches nothing: neither that it is altered nor that it is not, nor
+    that there is none. S1 and C2 are told by their shape, whatever their state. A finding that this slice
+    hardly shows teaches a detector of lesions nothing, nor does a body that is neither normal nor one of the
+    lesions where there is a class for normal ones.
     """
+    unclear = level.diagnosis is Diagnosis.INDETERMINATE
     if task is DetectionTask.KINDS:
+        if unclear and kind_of(level.level, altered=True) != kind_of(level.level, altered=False):
+            return DOUBTFUL
         return kind_of(level.level, altered=shown and level.diagnosis is not Diagnosis.NORMAL)
-    if not shown or level.diagnosis is Diagnosis.INDETERMINATE:
+    if unclear or not shown:
         return DOUBTFUL
     if level.diagnosis in task.classes:
         return task.classes.index(level.diagnosis)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest
 from spine_fracture.configuration import Config
 from spine_fracture.detection.families import Architecture, FamilyName
 from spine_fracture.detection.tasks import DetectionTask, Sequences
+from spine_fracture.evaluation.answers import ALTERED_OR_NORMAL, QUESTIONS, Question
 from spine_fracture.training.family import SystemConfig
 from spine_fracture.training.schedule import Schedule
 
@@ -115,10 +118,32 @@ class DetectorConfig(SystemConfig):
     seed: int = 1
     notes: str = ""
 
+    @model_validator(mode="after")
+    def _can_answer(self) -> Self:
+        if self.question not in _answerable(self.task):
+            raise ValueError(
+                f"A detector whose task is {self.task} cannot answer {self.question!r}: set `question` to "
+                f"{' or '.join(_answerable(self.task))}."
+            )
+        return self
+
     @property
     def architecture(self) -> Architecture:
         """What is needed to build the network again."""
         return Architecture(layout=self.layout, size=self.reading_size, sequences=self.sequences)
+
+
+def _answerable(task: DetectionTask) -> tuple[str, ...]:
+    """The questions to both sides of which a detector of ``task`` gives something."""
+    if task is DetectionTask.KINDS:
+        return (ALTERED_OR_NORMAL.name,)
+    # A detector of lesions calls normal what it finds none on, whether it has a class for that or not.
+    told = {Diagnosis.NORMAL, *task.classes}
+
+    def answers(question: Question) -> bool:
+        return not (told.isdisjoint(question.positive) or told.isdisjoint(question.negative))
+
+    return tuple(name for name, question in QUESTIONS.items() if answers(question))
 
 
 def manifest_of(config: DetectorConfig, seed: int, training_patients: tuple[str, ...]) -> Manifest:
