@@ -2,13 +2,15 @@
 
     python benchmarks/comparison.py --cohort comparison=DIR --cohort radiographs=DIR
 
-A run that is done is kept in ``benchmarks/results`` and not done again; checkpoints and weights lie in
-``--work``. ``--table`` trains nothing and only writes the table anew from the results that there are.
+A run that is done is kept in ``benchmarks/results`` and not done again, unless the cohort that is given is
+another than it was done on; checkpoints and weights lie in ``--work``. ``--table`` trains nothing and only
+writes the table anew from the results that there are.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -16,9 +18,10 @@ from machine import machine
 from rich.console import Console
 
 from spine_fracture.configuration import load_config
-from spine_fracture.errors import SpineFractureError
+from spine_fracture.errors import InputError, SpineFractureError
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.files import write_atomically
+from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.comparison import Comparison, carry_out, planned, read_results
 from spine_fracture.training.comparison_table import comparison_page
 
@@ -38,26 +41,36 @@ def main() -> None:
     console = Console()
     comparison = load_config(options.config, Comparison)
     results = HERE / "results" / comparison.name
-    cohorts = {name: Path(folder) for name, folder in (item.split("=", 1) for item in options.cohort)}
+    cohorts = {name: CohortFolder.open(Path(folder)) for name, folder in map(_named, options.cohort)}
     began = time.monotonic()
-    for run in () if options.table else planned(comparison, results):
+    for run in () if options.table else planned(comparison, results, cohorts):
         late = time.monotonic() - began > 60 * options.minutes
         if late or run.done or (options.only and run.entry.name not in options.only):
             continue
-        if run.cohort not in cohorts:
+        if run.data is None:
             console.print(f"{run.entry.name}: left out, its cohort {run.cohort} is not here", highlight=False)
             continue
         console.print(f"[bold]{run.entry.name}[/], seed {run.seed}", highlight=False)
         try:
-            carry_out(run, cohorts, options.work, machine(), lambda line: console.print(f"  {line}"))
+            carry_out(run, options.work, machine(), lambda line: console.print(f"  {line}"))
         except SpineFractureError as error:
             console.print(f"  [red]{error}[/]", highlight=False)
-    page = comparison_page(comparison, read_results(comparison, results), Resampling())
+    page = comparison_page(comparison, read_results(comparison, results, cohorts), Resampling())
     before, _, rest = DOCS.read_text().partition(page.begin)
     _, _, after = rest.partition(page.end)
     write_atomically(DOCS, f"{before}{page.begin}\n{page.text}{page.end}{after}".encode())
     console.print(f"{DOCS.name} holds the table.")
 
 
+def _named(text: str) -> tuple[str, str]:
+    name, sign, folder = text.partition("=")
+    if not sign:
+        raise InputError(f"--cohort {text} names no folder: write NAME=FOLDER.")
+    return name, folder
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SpineFractureError as error:
+        sys.exit(str(error))

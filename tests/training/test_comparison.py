@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.comparison import (
     Comparison,
     Entry,
@@ -19,6 +21,9 @@ from spine_fracture.training.comparison import (
     system_of,
 )
 from spine_fracture.training.comparison_table import comparison_page
+from spine_fracture.training.families import System
+from spine_fracture.training.family import Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.study_cache import StudyCache
 
 BASELINES = Comparison(
     name="baselines",
@@ -31,10 +36,17 @@ BASELINES = Comparison(
 
 def run_all(comparison: Comparison, cohort: Path, folder: Path) -> Path:
     results = folder / "results"
-    for run in planned(comparison, results):
+    for run in planned(comparison, results, {"small": CohortFolder.open(cohort)}):
         if not run.done:
-            carry_out(run, {"small": cohort}, folder / "work", "a machine", lambda line: None)
+            carry_out(run, folder / "work", "a machine", lambda line: None)
     return results
+
+
+def renamed(cohort: Path, folder: Path, name: str) -> Path:
+    """The same cohort, as other code would have made and called it."""
+    cache = StudyCache(cohort / "studies")
+    cache.relabel(folder / "studies", name, cache.labels)
+    return folder
 
 
 def test_every_system_has_an_answer_after_the_first_round(tmp_path: Path) -> None:
@@ -48,6 +60,11 @@ def test_what_is_done_is_not_done_again(small_cohort: Path, tmp_path: Path) -> N
     result = read_result(results / "brightness" / "1")
     assert result.answers is not None and result.answers.cost is not None
     assert result.record.machine == "a machine" and result.record.parameters > 0
+    labels = StudyCache(small_cohort / "studies").labels
+    assert (result.record.cohort_name, result.record.teaching) == (
+        "small",
+        sum(la.part is None for la in labels),
+    )
     asked = {case.truth for case in result.answers.cases}
     assert asked == {"malignant", "benign_fracture"}  # what the question is not about is not kept
 
@@ -66,6 +83,59 @@ def test_other_settings_are_another_run(small_cohort: Path, tmp_path: Path) -> N
     assert {result.record.entry for result in read_results(other, results)} == {"majority"}
 
 
+def test_a_result_on_another_cohort_is_none_of_this_one(small_cohort: Path, tmp_path: Path) -> None:
+    results = run_all(BASELINES, small_cohort, tmp_path)
+    other = renamed(small_cohort, tmp_path / "other", "small-2")
+    here = {"small": CohortFolder.open(other)}
+    assert not any(run.done for run in planned(BASELINES, results, here))
+    assert read_results(BASELINES, results, here) == ()
+    first, *_ = planned(BASELINES, results, here)
+    assert carry_out(first, tmp_path / "work", "a machine", print).record.cohort_name == "small-2"
+    with pytest.raises(InputError, match=r"cohort small are of different.*small-2: majority\).*remove"):
+        read_results(BASELINES, results)
+    assert len(read_results(BASELINES, results, here)) == 1
+
+
+def test_a_model_that_is_whole_is_not_trained_again(small_cohort: Path, tmp_path: Path) -> None:
+    """The power fails after the training: while it answers, or before the checkpoint is gone."""
+    run, *_ = planned(BASELINES, tmp_path / "results", {"small": CohortFolder.open(small_cohort)})
+    own, trained, failing = run.system.family, list[Path](), [True]
+
+    def train(config: SystemConfig, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
+        trained.append(out)
+        done = own.train(config, cohort, out, seed, tell)
+        (out / "checkpoint.pt").write_bytes(b"")
+        return done
+
+    def answer(bundle: Path, cohort: Path) -> Judged:
+        if failing.pop():
+            raise KeyboardInterrupt
+        return own.answer(bundle, cohort)
+
+    family = replace(own, train=train, answer=answer)
+    cut = replace(run, system=System(run.system.config, family))
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(cut, tmp_path / "work", "here", print)
+    assert (trained[0] / "checkpoint.pt").is_file() and not run.done
+    failing.append(False)
+    result = carry_out(cut, tmp_path / "work", "here", print)
+    assert len(trained) == 1 and run.done and not (trained[0] / "checkpoint.pt").exists()
+    assert result.answers is not None and result.answers.cost is not None and result.answers.cost.pictures
+    other = replace(cut, data=CohortFolder.open(renamed(small_cohort, tmp_path / "other", "small-2")))
+    failing.append(False)
+    carry_out(other, tmp_path / "work", "here", print)
+    assert len(trained) == 2
+
+
+def test_names_and_seeds_stand_once() -> None:
+    for change, remedy in (
+        ({"entries": [{"system": "majority"}, {"system": "majority"}]}, "label of its own"),
+        ({"seeds": [1, 2, 1]}, "once"),
+    ):
+        with pytest.raises(ValueError, match=remedy):
+            Comparison.model_validate(BASELINES.model_dump() | change)
+
+
 def test_the_page_says_what_is_better_and_what_it_took(small_cohort: Path, tmp_path: Path) -> None:
     results = run_all(BASELINES, small_cohort, tmp_path)
     page = comparison_page(BASELINES, read_results(BASELINES, results), Resampling(draws=50))
@@ -81,7 +151,7 @@ def test_the_page_says_what_is_better_and_what_it_took(small_cohort: Path, tmp_p
 def test_a_cohort_that_is_not_here_is_named(tmp_path: Path) -> None:
     run = next(planned(BASELINES, tmp_path))
     with pytest.raises(InputError, match="cohort small"):
-        carry_out(run, {}, tmp_path / "work", "a machine", lambda line: None)
+        carry_out(run, tmp_path / "work", "a machine", lambda line: None)
 
 
 def test_budget_and_own_settings_reach_the_system() -> None:

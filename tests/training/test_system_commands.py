@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from spine_fracture.bundle import read_manifest
 from spine_fracture.cli import cli
+from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.evaluation.answers import read_answers, write_answers
 from spine_fracture.evaluation.judging import judge
+from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.comparison import Entry, Run, carry_out
 from spine_fracture.training.families import load_system
 from spine_fracture.training.judged_models import judged_model
@@ -187,12 +189,31 @@ def test_a_registered_model_goes_by_its_name(models: Path, small_cohort: Path) -
 def test_runs_of_one_entry_are_joined_over_seeds(small_cohort: Path, tmp_path: Path) -> None:
     system = load_system("intensity_regression")
     for seed in (2, 1):
-        run = Run(
-            Entry(system=system.name, label="ours"), system, seed, "small", tmp_path / "ours" / str(seed)
-        )
-        carry_out(run, {"small": small_cohort}, tmp_path / "work", "here", print)
+        entry, folder = Entry(system=system.name, label="ours"), tmp_path / "ours" / str(seed)
+        run = Run(entry, system, seed, "small", folder, CohortFolder.open(small_cohort))
+        carry_out(run, tmp_path / "work", "here", print)
     model = judged_model(str(tmp_path / "ours"), small_cohort, lambda name: Path(name), print)
     assert (model.name, model.seeds) == ("ours", (1, 2))
     assert model.answers is not None and model.answers.system == "ours" and model.answers.cases
     filled = results_in(tmp_path)
     assert list(filled) == ["ours"] and filled["ours"].seeds == 2
+    record = tmp_path / "ours" / "1" / "run.json"
+    record.write_text(record.read_text().replace('"cohort_name": "small"', '"cohort_name": "small-2"'))
+    with pytest.raises(InputError, match=r"runs of ours are of different cohorts.*small-2"):
+        judged_model(str(tmp_path / "ours"), small_cohort, lambda name: Path(name), print)
+    with pytest.raises(InputError, match="different cohorts"):
+        results_in(tmp_path)
+
+
+def test_a_model_is_not_judged_on_patients_who_taught_it(
+    models: Path, small_cohort: Path, tmp_path: Path
+) -> None:
+    cache = StudyCache(small_cohort / "studies")
+    turned = {Split.TRAIN: Split.TEST, Split.TEST: Split.TRAIN}
+    labels = [
+        label.model_copy(update={"split": turned.get(label.split, label.split), "external": False})
+        for label in cache.labels
+    ]
+    cache.relabel(tmp_path / "studies", "turned", labels)
+    with pytest.raises(InputError, match=r"learnt from 11 of the 16 test and external patients.*cohort"):
+        judged_model(str(models / "majority"), tmp_path, lambda name: Path(name), print)

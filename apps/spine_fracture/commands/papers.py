@@ -23,11 +23,11 @@ def papers(
     """The studies' tables with our figures beside theirs. Not for clinical use."""
     from spine_fracture.evaluation.papers_page import filled_papers, render_papers
     from spine_fracture.files import write_atomically
+    from spine_fracture.training.cohort_folder import CohortFolder
     from spine_fracture.training.evaluating import cohort_features
-    from spine_fracture.training.judged_models import cohort_names
     from spine_fracture.training.paper_results import results_in
 
-    features = cohort_features(cohort) if cohort and cohort_names(cohort) else ()
+    features = cohort_features(cohort) if cohort and CohortFolder.open(cohort).names else ()
     filled = filled_papers(results_in(results))
     write_atomically(out, render_papers(filled, features).encode())
     rows = [row for paper in filled for table in paper.tables for row in table.rows if row.row.entry]

@@ -58,10 +58,10 @@ def require_cohort(system: System, cohort: Path, console: Console) -> None:
     """Say what the cohort lacks; raises an error that names what is missing where it can teach nothing."""
     from spine_fracture.evaluation.answers import QUESTIONS
     from spine_fracture.training.cohort_checks import require_teachable
-    from spine_fracture.training.judged_models import cohort_names
+    from spine_fracture.training.cohort_folder import CohortFolder
     from spine_fracture.training.study_cache import StudyCache
 
-    cohort_names(cohort)
+    CohortFolder.open(cohort)
     if (cohort / "studies").is_dir():
         notes = require_teachable(StudyCache(cohort / "studies"), QUESTIONS[system.config.question])
         for note in notes:

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from spine_fracture.bundle import read_bundle
 from spine_fracture.configuration import Config
-from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import QUESTIONS, Answers, Case, read_answers, write_answers
+from spine_fracture.errors import InputError, ModelFileError
+from spine_fracture.evaluation.answers import QUESTIONS, Answers, Case, Cost, read_answers, write_answers
 from spine_fracture.evaluation.boxes import BoxAnswers, read_boxes, write_boxes
 from spine_fracture.files import write_atomically
+from spine_fracture.training.answering import answered
+from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.families import System, load_system
 from spine_fracture.training.family import Judged, Tell, with_settings
 
 RECORD, ANSWERS, BOXES = "run.json", "answers.json", "boxes.json"
+_COST = "cost.json"
+_NOWHERE: Mapping[str, CohortFolder] = MappingProxyType({})
 _DIGITS = 4  # of the probabilities that are kept
 
 
@@ -44,8 +50,9 @@ class Entry(Config):
 
 
 class Comparison(Config):
-    """The whole of ``configs/comparisons/*.yaml``. ``budget`` has settings that all systems of a kind share;
-    ``note`` is printed with the table.
+    """The whole of ``configs/comparisons/*.yaml``. A key of a ``cohort`` stands for one cache, so radiographs
+    have another than studies. ``budget`` has settings that all systems of a kind share; ``note`` is printed
+    with the table.
     """
 
     name: str
@@ -55,9 +62,23 @@ class Comparison(Config):
     entries: tuple[Entry, ...]
     note: str = ""
 
+    @model_validator(mode="after")
+    def _each_run_once(self) -> Self:
+        names = [entry.name for entry in self.entries]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(
+                f"entries share the name {', '.join(sorted(twice))}: give each a label of its own"
+            )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed stands in seeds more than once: leave it there once")
+        return self
+
 
 class RunRecord(BaseModel):
-    """What a run was, beside its answers. ``recipe`` is the digest of all its settings."""
+    """What a run was, beside its answers. ``recipe`` is the digest of all its settings, ``cohort`` the key in
+    the comparison, ``cohort_name`` the full name of the cache that it stood for, ``teaching`` how many of its
+    patients the model learnt from.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,6 +89,8 @@ class RunRecord(BaseModel):
     paper: str
     seed: int
     cohort: str
+    cohort_name: str
+    teaching: int
     recipe: str
     version: str
     parameters: int
@@ -76,13 +99,16 @@ class RunRecord(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """One system, trained with one seed. ``folder`` may hold its result already."""
+    """One system, trained with one seed. ``folder`` may hold its result already; ``data`` is the cohort,
+    where it is at hand.
+    """
 
     entry: Entry
     system: System
     seed: int
     cohort: str
     folder: Path
+    data: CohortFolder | None = None
 
     @property
     def recipe(self) -> str:
@@ -92,8 +118,12 @@ class Run:
 
     @property
     def done(self) -> bool:
-        record = self.folder / RECORD
-        return record.is_file() and read_record(record).recipe == self.recipe
+        """Whether the folder holds the result of these settings, on this very cohort where it is at hand."""
+        try:
+            record = read_record(self.folder / RECORD)
+        except InputError:  # none yet, or one that tells too little
+            return False
+        return record.recipe == self.recipe and (self.data is None or record.cohort_name in self.data.names)
 
 
 @dataclass(frozen=True)
@@ -103,14 +133,15 @@ class RunResult:
     boxes: BoxAnswers | None
 
 
-def planned(comparison: Comparison, results: Path) -> Iterator[Run]:
-    """All runs, seed by seed: after the first round every system has an answer."""
+def planned(
+    comparison: Comparison, results: Path, cohorts: Mapping[str, CohortFolder] = _NOWHERE
+) -> Iterator[Run]:
+    """All runs, seed by seed: after the first round every system has an answer. ``cohorts`` by their keys."""
     systems = [system_of(comparison, entry) for entry in comparison.entries]
     for seed in comparison.seeds:
         for entry, system in zip(comparison.entries, systems, strict=True):
-            yield Run(
-                entry, system, seed, entry.cohort or comparison.cohort, results / entry.name / str(seed)
-            )
+            cohort, folder = entry.cohort or comparison.cohort, results / entry.name / str(seed)
+            yield Run(entry, system, seed, cohort, folder, cohorts.get(cohort))
 
 
 def system_of(comparison: Comparison, entry: Entry) -> System:
@@ -120,14 +151,21 @@ def system_of(comparison: Comparison, entry: Entry) -> System:
     return System(with_settings(system.config, {**budget, **entry.settings}), system.family)
 
 
-def carry_out(run: Run, cohorts: Mapping[str, Path], work: Path, machine: str, tell: Tell) -> RunResult:
-    """Train, answer, and keep the result in the run's folder; bundle and checkpoints stay in ``work``."""
-    if run.cohort not in cohorts:
+def carry_out(run: Run, work: Path, machine: str, tell: Tell) -> RunResult:
+    """Train, answer, and keep the result in the run's folder; the bundle stays in ``work``.
+
+    A model of the same settings and cohort that is whole in ``work`` is asked and not trained again.
+    """
+    if (data := run.data) is None:
         raise InputError(f"{run.entry.name} needs the cohort {run.cohort}: name its folder.")
-    cohort, out = cohorts[run.cohort], work / run.entry.name / f"{run.seed}-{run.recipe}"
-    trained = run.system.family.train(run.system.config, cohort, out, run.seed, tell)
-    judged = run.system.family.answer(out, cohort)
-    _, state = read_bundle(out)
+    about = hashlib.sha256(" ".join(data.names).encode()).hexdigest()[:8]
+    out = work / run.entry.name / f"{run.seed}-{run.recipe}-{about}"
+    cost = _trained(run, data, out, tell)
+    judged = answered(run.system.family, out, data.path)
+    manifest, state = read_bundle(out)
+    one = judged.answers or judged.boxes
+    if one is None or one.cohort not in data.names:
+        raise InputError(f"The cohort in {data.path} was changed during the run: run it again.")
     record = RunRecord(
         entry=run.entry.name,
         system=run.system.name,
@@ -136,22 +174,63 @@ def carry_out(run: Run, cohorts: Mapping[str, Path], work: Path, machine: str, t
         paper=run.system.config.paper,
         seed=run.seed,
         cohort=run.cohort,
+        cohort_name=one.cohort,
+        teaching=len(data.teaching[one.cohort].intersection(manifest.training_patients)),
         recipe=run.recipe,
-        version=trained.manifest.version,
+        version=manifest.version,
         parameters=sum(tensor.numel() for tensor in state.values()),
         machine=machine,
     )
     shutil.rmtree(run.folder, ignore_errors=True)
-    answers = judged.answers and _asked(judged.answers.model_copy(update={"cost": trained.cost}))
-    boxes = judged.boxes and judged.boxes.model_copy(update={"cost": trained.cost})
+    answers = judged.answers and _asked(judged.answers.model_copy(update={"cost": cost}))
+    boxes = judged.boxes and judged.boxes.model_copy(update={"cost": cost})
     keep(run.folder, Judged(answers, boxes))
     write_atomically(run.folder / RECORD, (record.model_dump_json(indent=1) + "\n").encode())
+    for checkpoint in out.glob("*.pt"):  # of a training that was cut short after its bundle was whole
+        checkpoint.unlink()
     return RunResult(record, answers, boxes)
 
 
-def read_results(comparison: Comparison, results: Path) -> tuple[RunResult, ...]:
-    """The results of all runs that are done."""
-    return tuple(read_result(run.folder) for run in planned(comparison, results) if run.done)
+def _trained(run: Run, data: CohortFolder, out: Path, tell: Tell) -> Cost | None:
+    """What it took to train the model in ``out``, which is done now unless it is there; None where an
+    interruption came before that was kept.
+    """
+    try:
+        read_bundle(out)
+    except ModelFileError:
+        trained = run.system.family.train(run.system.config, data.path, out, run.seed, tell)
+        write_atomically(out / _COST, trained.cost.model_dump_json().encode())
+        return trained.cost
+    tell(f"{run.entry.name}: trained already, in {out}")
+    return Cost.model_validate_json((out / _COST).read_bytes()) if (out / _COST).is_file() else None
+
+
+def read_results(
+    comparison: Comparison, results: Path, cohorts: Mapping[str, CohortFolder] = _NOWHERE
+) -> tuple[RunResult, ...]:
+    """The results of all runs that are done; raises :class:`InputError` where those of one key of a cohort
+    are of different ones.
+    """
+    found = tuple(read_result(run.folder) for run in planned(comparison, results, cohorts) if run.done)
+    by_key: dict[str, list[RunResult]] = defaultdict(list)
+    for result in found:
+        by_key[result.record.cohort].append(result)
+    for key, group in by_key.items():
+        require_one_cohort(group, f"The results of the cohort {key}")
+    return found
+
+
+def require_one_cohort(results: Iterable[RunResult], what: str) -> None:
+    """Raises :class:`InputError` where the results, called ``what``, are of caches of different names."""
+    entries: dict[str, set[str]] = defaultdict(set)
+    for result in results:
+        entries[result.record.cohort_name].add(result.record.entry)
+    if len(entries) > 1:
+        told = "; ".join(f"{name}: {', '.join(sorted(those))}" for name, those in sorted(entries.items()))
+        raise InputError(
+            f"{what} are of different cohorts ({told}): remove those of the wrong one, so that they are run "
+            "again, or give entries on another cohort another key."
+        )
 
 
 def read_result(folder: Path) -> RunResult:
@@ -187,7 +266,8 @@ def _asked(answers: Answers) -> Answers:
     """
 
     def short(case: Case) -> Case:
-        return case.model_copy(update={"probabilities": tuple(round(p, _DIGITS) for p in case.probabilities)})
+        given = {"probabilities": case.probabilities, "alone": case.alone}
+        return case.model_copy(update={k: tuple(round(p, _DIGITS) for p in v) for k, v in given.items()})
 
     every = all(question.answerable(answers.classes) for question in QUESTIONS.values())
     questions = QUESTIONS.values() if every else (QUESTIONS[answers.question],)

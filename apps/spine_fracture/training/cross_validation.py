@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from spine_fracture.evaluation.answers import Answers, Cost, Part
 from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.evaluation.folds import Fold, centre_folds, patient_folds
 from spine_fracture.training.cases import gravest
+from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.comparison import Entry, Run, RunResult, carry_out, read_result
 from spine_fracture.training.families import System
 from spine_fracture.training.family import Judged, Tell
@@ -66,7 +68,7 @@ def cross_validate(
             tell(f"{system.name}: {fold.name}, {number + 1} of {len(folds)}")
             view = work / "views" / name
             write_view(cohort, view, name, fold)
-            carry_out(run, {name: view}, work, machine, tell)
+            carry_out(replace(run, data=CohortFolder.open(view)), work, machine, tell)
             shutil.rmtree(view)  # and the caches that were made in it
         done.append(read_result(run.folder))
     return joined(done, whole)

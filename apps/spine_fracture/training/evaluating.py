@@ -15,9 +15,10 @@ from spine_fracture.evaluation.features import FeatureCase, FeatureRow, feature_
 from spine_fracture.evaluation.model_report import report_on
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.training.case_pictures import CasePictures
+from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.families import load_system
 from spine_fracture.training.family import Tell, with_settings
-from spine_fracture.training.judged_models import JudgedModel, cohort_names
+from spine_fracture.training.judged_models import JudgedModel
 from spine_fracture.training.radiograph_cache import RadiographCache, RadiographLabel
 from spine_fracture.training.radiograph_cohort import RADIOGRAPHS
 from spine_fracture.training.study_cache import StudyCache, StudyLabel
@@ -50,7 +51,7 @@ def evaluated(
         )
     return EvaluationReport(
         created=datetime.now(UTC),
-        cohorts=cohort_names(cohort),
+        cohorts=CohortFolder.open(cohort).names,
         centres=_centres(_labels(cohort)),
         features=cohort_features(cohort),
         models=tuple(reports),

@@ -13,12 +13,18 @@ from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.evaluation.answers import Answers, read_answers
 from spine_fracture.evaluation.boxes import BoxAnswers, read_boxes
 from spine_fracture.evaluation.seeds import joined
-from spine_fracture.training.comparison import ANSWERS, BOXES, RECORD, RunResult, read_result
+from spine_fracture.training.answering import answered
+from spine_fracture.training.cohort_folder import CohortFolder
+from spine_fracture.training.comparison import (
+    ANSWERS,
+    BOXES,
+    RECORD,
+    RunResult,
+    read_result,
+    require_one_cohort,
+)
 from spine_fracture.training.families import family_named
 from spine_fracture.training.family import Tell
-from spine_fracture.training.radiograph_cache import RadiographCache
-from spine_fracture.training.radiograph_cohort import RADIOGRAPHS
-from spine_fracture.training.study_cache import StudyCache
 
 #: The bundle of the registered model of this name; raises :class:`NotFoundError` where there is none.
 Registered = Callable[[str], Path]
@@ -66,24 +72,12 @@ def judged_model(named: str, cohort: Path | None, registered: Registered, tell: 
         )
     else:
         model = _asked(_registered(named, registered), cohort, tell)
-    if cohort is not None and model.cohort not in (names := cohort_names(cohort)):
+    if cohort is not None and model.cohort not in (names := CohortFolder.open(cohort).names):
         raise InputError(
             f"{model.name} was judged on the cohort {model.cohort}, not on {' or '.join(names)}: give that "
             "cohort with --cohort, or the folder of the model itself, so that it can answer this one."
         )
     return model
-
-
-def cohort_names(cohort: Path) -> tuple[str, ...]:
-    """What answers to this cohort's studies and radiographs call it; raises :class:`InputError` for another
-    folder.
-    """
-    studies, radiographs = cohort / "studies", cohort / RADIOGRAPHS
-    names = [StudyCache(studies).name] if studies.is_dir() else []
-    names += [RadiographCache(radiographs).name] if radiographs.is_dir() else []
-    if not names:
-        raise InputError(f"{cohort} is no cohort: make one with `spine-fracture cohort simulate`.")
-    return tuple(names)
 
 
 def _registered(name: str, registered: Registered) -> Path:
@@ -100,10 +94,10 @@ def _asked(bundle: Path, cohort: Path | None, tell: Tell) -> JudgedModel:
     manifest = read_manifest(bundle)
     if cohort is None:
         raise InputError(f"{manifest.name} has answered nothing yet: say with --cohort what to judge it on.")
-    names, family = cohort_names(cohort), family_named(manifest.family)
+    names, family = CohortFolder.open(cohort).names, family_named(manifest.family)
     tell(f"{manifest.version} answers {' and '.join(names)}")
     try:
-        judged = family.answer(bundle, cohort)
+        judged = answered(family, bundle, cohort)
     except ValidationError as error:
         raise InputError(
             f"{manifest.version} was not trained by its name in configs/, so it is not known which question "
@@ -124,6 +118,7 @@ def _asked(bundle: Path, cohort: Path | None, tell: Tell) -> JudgedModel:
 def _of_runs(runs: Sequence[RunResult]) -> JudgedModel:
     """Runs of one entry, under its name."""
     first = runs[0].record
+    require_one_cohort(runs, f"The runs of {first.entry}")
     given = [run.answers for run in runs if run.answers is not None]
     boxes = next((run.boxes for run in runs if run.boxes is not None), None)
     answers = None

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.paper_tables import EntryRuns
-from spine_fracture.training.comparison import RECORD, RunResult, read_result
+from spine_fracture.training.comparison import RECORD, RunResult, read_result, require_one_cohort
 
 
 def results_in(folder: Path) -> dict[str, EntryRuns]:
     """All runs in the folder of a comparison's results, by entry, their seeds in order.
 
-    Empty where nothing was run yet; raises :class:`InputError` where there is no such folder.
+    Empty where nothing was run yet; raises :class:`InputError` where there is no such folder, or where runs
+    of one entry are of different cohorts.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder of results: benchmarks/comparison.py makes one.")
@@ -25,6 +26,7 @@ def results_in(folder: Path) -> dict[str, EntryRuns]:
 
 
 def _runs(runs: list[RunResult]) -> EntryRuns:
+    require_one_cohort(runs, f"The runs of {runs[0].record.entry}")
     runs.sort(key=lambda run: run.record.seed)
     return EntryRuns(
         cohort=runs[0].record.cohort,
