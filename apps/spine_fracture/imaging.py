@@ -33,6 +33,10 @@ CHANNELS: tuple[Sequence, ...] = (
 )
 
 
+#: Those that a study may have beside the pair of T1 and T2; few models read them.
+FURTHER = CHANNELS[2:]
+
+
 class Plane(StrEnum):
     SAGITTAL = "sagittal"
     CORONAL = "coronal"
@@ -103,6 +107,18 @@ class Volume:
 
 
 @dataclass(frozen=True, eq=False)
+class FurtherSeries:
+    """A series of one of FURTHER on the grid of a pair. ``pixels`` (slices, rows, columns), ``residual_px``
+    and ``registered`` are as in :class:`PairedStack`, the misalignment being that with the pair's reference.
+    """
+
+    sequence: Sequence
+    pixels: Pixels
+    residual_px: float | None
+    registered: bool
+
+
+@dataclass(frozen=True, eq=False)
 class PairedStack:
     """T1 and T2 of a study on one grid: what the networks read.
 
@@ -110,7 +126,8 @@ class PairedStack:
     0 is T1, channel 1 is T2 and a missing sequence is all zeros. ``reference`` is the volume whose
     grid this is (T2 when there is one). ``residual_px`` is the T1-T2 misalignment that was
     measured before any registration, ``registered`` whether T1 was moved to undo it, and
-    ``t1_shift_px`` the (x, y) in pixels that was added to a T1 position to find it in the grid.
+    ``t1_shift_px`` the (x, y) in pixels that was added to a T1 position to find it in the grid. ``further``
+    are other sequences that were asked for, acquired, and found to lie on this grid.
     """
 
     pixels: Pixels
@@ -119,6 +136,7 @@ class PairedStack:
     residual_px: float | None
     registered: bool
     t1_shift_px: tuple[float, float] = (0.0, 0.0)
+    further: tuple[FurtherSeries, ...] = ()
 
     def __post_init__(self) -> None:
         slices, rows, columns = self.reference.frame.shape
@@ -126,6 +144,12 @@ class PairedStack:
             raise InputError(
                 f"A pair needs pixels of shape {(slices, 2, rows, columns)}, got {self.pixels.shape}."
             )
+        for one in self.further:
+            if one.sequence not in FURTHER or one.pixels.shape != (slices, rows, columns):
+                raise InputError(
+                    f"Beside a pair lies {' or '.join(FURTHER)} of shape {(slices, rows, columns)}, got "
+                    f"{one.sequence} of {one.pixels.shape}."
+                )
 
     @property
     def has_t1(self) -> bool:
@@ -138,3 +162,13 @@ class PairedStack:
     @property
     def sequences(self) -> frozenset[Sequence]:
         return frozenset(v.sequence for v in (self.reference, self.other) if v is not None)
+
+    @property
+    def channels(self) -> Pixels:
+        """(slices, 4, rows, columns), channels as in CHANNELS: the pair with what lies beside it."""
+        slices, _, rows, columns = self.pixels.shape
+        whole = np.zeros((slices, len(CHANNELS), rows, columns), np.float32)
+        whole[:, :2] = self.pixels
+        for one in self.further:
+            whole[:, CHANNELS.index(one.sequence)] = one.pixels
+        return whole

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spine_fracture.active_learning.uncertainty import score_level
+from spine_fracture.bundle import SHIPPED_WEIGHTS as SHIPPED_WEIGHTS
 from spine_fracture.classification.classifier import LevelOpinion
 from spine_fracture.classification.loading import load_level_model
 from spine_fracture.classification.model import LevelModel
@@ -16,12 +17,11 @@ from spine_fracture.detection.fusion import Track, fuse_slices
 from spine_fracture.detection.naming import NamedTrack, name_tracks
 from spine_fracture.detection.orientation import check_upright
 from spine_fracture.dicom.pairing import RESIDUAL_LIMIT_PX
-from spine_fracture.errors import OffDomainError
+from spine_fracture.errors import InputError, OffDomainError
 from spine_fracture.geometry import PatientBox, PixelBox
-from spine_fracture.imaging import PairedStack, Sequence, Volume
+from spine_fracture.imaging import FURTHER, PairedStack, Sequence, Volume
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading
 
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 #: Fewer vertebrae than this in a row are no spine that could be named.
 FEWEST_VERTEBRAE = 3
 
@@ -38,14 +38,24 @@ class ReadingPipeline:
         """From two model folders (bundles)."""
         return cls(VertebraDetector.load(detector, runtime), load_level_model(classifier, runtime))
 
+    @property
+    def further(self) -> tuple[Sequence, ...]:
+        """What the classifier looks at beside T1 and T2, where a study has it."""
+        return tuple(sequence for sequence in FURTHER if sequence in self.classifier.sequences)
+
     @classmethod
     def shipped(cls, runtime: Runtime = "openvino") -> ReadingPipeline:
         """The models that come in the package."""
         return cls.load(SHIPPED_WEIGHTS / "detector", SHIPPED_WEIGHTS / "classifier", runtime)
 
     def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
-        """All levels of the study; raises :class:`OffDomainError` when none could be trusted."""
+        """All levels of the study; raises :class:`OffDomainError` when none could be trusted.
+
+        ``pair`` comes with what it has of :attr:`further` beside it.
+        """
         require_spine_mr(pair)
+        _require_one_of(self.detector.sequences, pair, self.detector.version)
+        _require_one_of(self.classifier.sequences, pair, self.classifier.version)
         candidates = self.detector.detect(pair.pixels)
         check_upright(self.detector, pair.pixels, candidates)
         tracks = fuse_slices(candidates)
@@ -56,7 +66,8 @@ class ReadingPipeline:
             )
         naming = name_tracks(tracks)
         opinions = self.classifier.classify(
-            pair.pixels, [[(c.slice_index, c.box) for c in named.track.candidates] for named in naming.levels]
+            pair.channels if self.further else pair.pixels,
+            [[(c.slice_index, c.box) for c in named.track.candidates] for named in naming.levels],
         )
         return StudyReading(
             study_uid=study_uid,
@@ -76,6 +87,17 @@ def require_spine_mr(pair: PairedStack) -> None:
     """Refuse what the networks were never shown: neither T1 nor T2."""
     if not (pair.has_t1 or pair.has_t2):
         raise OffDomainError("Neither a T1 nor a T2 series: the models read sagittal T1 and T2 only.")
+
+
+def _require_one_of(sequences: tuple[Sequence, ...], pair: PairedStack, model: str) -> None:
+    """A network that is shown none of what it was taught on finds nothing, which is no sign of health."""
+    acquired = pair.sequences.union(one.sequence for one in pair.further)
+    if not acquired.intersection(sequences):
+        raise InputError(
+            f"{model} reads {' and '.join(sequences)}, and the study has no sagittal {' or '.join(sequences)}: "
+            "choose a study that has, or let a model of other sequences serve (spine-fracture models promote "
+            "NAME)."
+        )
 
 
 def _level(pair: PairedStack, named: NamedTrack, opinion: LevelOpinion) -> LevelReading:
@@ -154,12 +176,21 @@ def _pair_notes(pair: PairedStack) -> tuple[str, ...]:
         notes.append(
             f"Only {'T1' if pair.has_t1 else 'T2'} was read: a second sequence would make the answer surer."
         )
-    if pair.other is None:
-        return tuple(notes)
-    if pair.residual_px is None:
-        notes.append("T1 and T2 show too little in common to check that they fit: read them with care.")
-    elif pair.registered:
-        notes.append(f"T1 and T2 were {pair.residual_px:.1f} pixels apart and were registered.")
-    elif pair.residual_px > RESIDUAL_LIMIT_PX:
-        notes.append(f"T1 and T2 are {pair.residual_px:.1f} pixels apart and could not be registered.")
+    if pair.other is not None:
+        notes += _fit_notes("T1 and T2", pair.residual_px, pair.registered)
+    for one in pair.further:
+        notes.append(f"{one.sequence} was read too.")
+        both = f"{one.sequence} and {pair.reference.sequence}"
+        notes += _fit_notes(both, one.residual_px, one.registered)
     return tuple(notes)
+
+
+def _fit_notes(both: str, residual_px: float | None, registered: bool) -> list[str]:
+    """What is doubtful about how two series fit, if anything."""
+    if residual_px is None:
+        return [f"{both} show too little in common to check that they fit: read them with care."]
+    if registered:
+        return [f"{both} were {residual_px:.1f} pixels apart and were registered."]
+    if residual_px > RESIDUAL_LIMIT_PX:
+        return [f"{both} are {residual_px:.1f} pixels apart and could not be registered."]
+    return []

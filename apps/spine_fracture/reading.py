@@ -70,7 +70,7 @@ def read_catalogue(
 
 def _read(project: Project, pipeline: ReadingPipeline, uid: str) -> None:
     with project.session() as session:
-        pair = load_pair(session, uid)
+        pair = load_pair(session, uid, pipeline.further)
     reading = pipeline.read(pair, uid)
     with project.transaction() as session:
         store_reading(session, reading)

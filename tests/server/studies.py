@@ -94,6 +94,7 @@ class QuickPipeline:
 
     models: ModelPair = field(default_factory=lambda: ModelPair("quick-1", "quick-1"))
     calls: list[str] = field(default_factory=list)
+    further: tuple[Sequence, ...] = ()
 
     def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
         self.calls.append(study_uid)

@@ -26,6 +26,7 @@ from spine_fracture.classification.sixchannel import SixChannelConfig, SixChanne
 from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels
+from spine_fracture.imaging import Sequence as MrSequence
 
 Probabilities = tuple[float, ...]
 _FloatArray = npt.NDArray[np.float64]
@@ -66,6 +67,10 @@ class LevelClassifier:
     @property
     def version(self) -> str:
         return self.manifest.version
+
+    @property
+    def sequences(self) -> tuple[MrSequence, ...]:
+        return MrSequence.T1, MrSequence.T2
 
     def classify(self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]) -> tuple[LevelOpinion, ...]:
         """One opinion a level, all levels of a study in one forward pass.

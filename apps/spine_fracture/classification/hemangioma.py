@@ -111,6 +111,10 @@ class HemangiomaModel:
     def version(self) -> str:
         return self.manifest.version
 
+    @property
+    def sequences(self) -> tuple[MrSequence, ...]:
+        return (self.sequence,)
+
     def metastasis(self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]) -> npt.NDArray[np.float64]:
         """The probability (levels,) that each lesion is a metastasis: the mean over its slices.
 

@@ -9,6 +9,7 @@ from spine_fracture.bundle import Manifest
 from spine_fracture.classification.classifier import LevelOpinion
 from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.imaging import Pixels
+from spine_fracture.imaging import Sequence as MrSequence
 
 
 class LevelModel(Protocol):
@@ -18,6 +19,10 @@ class LevelModel(Protocol):
     def manifest(self) -> Manifest: ...
     @property
     def version(self) -> str: ...
+    @property
+    def sequences(self) -> tuple[MrSequence, ...]:
+        """Those of CHANNELS that it looks at; a study must have one of them at least."""
+        ...
 
     def classify(self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]) -> tuple[LevelOpinion, ...]:
         """One opinion a level, probabilities over MODEL_CLASSES.

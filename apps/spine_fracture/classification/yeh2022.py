@@ -33,6 +33,7 @@ from spine_fracture.configuration import Config
 from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels
+from spine_fracture.imaging import Sequence as MrSequence
 
 NAME = "yeh2022"
 #: Classes of its answers; the second is what the sigmoid is the probability of.
@@ -129,6 +130,10 @@ class FractureClassifier:
     @property
     def version(self) -> str:
         return self.manifest.version
+
+    @property
+    def sequences(self) -> tuple[MrSequence, ...]:
+        return MrSequence.T1, MrSequence.T2
 
     def malignancy(self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]) -> npt.NDArray[np.float64]:
         """The probability (levels,) that each level is malignant: the highest of its slices.

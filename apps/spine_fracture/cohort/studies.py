@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from sqlalchemy import select
@@ -9,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.models import FileKind, Role, Series, Study
 from spine_fracture.cohort.sources import FoundSeries, of_dicom, read_plain
+from spine_fracture.dicom.further import with_further
 from spine_fracture.dicom.header import read_headers
 from spine_fracture.dicom.pairing import pair
 from spine_fracture.dicom.reader import read_series
 from spine_fracture.dicom.scan import describe_series
 from spine_fracture.errors import InputError, NotFoundError
-from spine_fracture.imaging import Acquisition, PairedStack, Volume
+from spine_fracture.imaging import FURTHER, Acquisition, PairedStack, Plane, Sequence, Volume
 
 
 def find_study(session: Session, study_uid: str) -> Study:
@@ -45,11 +47,18 @@ def read_volume(series: Series) -> Volume:
     return volume
 
 
-def load_pair(session: Session, study_uid: str) -> PairedStack:
-    """The T1 and T2 of a study, read and put on one grid."""
-    roles = {series.role: series for series in find_study(session, study_uid).series}
+def further_series(study: Study) -> tuple[Series, ...]:
+    """The series that a model may read beside the pair: sagittal ones of FURTHER."""
+    return tuple(s for s in study.series if s.sequence in FURTHER and s.plane is Plane.SAGITTAL)
+
+
+def load_pair(session: Session, study_uid: str, further: Collection[Sequence] = ()) -> PairedStack:
+    """The T1 and T2 of a study, read and put on one grid, with what it has of ``further`` beside them."""
+    study = find_study(session, study_uid)
+    roles = {series.role: series for series in study.series}
     t1, t2 = roles.get(Role.T1), roles.get(Role.T2)
-    return pair(read_volume(t1) if t1 else None, read_volume(t2) if t2 else None)
+    beside = [read_volume(series) for series in further_series(study) if series.sequence in further]
+    return with_further(pair(read_volume(t1) if t1 else None, read_volume(t2) if t2 else None), beside)
 
 
 def missing_half(study: Study) -> str:

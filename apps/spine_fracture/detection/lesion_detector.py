@@ -17,7 +17,8 @@ from spine_fracture.detection.finder import BoxFinder, Found
 from spine_fracture.detection.runtime import Runtime
 from spine_fracture.detection.tasks import DetectionTask
 from spine_fracture.errors import InputError, ModelFileError
-from spine_fracture.imaging import Pixels
+from spine_fracture.imaging import CHANNELS, Pixels
+from spine_fracture.imaging import Sequence as MrSequence
 
 _FloatArray = npt.NDArray[np.float64]
 #: Overlap (IoU) from which a box found lies on the level: neighbouring bodies overlap less.
@@ -58,6 +59,10 @@ class LesionDetector:
     @property
     def version(self) -> str:
         return self.manifest.version
+
+    @property
+    def sequences(self) -> tuple[MrSequence, ...]:
+        return tuple(CHANNELS[at] for at in self._finder.channels)
 
     def classify(self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]) -> tuple[LevelOpinion, ...]:
         """One opinion a level; see :class:`spine_fracture.classification.model.LevelModel`.

@@ -8,6 +8,7 @@ import numpy as np
 
 from spine_fracture.dicom.scan import SeriesFiles, StudyFiles
 from spine_fracture.errors import OffDomainError
+from spine_fracture.geometry import VolumeFrame
 from spine_fracture.imaging import Plane, Sequence
 
 _SAMPLES = np.stack(np.meshgrid(*[np.linspace(0.05, 0.95, 7)] * 3), axis=-1).reshape(-1, 3)
@@ -57,7 +58,7 @@ def choose(study: StudyFiles) -> Choice:
 def _best_pair(
     t1s: list[SeriesFiles], t2s: list[SeriesFiles]
 ) -> tuple[SeriesFiles | None, SeriesFiles | None]:
-    overlapping = [(t1, t2) for t1 in t1s for t2 in t2s if _shared_volume(t1, t2) > 0]
+    overlapping = [(t1, t2) for t1 in t1s for t2 in t2s if shared_volume(t1.frame, t2.frame) > 0]
     if overlapping:
         return max(overlapping, key=lambda pair: _merit(*pair))
     if t2s:
@@ -68,22 +69,22 @@ def _best_pair(
 def _merit(t1: SeriesFiles, t2: SeriesFiles) -> tuple[bool, int, float]:
     return (
         t1.frame_of_reference_uid == t2.frame_of_reference_uid,
-        round(_shared_volume(t1, t2)),
+        round(shared_volume(t1.frame, t2.frame)),
         -_pixel_area(t1) - _pixel_area(t2),
     )
 
 
-def _shared_volume(t1: SeriesFiles, t2: SeriesFiles) -> float:
-    """Volume in ml of the part of T2 that lies in T1."""
-    points = t2.frame.to_patient(_SAMPLES * t2.frame.shape[::-1])
-    inside = t1.frame.to_voxel(points) / t1.frame.shape[::-1]
+def shared_volume(other: VolumeFrame, grid: VolumeFrame) -> float:
+    """Volume in ml of the part of the grid that lies in the other."""
+    points = grid.to_patient(_SAMPLES * grid.shape[::-1])
+    inside = other.to_voxel(points) / other.shape[::-1]
     share = float(np.mean(((inside >= 0) & (inside <= 1)).all(axis=1)))
-    return share * _millilitres(t2)
+    return share * _millilitres(grid)
 
 
-def _millilitres(series: SeriesFiles) -> float:
-    voxels = float(np.prod(series.frame.shape))
-    return voxels * abs(float(np.linalg.det(series.frame.matrix[:3, :3]))) / 1000
+def _millilitres(frame: VolumeFrame) -> float:
+    voxels = float(np.prod(frame.shape))
+    return voxels * abs(float(np.linalg.det(frame.matrix[:3, :3]))) / 1000
 
 
 def _pixel_area(series: SeriesFiles) -> float:
@@ -91,4 +92,4 @@ def _pixel_area(series: SeriesFiles) -> float:
 
 
 def _size(series: SeriesFiles) -> tuple[float, float]:
-    return _millilitres(series), -_pixel_area(series)
+    return _millilitres(series.frame), -_pixel_area(series)

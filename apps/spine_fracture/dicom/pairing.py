@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -16,6 +16,15 @@ from spine_fracture.imaging import PairedStack, Pixels, Plane, Sequence, Spacing
 RESIDUAL_LIMIT_PX = 5.0
 _SAME_PLACE_MM = 0.05
 _PERCENTILES = (0.5, 99.5)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a series lies on a grid; see :class:`~spine_fracture.imaging.PairedStack`."""
+
+    residual_px: float | None
+    registered: bool = False
+    shift_px: tuple[float, float] = (0.0, 0.0)
 
 
 def pair(t1: Volume | None, t2: Volume | None) -> PairedStack:
@@ -38,35 +47,48 @@ def pair(t1: Volume | None, t2: Volume | None) -> PairedStack:
     if t1 is None or t2 is None:
         _scale(reference.pixels, pixels[:, 0 if t2 is None else 1])
         return PairedStack(pixels, reference, None, None, registered=False)
-    moving, fixed = pixels[:, 0], pixels[:, 1]
-    _scale(t2.pixels, fixed)
-    to_t1 = _grid_to_t1(t1, t2)
-    if to_t1 is None:
-        _scale(t1.pixels, moving)
+    _scale(t2.pixels, pixels[:, 1])
+    fit = put_on_grid(t1, t2, pixels[:, 1], pixels[:, 0])
+    if fit is None:
+        return PairedStack(pixels, t2, None, None, registered=False)
+    return PairedStack(pixels, t2, t1, fit.residual_px, fit.registered, fit.shift_px)
+
+
+def put_on_grid(moving: Volume, fixed: Volume, grid: Pixels, out: Pixels) -> Fit | None:
+    """Write ``moving``, scaled, into ``out`` where it lies on the grid of ``fixed``, as :func:`pair` does.
+
+    ``grid`` (slices, rows, columns) are the scaled pixels of ``fixed``, and ``out`` is of their shape. None,
+    and zeros in ``out``, where neither the scanner nor the pictures say where ``moving`` belongs.
+    """
+    to_moving = _grid_to_other(moving, fixed)
+    if to_moving is None:
+        _scale(moving.pixels, out)
     else:
-        _resample(scaled(t1.pixels), to_t1, moving)
-        if not moving.any():
+        _resample(scaled(moving.pixels), to_moving, out)
+        if not out.any():
             raise InputError(
-                "T1 and T2 do not overlap in the patient: check that they are of one study and region."
+                f"{moving.sequence} and {fixed.sequence} do not overlap in the patient: check that they are "
+                "of one study and region."
             )
-    found = measure(moving, fixed)
+    found = measure(out, grid)
     if not found.clear:
-        uids = {v.frame_of_reference_uid for v in (t1, t2)} - {""}
+        uids = {v.frame_of_reference_uid for v in (moving, fixed)} - {""}
         if len(uids) > 1:
-            moving[:] = 0  # neither the scanner nor the pictures say where T1 belongs
-            return PairedStack(pixels, t2, None, None, registered=False)
-        return PairedStack(pixels, t2, t1, None, registered=False)
+            out[:] = 0
+            return None
+        return Fit(None)
     if found.residual_px <= RESIDUAL_LIMIT_PX:
-        return PairedStack(pixels, t2, t1, found.residual_px, registered=False)
-    moved = pixels.copy()
-    for shift in (refine(moving, fixed, found.shift_px), found.shift_px):
+        return Fit(found.residual_px)
+    moved = np.empty_like(out)
+    for shift in (refine(out, grid, found.shift_px), found.shift_px):
         _resample(
-            scaled(t1.pixels), (np.eye(4) if to_t1 is None else to_t1) @ _shift_back(shift), moved[:, 0]
+            scaled(moving.pixels), (np.eye(4) if to_moving is None else to_moving) @ _shift_back(shift), moved
         )
-        left = measure(moved[:, 0], fixed)
+        left = measure(moved, grid)
         if left.clear and left.residual_px <= RESIDUAL_LIMIT_PX:
-            return PairedStack(moved, t2, t1, found.residual_px, registered=True, t1_shift_px=shift)
-    return PairedStack(pixels, t2, t1, found.residual_px, registered=False)
+            out[:] = moved
+            return Fit(found.residual_px, registered=True, shift_px=shift)
+    return Fit(found.residual_px)
 
 
 def scaled(pixels: Pixels) -> Pixels:
@@ -104,27 +126,27 @@ def _checked(volume: Volume | None, sequence: Sequence) -> Volume | None:
     return volume
 
 
-def _grid_to_t1(t1: Volume, t2: Volume) -> FloatArray | None:
-    """(4, 4) from voxel positions of T2's grid to those of T1; None when the grids are one."""
-    unknown = [v.spacing_origin is SpacingOrigin.UNKNOWN for v in (t1, t2)]
+def _grid_to_other(other: Volume, grid: Volume) -> FloatArray | None:
+    """(4, 4) from voxel positions of the grid to those of the other; None when the grids are one."""
+    unknown = [v.spacing_origin is SpacingOrigin.UNKNOWN for v in (other, grid)]
     if any(unknown):
-        if not all(unknown) or t1.frame.shape != t2.frame.shape:
+        if not all(unknown) or other.frame.shape != grid.frame.shape:
             raise InputError(
-                "T1 and T2 differ in matrix or slices and their spacing in mm is unknown: give pictures of "
-                "one size, or DICOM."
+                f"{other.sequence} and {grid.sequence} differ in matrix or slices and their spacing in mm is "
+                "unknown: give pictures of one size, or DICOM."
             )
         return None
-    slices, rows, columns = t2.frame.shape
+    slices, rows, columns = grid.frame.shape
     corners = [[x, y, z] for x in (0, columns) for y in (0, rows) for z in (0, slices)]
-    if t1.frame.shape == t2.frame.shape:
-        apart = np.abs(t1.frame.to_patient(corners) - t2.frame.to_patient(corners)).max()
+    if other.frame.shape == grid.frame.shape:
+        apart = np.abs(other.frame.to_patient(corners) - grid.frame.to_patient(corners)).max()
         if apart < _SAME_PLACE_MM:
             return None
-    return np.asarray(np.linalg.solve(t1.frame.matrix, t2.frame.matrix))
+    return np.asarray(np.linalg.solve(other.frame.matrix, grid.frame.matrix))
 
 
 def _shift_back(shift: tuple[float, float]) -> FloatArray:
-    """(4, 4) from a position in the grid to where T1 was before it was moved by ``shift`` (x, y)."""
+    """(4, 4) from a position in the grid to where a series was before it was moved by ``shift`` (x, y)."""
     matrix = np.eye(4)
     matrix[:2, 3] = -shift[0], -shift[1]
     return matrix

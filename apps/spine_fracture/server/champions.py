@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from spine_fracture.cohort.project import Project
-from spine_fracture.imaging import PairedStack
+from spine_fracture.imaging import PairedStack, Sequence
 from spine_fracture.levels import StudyReading
 from spine_fracture.pipeline import ReadingPipeline
 from spine_fracture.promotion import open_registry
@@ -25,6 +25,10 @@ class ServingPipeline:
 
     pipeline: ReadingPipeline
     models: ModelPair
+
+    @property
+    def further(self) -> tuple[Sequence, ...]:
+        return self.pipeline.further
 
     def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
         return self.pipeline.read(pair, study_uid)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from spine_fracture.errors import BusyError, InputError
-from spine_fracture.imaging import PairedStack
+from spine_fracture.imaging import PairedStack, Sequence
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.studies import Catalogue, Study
 
@@ -31,6 +31,10 @@ class Pipeline(Protocol):
 
     @property
     def models(self) -> ModelPair: ...
+    @property
+    def further(self) -> tuple[Sequence, ...]:
+        """What it looks at beside T1 and T2, where a study has it."""
+        ...
 
     def read(self, pair: PairedStack, study_uid: str) -> StudyReading: ...
 
@@ -70,7 +74,7 @@ class StudyReader:
             if kept is not None:
                 return kept
             try:
-                pair = self._catalogue.pair(study)
+                pair = self._catalogue.pair(study, pipeline.further)
                 with self._network:
                     reading = pipeline.read(pair, study.uid)
             except InputError as error:

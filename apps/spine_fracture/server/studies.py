@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session, selectinload
 from spine_fracture.cohort import models
 from spine_fracture.cohort.models import FileKind, Role
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.studies import files_of, load_pair, read_volume
+from spine_fracture.cohort.studies import files_of, further_series, load_pair, read_volume
 from spine_fracture.errors import NotFoundError, OffDomainError
-from spine_fracture.imaging import PairedStack, Volume
+from spine_fracture.imaging import PairedStack, Sequence, Volume
 from spine_fracture.server.sources import Source
 
 #: In an image id, what comes after the series' UID lets a picture through the gate (see :mod:`.auth`).
@@ -30,7 +30,7 @@ class Study:
     """A study that can be read.
 
     ``image`` is the UID of the series that stands for it with MONAI Label's clients: T2 if there is one,
-    else T1. ``series`` are those that are read.
+    else T1. ``series`` are the pair, ``files`` theirs and those of what some models read beside it.
     """
 
     uid: str
@@ -132,10 +132,10 @@ class Catalogue:
                 raise OffDomainError("This study holds no plain radiographs (DX or CR) of the spine.")
             return RadiographFiles(row.uid, files)
 
-    def pair(self, study: Study) -> PairedStack:
-        """T1 and T2 on one grid."""
+    def pair(self, study: Study, further: Collection[Sequence] = ()) -> PairedStack:
+        """T1 and T2 on one grid, with what the study has of ``further`` beside them."""
         with self._project.session() as session:
-            return load_pair(session, study.uid)
+            return load_pair(session, study.uid, further)
 
     def picture(self, study: Study, series_uid: str | None = None) -> Volume:
         """A series of the study, by default the one that stands for it."""
@@ -189,7 +189,7 @@ def _of(row: models.Study) -> Study:
         uid=row.uid,
         image=image,
         series=frozenset(series.uid for series in read),
-        files=tuple(path for series in read for path in files_of(series)),
+        files=tuple(path for series in (*read, *further_series(row)) for path in files_of(series)),
     )
 
 
