@@ -125,9 +125,9 @@ def test_opinions_come_in_the_order_asked_for(bundle: Path, pixels: np.ndarray) 
         assert sum(opinion.probabilities) == pytest.approx(1)
         assert opinion.augmentation_spread == pytest.approx(again.augmentation_spread, abs=1e-4)
         assert 0 < opinion.augmentation_spread <= 1
-    probabilities = model.probabilities(pixels, LEVELS)
-    np.testing.assert_allclose(probabilities, [o.probabilities for o in first], atol=1e-6)
-    assert np.abs(probabilities - model.probabilities(pixels, LEVELS, isolated=True)).max() > 1e-3
+    together, alone = model.together_and_alone(pixels, LEVELS)
+    np.testing.assert_allclose(together, [o.probabilities for o in first], atol=1e-6)
+    assert np.abs(together - alone).max() > 1e-3
     assert model.classify(pixels, []) == ()
 
 

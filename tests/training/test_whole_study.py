@@ -13,11 +13,10 @@ from spine_fracture.bundle import read_manifest
 from spine_fracture.classification.whole_study_classifier import WholeStudyClassifier
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InsufficientEvidenceError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Part, is_positive
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Part, is_positive
 from spine_fracture.evaluation.metrics import auc
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.classifier_config import Augmentation
-from spine_fracture.training.family import Judged
 from spine_fracture.training.study_cache import (
     CachedStudy,
     LevelLabel,
@@ -29,7 +28,6 @@ from spine_fracture.training.whole_study import (
     FAMILY,
     WholeStudyTraining,
     answer,
-    answer_isolated,
     task,
     train,
 )
@@ -85,10 +83,10 @@ def study(number: int, split: Split, rng: np.random.Generator) -> CachedStudy:
     return CachedStudy(label, pixels.clip(0, 255).astype(np.uint8))
 
 
-def area(judged: Judged) -> float:
-    assert judged.answers is not None
-    cases = [case for case in judged.answers.asked(Part.TEST) if case.level is not None]
-    found = auc(judged.answers.scores(cases), is_positive(cases, MALIGNANT_OR_BENIGN))
+def area(answers: Answers | None) -> float:
+    assert answers is not None
+    cases = [case for case in answers.asked(Part.TEST) if case.level is not None]
+    found = auc(answers.scores(cases), is_positive(cases, MALIGNANT_OR_BENIGN))
     assert found is not None
     return found
 
@@ -101,8 +99,9 @@ def test_a_level_is_told_by_another_one(tmp_path: Path) -> None:
     schedule = {"epochs": 1, "steps": 80, "batch": 8, "learning_rate": 0.005, "averaging": 0.9}
     config = recipe(augmentation=STILL, teaching={"hidden": 0.2}, schedule=schedule)
     train(config, tmp_path, tmp_path / "out", 0, lambda line: None)
-    assert area(answer(tmp_path / "out", tmp_path)) > 0.9
-    assert 0.3 < area(answer_isolated(tmp_path / "out", tmp_path)) < 0.7
+    answers = answer(tmp_path / "out", tmp_path).answers
+    assert answers is not None and area(answers) > 0.9
+    assert 0.3 < area(answers.alone()) < 0.7
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +132,7 @@ def test_a_bundle_answers_as_the_network_that_it_was_written_from(
     whole = [case for case in first.cases if case.level is None]
     assert len({case.patient for case in whole}) == len(whole) > 0
     assert all(sum(case.probabilities) == pytest.approx(1) for case in first.cases)
-    assert len((answer_isolated(trained, small_cohort).answers or first).cases) == len(first.cases)
+    assert all(sum(case.alone) == pytest.approx(1) for case in first.cases)
 
 
 def test_what_validates_is_seen_as_it_is_served(trained: Path, small_cohort: Path) -> None:

@@ -97,8 +97,9 @@ class Part(StrEnum):
 class Case(_Frozen):
     """One thing judged: a level of a patient, or with ``level`` None the patient as a whole.
 
-    ``probabilities`` follow the ``classes`` of the answers it is in. ``note`` is what a subset is told
-    by, e.g. the primary tumour.
+    ``probabilities`` follow the ``classes`` of the answers it is in, and so does ``alone``: what a model that
+    sees a level in the light of others says of it without them, empty for other models. ``note`` is what a
+    subset is told by, e.g. the primary tumour.
     """
 
     part: Part
@@ -106,6 +107,7 @@ class Case(_Frozen):
     level: Level | None
     truth: Diagnosis
     probabilities: tuple[float, ...]
+    alone: tuple[float, ...] = ()
     centre: str = ""
     scanner: str = ""
     sequences: str = ""
@@ -150,6 +152,13 @@ class Answers(_Frozen):
         """The cases of this part that the question (default: its own) is put about."""
         wanted = question or QUESTIONS[self.question]
         return tuple(case for case in self.cases if case.part is part and wanted.about(case))
+
+    def alone(self) -> Answers | None:
+        """The same with what was said of each case alone; None unless that is known of all of them."""
+        if not self.cases or not all(case.alone for case in self.cases):
+            return None
+        cases = (case.model_copy(update={"probabilities": case.alone, "alone": ()}) for case in self.cases)
+        return self.model_copy(update={"cases": tuple(cases)})
 
     def scores(self, cases: Sequence[Case], question: Question | None = None) -> FloatArray:
         """The score of each of these cases, in [0, 1]."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Answers, Case, FloatArray, Part, Question
+from spine_fracture.evaluation.answers import Answers, Case, Part, Question
 from spine_fracture.evaluation.metrics import auc
 from spine_fracture.evaluation.scores import Unit, unit_scores
 
@@ -59,14 +59,23 @@ def joined(runs: Sequence[Answers]) -> Answers:
         [_identity(case) for case in run.cases] != [_identity(case) for case in first.cases] for run in runs
     ):
         raise InputError(f"The runs of {first.system} answered different cases: judge them on one cohort.")
-    stacked: FloatArray = np.array([[case.probabilities for case in run.cases] for run in runs])
-    cases = tuple(
-        case.model_copy(update={"probabilities": tuple(mean)})
-        for case, mean in zip(first.cases, stacked.mean(axis=0).tolist(), strict=True)
-    )
+    alike = zip(*(run.cases for run in runs), strict=True)
     versions = ", ".join(run.version for run in runs)
-    return first.model_copy(update={"version": versions, "cases": cases, "cost": None, "figures": {}})
+    return first.model_copy(
+        update={"version": versions, "cases": tuple(map(_mean, alike)), "cost": None, "figures": {}}
+    )
+
+
+def _mean(cases: Sequence[Case]) -> Case:
+    """One case, with the mean of what several runs said of it."""
+    seen, alone = [case.probabilities for case in cases], [case.alone for case in cases]
+    means = {"probabilities": _means(seen), "alone": _means(alone) if all(alone) else ()}
+    return cases[0].model_copy(update=means)
+
+
+def _means(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
 
 
 def _identity(case: Case) -> Case:
-    return case.model_copy(update={"probabilities": ()})
+    return case.model_copy(update={"probabilities": (), "alone": ()})

@@ -76,20 +76,12 @@ def train(config: WholeStudyTraining, cohort: Path, out: Path, seed: int, tell: 
 
 
 def answer(bundle: Path, cohort: Path) -> Judged:
-    """What the model says of every level, seen with the others of its study.
+    """What the model says of every level, seen with the others of its study, and beside it what it says of
+    the level alone.
 
     Each patient with an index vertebra also has a case without a level, what it says of that one, where the
     question is whether a fracture is malignant.
     """
-    return _answers(bundle, cohort, isolated=False)
-
-
-def answer_isolated(bundle: Path, cohort: Path) -> Judged:
-    """As :func:`answer`, each level seen as if alone in its study: what the others add is missing."""
-    return _answers(bundle, cohort, isolated=True)
-
-
-def _answers(bundle: Path, cohort: Path, *, isolated: bool) -> Judged:
     model, studies = WholeStudyClassifier.load(bundle), StudyCache(cohort / "studies")
     question = WholeStudyTraining.model_validate(model.manifest.config).question
     cases: list[Case] = []
@@ -98,8 +90,14 @@ def _answers(bundle: Path, cohort: Path, *, isolated: bool) -> Judged:
             continue
         pixels = studies[at].pixels.astype(np.float32) / np.float32(255)
         boxes = [level.on_slices() for level in label.levels]
-        rows = model.probabilities(pixels, boxes, isolated=isolated)
-        cases += study_cases(label, zip(label.levels, rows, strict=True), question)
+        seen, alone = (
+            study_cases(label, zip(label.levels, rows, strict=True), question)
+            for rows in model.together_and_alone(pixels, boxes)
+        )
+        cases += (
+            case.model_copy(update={"alone": other.probabilities})
+            for case, other in zip(seen, alone, strict=True)
+        )
     return Judged(answers_of(model.manifest, studies.name, question, MODEL_CLASSES, cases))
 
 
