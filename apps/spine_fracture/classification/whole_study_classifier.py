@@ -137,19 +137,22 @@ class WholeStudyClassifier:
             for at in range(n)
         )
 
-    def probabilities(
-        self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]], *, isolated: bool = False
-    ) -> _FloatArray:
-        """What :meth:`classify` says of the levels, (levels, 4), without what it says beside.
+    def together_and_alone(
+        self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]
+    ) -> tuple[_FloatArray, _FloatArray]:
+        """What :meth:`classify` says of the levels, (levels, 4), without what it says beside; and the same of
+        each level as if it were alone in its study, but for the usual signal, which is the whole study's.
 
-        ``isolated`` shows each level as if it were alone in its study, but for the usual signal, which is the
-        whole study's: how much worse that is tells what the network takes from the others.
+        How much worse the second is tells what the network takes from the other levels.
         """
         study = self._read(pixels, levels)
         crops = self._crops(study)
         tokens = self._tokens(crops, np.tile(study.present, (len(crops), 1)))
-        together = (1,) * len(levels) if isolated else (len(levels),)
-        return study.as_given(self._probabilities(tokens, study.counts, together))
+        together, alone = (
+            study.as_given(self._probabilities(tokens, study.counts, packed))
+            for packed in ((len(levels),), (1,) * len(levels))
+        )
+        return together, alone
 
     def _read(self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]) -> _Read:
         whole = all_channels(pixels)
