@@ -22,6 +22,8 @@ from safetensors.torch import save as save_safetensors
 from spine_fracture.errors import ModelFileError
 from spine_fracture.files import write_atomically as write_atomically
 
+#: Where the bundles are that come in the package, one a task.
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 WEIGHTS = "weights.safetensors"
 MANIFEST = "model.json"
 #: A plain name, so that a manifest never leads out of its folder.
