@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,10 +13,17 @@ import torch
 from safetensors.torch import save_file
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
+from spine_fracture.classification import lumbar_pathology
 from spine_fracture.classification.convnext import convnext, start_from_imagenet
 from spine_fracture.classification.lumbar_pathology import TREES, LumbarPathologyModel
+from spine_fracture.detection.confidence import Confidences
+from spine_fracture.detection.finder import Found
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Answers, Part
+from spine_fracture.geometry import PixelBox
+from spine_fracture.imaging import Pixels
+from spine_fracture.training import box_confidences
+from spine_fracture.training.box_confidences import CohortConfidences
 from spine_fracture.training.families import load_system
 from spine_fracture.training.family import with_settings
 from spine_fracture.training.lumbar_pathology import (
@@ -43,8 +52,30 @@ TINY = with_settings(
 )
 
 
-@pytest.fixture(scope="session")
-def trained(small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+class Eye:
+    """Stands in for the package's detector: it finds the made-up bodies, the surer the brighter in T1."""
+
+    manifest = SimpleNamespace(digest="0" * 64)
+
+    def find(self, pixels: Pixels) -> tuple[Found, ...]:
+        bodies = [PixelBox(16, 6 + 34 * at, 46, 28 + 34 * at) for at in range(4)]
+        return tuple(
+            Found(at, box, (float(t1[int(box.y0) : int(box.y1), 16:46].mean()), 0, 0, 0))
+            for at, t1 in enumerate(pixels[:, 0])
+            for box in bodies
+        )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eye() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (box_confidences, lumbar_pathology):
+            patched.setattr(module, "shipped_finder", Eye)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(eye: None, small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("lumbar_pathology")
     lines: list[str] = []
     trained = train(TINY, small_cohort, out, 3, lines.append)
@@ -105,6 +136,30 @@ def test_serving_gives_the_judged_answers_and_names_the_missing_sequence(
     with pytest.raises(InputError, match="without a box"):
         model.classify(study.pair(), [*boxes, ()])
     assert model.classify(study.pair(), ()) == ()
+
+
+def test_trees_see_how_surely_boxes_are_found_as_they_will_when_served(
+    trained: Path, small_cohort: Path
+) -> None:
+    known = CohortConfidences(small_cohort)
+    (folder,) = (small_cohort / "caches").glob("confidences-*")
+    written = (folder / "confidence.bin").stat().st_mtime_ns
+    studies, model = StudyCache(small_cohort / "studies"), LumbarPathologyModel.load(trained)
+    values = np.concatenate([np.ravel(known[at]) for at in range(len(studies))])
+    assert 0 < values.min() < values.max() <= 1
+    for at in (0, len(studies) - 1):
+        study = studies[at]
+        served: list[Confidences] = []
+        boxes = [level.on_slices() for level in study.label.levels]
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(model, "judge", lambda *given, served=served: served.append(given[-1]))
+            model.classify(study.pair(), boxes)
+        np.testing.assert_allclose(served[0], known[at], atol=1e-6)
+    CohortConfidences(small_cohort)
+    assert (folder / "confidence.bin").stat().st_mtime_ns == written
+    grown = (trained / TREES).read_text()
+    (ranges,) = (line for line in grown.splitlines() if line.startswith("feature_infos="))
+    assert "none" not in ranges.split()[-2:]  # what LightGBM says of a column that never changes
 
 
 def test_tampered_trees_are_refused(trained: Path, tmp_path: Path) -> None:

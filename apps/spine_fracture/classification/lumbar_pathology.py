@@ -36,6 +36,8 @@ from spine_fracture.classification.slice_joiner import (
 )
 from spine_fracture.classification.slices import channels_of, moved_views, refuse_without_boxes, two_sided
 from spine_fracture.configuration import Config
+from spine_fracture.detection.confidence import Confidences, box_confidences, shipped_finder
+from spine_fracture.detection.finder import BoxFinder
 from spine_fracture.errors import ModelFileError
 from spine_fracture.imaging import CHANNELS, Pixels
 from spine_fracture.imaging import Sequence as MrSequence
@@ -90,12 +92,18 @@ class LumbarPathologyModel:
     """A trained network and its trees: a :class:`~spine_fracture.classification.model.LevelModel`."""
 
     def __init__(
-        self, manifest: Manifest, config: SliceConfig, network: nn.Module, joiner: SliceJoiner
+        self,
+        manifest: Manifest,
+        config: SliceConfig,
+        network: nn.Module,
+        joiner: SliceJoiner,
+        finder: BoxFinder,
     ) -> None:
         self.manifest = manifest
         self.config = config
         self._network = network
         self._joiner = joiner
+        self._finder = finder
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -114,7 +122,7 @@ class LumbarPathologyModel:
             raise ModelFileError(
                 f"The weights of {manifest.name} do not fit its architecture: reinstall or retrain it."
             ) from error
-        return cls(manifest, config, network.eval().requires_grad_(False), joiner)
+        return cls(manifest, config, network.eval().requires_grad_(False), joiner, shipped_finder())
 
     @property
     def version(self) -> str:
@@ -128,14 +136,22 @@ class LumbarPathologyModel:
         """One opinion a level: healthy as normal, diseased as malignant, the rest 0.
 
         ``pixels`` (slices, 2 or more, rows, columns) in [0, 1]. Give all levels of the study at once: a level
-        is seen against the others. Raises :class:`InputError` where a sequence is missing.
+        is seen against the others. The package's detector looks at the slices, to say how surely it finds the
+        boxes, as it did at those that the trees learned from: boxes may be a reader's, or another detector's.
+        Raises :class:`InputError` where a sequence is missing.
         """
         refuse_without_boxes(levels)
         if not levels:
             return ()
+        return self.judge(pixels, levels, box_confidences(self._finder, pixels, levels))
+
+    def judge(
+        self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]], confidences: Confidences
+    ) -> tuple[LevelOpinion, ...]:
+        """As :meth:`classify`, the ``confidences`` of the boxes being known already."""
         own = channels_of(pixels, self.config.sequences)
         views = [(at, view) for boxes in levels for at, box in middle(boxes, 1) for view in moved_views(box)]
-        evidence, moved = slice_evidence(self._network, self.config, own, levels, views)
+        evidence, moved = slice_evidence(self._network, self.config, own, levels, confidences, views)
         features = level_features(evidence, *pixels.shape[2:])
         chances = 1 / (1 + np.exp(-self._joiner.logits(features) / self.manifest.temperature))
         spread = np.abs(moved.reshape(len(levels), -1) - [[level.middle] for level in features]).max(axis=1)
@@ -155,28 +171,35 @@ def slice_evidence(
     config: SliceConfig,
     pixels: Pixels,
     levels: Sequence[Sequence[BoxOnSlice]],
+    confidences: Confidences,
     views: Sequence[BoxOnSlice] = (),
 ) -> tuple[list[list[SliceEvidence]], npt.NDArray[np.float64]]:
     """What ``network``, in evaluation mode, says of each slice of each level, and of further ``views``.
 
-    ``pixels`` (slices, sequences, rows, columns) have the network's sequences alone. The second answer is
-    the probability (views,) of disease.
+    ``pixels`` (slices, sequences, rows, columns) have the network's sequences alone; ``confidences`` follow
+    the boxes. The second answer is the probability (views,) of disease.
     """
-    ordered = [sorted(boxes, key=lambda item: item[0]) for boxes in levels]
-    reference = study_reference(pixels, ordered, config)
-    wanted = [*(item for boxes in ordered for item in boxes), *views]
+    reference = study_reference(pixels, levels, config)
+    wanted = [*(item for boxes in levels for item in boxes), *views]
     crops = standardise(slice_crops(pixels, wanted, config.size, config.margin)[:, 0], reference)
     chances = _diseased(network, crops)
     given = iter(chances.tolist())
-    evidence = [[SliceEvidence(at, box, next(given)) for at, box in boxes] for boxes in ordered]
+    evidence = [
+        [SliceEvidence(at, box, next(given), sure) for (at, box), sure in zip(boxes, known, strict=True)]
+        for boxes, known in zip(levels, confidences, strict=True)
+    ]
     return evidence, chances[len(wanted) - len(views) :]
 
 
 def study_features(
-    network: nn.Module, config: SliceConfig, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]
+    network: nn.Module,
+    config: SliceConfig,
+    pixels: Pixels,
+    levels: Sequence[Sequence[BoxOnSlice]],
+    confidences: Confidences,
 ) -> tuple[LevelFeatures, ...]:
     """What the trees see of the levels of a study, ``pixels`` as in :func:`slice_evidence`."""
-    evidence, _ = slice_evidence(network, config, pixels, levels)
+    evidence, _ = slice_evidence(network, config, pixels, levels, confidences)
     return level_features(evidence, *pixels.shape[2:])
 
 

@@ -27,13 +27,13 @@ _SICK = 0.5  # from here on a slice counts as diseased in the three-dimensional 
 @dataclass(frozen=True)
 class SliceEvidence:
     """One slice of a vertebra: its box, the network's ``probability`` of disease there, and the detector's
-    ``confidence`` in the box, 1 where a person drew it or nobody knows.
+    ``confidence`` that a body is where the box is, whoever drew it.
     """
 
     index: int
     box: PixelBox
     probability: float
-    confidence: float = 1.0
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class LevelFeatures:
     that of its highest slice), ``above`` and ``below`` (its height over that of its neighbour; 1 at an end).
     Place: ``rank`` from the head (0) to the foot (1) among the study's levels, ``levels`` their number,
     ``down`` and ``back`` the middle of its boxes.
-    ``confidence`` and ``least_confidence``: mean and lowest of the detector's.
+    ``confidence`` and ``least_confidence``: mean and lowest of the detector's; a body that a tumour has
+    changed is found less surely.
     """
 
     highest: float

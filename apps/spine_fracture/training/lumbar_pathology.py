@@ -33,7 +33,9 @@ from spine_fracture.classification.slice_joiner import JoinerConfig, LevelFeatur
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Part, Question
 from spine_fracture.evaluation.calibration import fit_temperature
+from spine_fracture.training.box_confidences import CohortConfidences
 from spine_fracture.training.cases import answers_of, case_of
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
@@ -148,7 +150,7 @@ def _taught(level: LevelLabel) -> bool:
 def train(config: LumbarPathologyTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train the network on slices, then the trees on its answers to patients that it never saw."""
     task = slice_task(config, cohort, seed)
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = Checkpointing(out / "checkpoint.pt", config, StudyCache(cohort / "studies").name)
     fitted = fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
     cache = StudyCache(cohort / "studies")
     roles = roles_of(cache, config, seed)
@@ -158,11 +160,12 @@ def train(config: LumbarPathologyTraining, cohort: Path, out: Path, seed: int, t
         {k: v.half().float() if v.is_floating_point() else v for k, v in fitted.state.items()}
     )
     network = network.to(next(task.network.parameters()).device).eval()
-    features, diseased = _levels(network, config.network, cache, roles.trees)
+    confidences = CohortConfidences(cohort)
+    features, diseased = _levels(network, config.network, cache, confidences, roles.trees)
     refuse_one_sided(cache, diseased, SICK_OR_HEALTHY)
     joiner = SliceJoiner.fit(features, diseased, config.joiner, seed)
     tell(f"{config.name}: trees grown on {len(features)} vertebrae, {int(diseased.sum())} of them diseased")
-    judged, truth = _levels(network, config.network, cache, roles.validation)
+    judged, truth = _levels(network, config.network, cache, confidences, roles.validation)
     temperature = 1.0
     if truth.any() and not truth.all():
         odds = joiner.logits(judged)
@@ -188,12 +191,16 @@ def train(config: LumbarPathologyTraining, cohort: Path, out: Path, seed: int, t
         ),
         {TREES: joiner.to_text().encode()},
     )
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)
     return Trained(manifest, fitted.cost)
 
 
 def _levels(
-    network: nn.Module, config: SliceConfig, cache: StudyCache, studies: tuple[int, ...]
+    network: nn.Module,
+    config: SliceConfig,
+    cache: StudyCache,
+    confidences: CohortConfidences,
+    studies: tuple[int, ...],
 ) -> tuple[list[LevelFeatures], npt.NDArray[np.bool_]]:
     """Features of the healthy and diseased vertebrae of these studies, and which are diseased."""
     features: list[LevelFeatures] = []
@@ -201,7 +208,8 @@ def _levels(
     for at in studies:
         levels = cache.labels[at].levels
         pixels = channels(cache[at], config.sequences)
-        found = study_features(network, config, pixels, [level.on_slices() for level in levels])
+        boxes = [level.on_slices() for level in levels]
+        found = study_features(network, config, pixels, boxes, confidences[at])
         for level, one in zip(levels, found, strict=True):
             if _taught(level):
                 features.append(one)
@@ -212,12 +220,14 @@ def _levels(
 def answer(bundle: Path, cohort: Path) -> Judged:
     """What the model answers to all levels of the studies that have its sequences."""
     model, cache = LumbarPathologyModel.load(bundle), StudyCache(cohort / "studies")
+    confidences = CohortConfidences(cohort)
     cases = []
     for part in Part:
         for at in acquired(cache, model.config.sequences, part):
             label = cache.labels[at]
             pixels = np.asarray(cache[at].pixels, np.float32) / np.float32(255)
-            opinions = model.classify(pixels, [level.on_slices() for level in label.levels])
+            boxes = [level.on_slices() for level in label.levels]
+            opinions = model.judge(pixels, boxes, confidences[at])
             cases += [
                 case_of(label, level, opinion.probabilities)
                 for level, opinion in zip(label.levels, opinions, strict=True)
