@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
 from spine_fracture.errors import InputError
@@ -51,6 +51,19 @@ def checked(content: object, kind: type[C], source: str) -> C:
     except ValidationError as error:
         faults = "; ".join(_in_words(fault, kind) for fault in error.errors())
         raise InputError(f"{source}: {faults}{'' if faults.endswith('?') else '.'}") from None
+
+
+def flattened(config: Config) -> dict[str, JsonValue]:
+    """Every value of a configuration by its dotted key (``schedule.learning_rate``), as JSON has it."""
+
+    def values(group: Mapping[str, JsonValue], prefix: str) -> Iterator[tuple[str, JsonValue]]:
+        for key, value in group.items():
+            if isinstance(value, dict):
+                yield from values(value, f"{prefix}{key}.")
+            else:
+                yield prefix + key, value
+
+    return dict(values(config.model_dump(mode="json"), ""))
 
 
 def config_names() -> tuple[str, ...]:

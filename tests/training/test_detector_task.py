@@ -6,6 +6,7 @@ import torch
 
 from spine_fracture.detection.candidates import Boxes
 from spine_fracture.detection.families import build_network
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.detector_config import DetectorConfig, Sources
 from spine_fracture.training.detector_pictures import PictureCache, TeachingPicture, write_pictures
 from spine_fracture.training.detector_task import BoxTask, source_chances
@@ -86,6 +87,7 @@ def test_held_out_pictures_judge_by_average_precision_once_something_is_found(pi
 
 def test_an_interrupted_run_goes_on_to_the_same_weights(pictures, tmp_path):
     schedule = Schedule(epochs=2, steps=2, batch=4, checkpoint_minutes=0)
+    checkpoint = Checkpointing(tmp_path / "checkpoint.pt", schedule, "pictures")
     whole = fit(task(pictures), schedule, 1).state
 
     class StoppedError(Exception):
@@ -95,8 +97,8 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(pictures, tmp_path):
         raise StoppedError
 
     with pytest.raises(StoppedError):
-        fit(task(pictures), schedule, 1, tmp_path / "checkpoint.pt", stop)
-    resumed = fit(task(pictures), schedule, 1, tmp_path / "checkpoint.pt").state
+        fit(task(pictures), schedule, 1, checkpoint, stop)
+    resumed = fit(task(pictures), schedule, 1, checkpoint).state
     for name, weight in whole.items():
         torch.testing.assert_close(resumed[name], weight, rtol=0, atol=0)
 

@@ -22,6 +22,7 @@ from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.search import BEST, search
 from spine_fracture.training.search_config import Choice, Range, SearchConfig
+from spine_fracture.training.study_cache import StudyCacheWriter
 
 SEARCH = SearchConfig(
     name="made-up",
@@ -83,6 +84,16 @@ class MadeUp:
         raise NotImplementedError
 
 
+@pytest.fixture(autouse=True)
+def _cohort(tmp_path: Path) -> None:
+    name_cohort(tmp_path, "small")
+
+
+def name_cohort(folder: Path, name: str) -> None:
+    with StudyCacheWriter(folder / "studies", name):
+        pass
+
+
 @pytest.fixture
 def family(monkeypatch: pytest.MonkeyPatch) -> MadeUp:
     made = MadeUp()
@@ -109,6 +120,9 @@ def test_a_search_goes_on_and_draws_what_it_would_have_drawn(family: MadeUp, tmp
     assert not any((tmp_path / "cut" / "trials").iterdir())
     with pytest.raises(InputError, match="another search called made-up"):
         search(SEARCH.model_copy(update={"seed": 1}), tmp_path, tmp_path / "cut", told.append)
+    name_cohort(tmp_path, "small-2")
+    with pytest.raises(InputError, match="another search called made-up, on another cohort"):
+        search(SEARCH, tmp_path, tmp_path / "cut", told.append)
 
 
 def test_hopeless_trials_end_early(family: MadeUp, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spine_fracture import configuration
 from spine_fracture.errors import InputError, StorageError, TrainingError
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.loop import Epoch, Fitted, fit
 from spine_fracture.training.schedule import Schedule
 
@@ -30,6 +33,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+class Config(configuration.Config):
+    schedule: Schedule
+    width: int
+
+
+def kept(file: Path, cohort: str = "small") -> Checkpointing:
+    return Checkpointing(file, BRIEF, cohort)
 
 
 class Brightness:
@@ -157,13 +169,13 @@ def test_it_learns_and_keeps_the_best_epoch() -> None:
 def test_a_resumed_run_ends_with_the_same_bits(unbroken: Fitted, tmp_path: Path, last: int) -> None:
     file = tmp_path / "checkpoint.pt"
     with pytest.raises(KeyboardInterrupt):
-        fit(CutShort(last), BRIEF, 3, file)
+        fit(CutShort(last), BRIEF, 3, kept(file))
     task = Brightness()
-    resumed = fit(task, BRIEF, 3, file)
+    resumed = fit(task, BRIEF, 3, kept(file))
     assert task.steps == 20 - last
     assert_same(resumed, unbroken)
     # And once it is over, nothing is trained again.
-    assert_same(fit(CutShort(0), BRIEF, 3, file), unbroken)
+    assert_same(fit(CutShort(0), BRIEF, 3, kept(file)), unbroken)
 
 
 def test_another_seed_is_another_run(unbroken: Fitted) -> None:
@@ -192,12 +204,12 @@ def test_with_nothing_held_out_the_last_epoch_is_kept() -> None:
 def test_a_loss_that_is_not_a_number_leaves_the_last_good_epoch(tmp_path: Path) -> None:
     good = fit(NothingHeldOut(), BRIEF, 3).history[:2]
     file = tmp_path / "checkpoint.pt"
-    fitted = fit(Spoilt(at=13), BRIEF, 3, file)
+    fitted = fit(Spoilt(at=13), BRIEF, 3, kept(file))
     assert fitted.epoch == 2
     assert [epoch.loss for epoch in fitted.history[:2]] == [epoch.loss for epoch in good]
     assert all(torch.isfinite(value).all() for value in fitted.state.values())
     assert fitted.cost.stopped == fitted.history[-1].note == "the loss became nan in epoch 3"
-    assert fit(CutShort(0), BRIEF, 3, file).cost.stopped == fitted.cost.stopped
+    assert fit(CutShort(0), BRIEF, 3, kept(file)).cost.stopped == fitted.cost.stopped
 
 
 def test_weights_that_are_not_finite_are_never_kept() -> None:
@@ -223,7 +235,7 @@ def test_without_a_good_epoch_the_remedy_is_named() -> None:
 
 def test_a_batch_too_large_is_halved_and_stays_so(tmp_path: Path) -> None:
     task, file = Cramped(room=3), tmp_path / "checkpoint.pt"
-    fitted = fit(task, BRIEF, 3, file)
+    fitted = fit(task, BRIEF, 3, kept(file))
     assert task.sizes == [2] * 20
     assert fitted.history[0].note == "out of GPU memory: batch halved to 2"
     assert fitted.history[1].note == ""
@@ -241,9 +253,9 @@ def test_a_halved_batch_is_remembered(tmp_path: Path) -> None:
 
     file = tmp_path / "checkpoint.pt"
     with pytest.raises(KeyboardInterrupt):
-        fit(CrampedAndCutShort(room=4), BRIEF, 3, file)
+        fit(CrampedAndCutShort(room=4), BRIEF, 3, kept(file))
     roomy = Brightness()
-    resumed = fit(roomy, BRIEF, 3, file)
+    resumed = fit(roomy, BRIEF, 3, kept(file))
     assert set(roomy.sizes) == {4}
     assert_same(resumed, fit(Cramped(room=4), BRIEF, 3))
 
@@ -261,10 +273,30 @@ def test_a_checkpoint_of_another_training_is_refused(
     tmp_path: Path, width: int, seed: int, change: dict[str, object], said: str
 ) -> None:
     file = tmp_path / "checkpoint.pt"
-    fit(Brightness(), BRIEF.model_copy(update={"epochs": 1}), 3, file)
+    fit(Brightness(), BRIEF.model_copy(update={"epochs": 1}), 3, kept(file))
     with pytest.raises(InputError, match=said) as refused:
-        fit(Brightness(width), BRIEF.model_copy(update={"epochs": 1, **change}), seed, file)
+        fit(Brightness(width), BRIEF.model_copy(update={"epochs": 1, **change}), seed, kept(file))
     assert f"Remove {file}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"cohort": "small-2"}, "cohort is small in it, small-2 here"),
+        ({"config": Config(schedule=BRIEF, width=9)}, "width is 6 in it, 9 here"),
+    ],
+)
+def test_a_checkpoint_of_another_cohort_or_configuration_is_refused(
+    tmp_path: Path, other: dict[str, Any], said: str
+) -> None:
+    brief = BRIEF.model_copy(update={"epochs": 1})
+    own = Checkpointing(tmp_path / "checkpoint.pt", Config(schedule=brief, width=6), "small")
+    fit(Brightness(), brief, 3, own)
+    with pytest.raises(InputError, match=said) as refused:
+        fit(Brightness(), brief, 3, replace(own, **other))
+    assert f"Remove {own.path}" in str(refused.value)
+    often = Config(schedule=brief.model_copy(update={"checkpoint_minutes": 9}), width=6)
+    fit(CutShort(0), brief, 3, replace(own, config=often))  # which changes no result
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut short"])
@@ -272,7 +304,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None
     file = tmp_path / "checkpoint.pt"
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"damaged.*Remove"):
-        fit(Brightness(), BRIEF, 3, file)
+        fit(Brightness(), BRIEF, 3, kept(file))
 
 
 def test_on_a_full_disk_the_checkpoint_before_is_intact(
@@ -280,7 +312,7 @@ def test_on_a_full_disk_the_checkpoint_before_is_intact(
 ) -> None:
     file = tmp_path / "checkpoint.pt"
     with pytest.raises(KeyboardInterrupt):
-        fit(CutShort(8), BRIEF, 3, file)
+        fit(CutShort(8), BRIEF, 3, kept(file))
     before = file.read_bytes()
 
     def full(descriptor: int) -> None:
@@ -289,10 +321,10 @@ def test_on_a_full_disk_the_checkpoint_before_is_intact(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(StorageError, match="No space left"):
-            fit(Brightness(), BRIEF, 3, file)
+            fit(Brightness(), BRIEF, 3, kept(file))
     assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
-    assert_same(fit(Brightness(), BRIEF, 3, file), unbroken)
+    assert_same(fit(Brightness(), BRIEF, 3, kept(file)), unbroken)
 
 
 def test_waiting_for_data_is_counted() -> None:

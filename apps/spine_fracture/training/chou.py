@@ -30,6 +30,7 @@ from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Part, Q
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.radiography import TASK
 from spine_fracture.training.cases import answers_of
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import Fitted, fit
 from spine_fracture.training.radiograph_cache import VIEWS, RadiographCache, RadiographLabel
@@ -105,7 +106,7 @@ def train(config: ChouTraining, cohort: Path, out: Path, seed: int, tell: Tell) 
     for member, form in enumerate(config.network.members):
         told = telling(f"{config.name}, member {member + 1} ({form})", tell)
         task = _task(config, teaching, judging, seed, member)
-        checkpoint = out / f"member-{member}.pt"
+        checkpoint = Checkpointing(out / f"member-{member}.pt", config, cache.name)
         runs.append(fit(task, config.schedule, _member_seed(seed, member), checkpoint, told))
     state = {f"members.{k}.{name}": value for k, run in enumerate(runs) for name, value in run.state.items()}
     manifest = Manifest(

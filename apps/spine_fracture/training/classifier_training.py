@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from spine_fracture.bundle import Manifest, read_bundle, write_bundle
 from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
 from spine_fracture.errors import ModelFileError
 from spine_fracture.evaluation.calibration import fit_temperature
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.classifier_cache import CropCache
 from spine_fracture.training.classifier_config import CropTraining
 from spine_fracture.training.classifier_loop import CropTask
@@ -55,7 +58,7 @@ def train_classifier(
         config = config.model_copy(update={"network": _architecture(before)})
         network = SixChannelNetwork(config.network)
         network.load_state_dict(state)
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = Checkpointing(out / "checkpoint.pt", config, _taught_by(cache, before))
     fitted = fit(CropTask(network, cache, config, seed), config.schedule, seed, checkpoint, progress)
     network.load_state_dict(fitted.state)
     held_out = cache.where(held_out=True)
@@ -83,8 +86,19 @@ def train_classifier(
             metrics=metrics,
         ),
     )
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)
     return Trained(manifest, fitted.cost)
+
+
+def _taught_by(cache: CropCache, before: Manifest | None) -> str:
+    """A name for these crops and the model that the training goes on from; no others have it.
+
+    Each study's usual signal is in it, so that pictures that were made otherwise are others.
+    """
+    digest = hashlib.sha256(json.dumps([cache.patients, before.digest if before else ""]).encode())
+    for facts in (cache.samples, cache.references):
+        digest.update(facts.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def add_metrics(folder: Path, cache: CropCache, prefix: str) -> Manifest:

@@ -10,6 +10,7 @@ import torch
 from spine_fracture.bundle import write_bundle
 from spine_fracture.detection.families import build_network
 from spine_fracture.evaluation.answers import Part
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.detector_answers import answer
 from spine_fracture.training.detector_cohort import JUDGES, TEACHES, cohort_pictures
 from spine_fracture.training.detector_config import DetectorConfig, manifest_of
@@ -17,8 +18,6 @@ from spine_fracture.training.detector_task import BoxTask
 from spine_fracture.training.family import Family, Tell, Trained, telling
 from spine_fracture.training.loop import fit
 from spine_fracture.training.study_cache import StudyCache
-
-_CHECKPOINT = "checkpoint.pt"
 
 
 def box_task(config: DetectorConfig, cohort: Path, seed: int) -> BoxTask:
@@ -33,15 +32,15 @@ def box_task(config: DetectorConfig, cohort: Path, seed: int) -> BoxTask:
 
 def train(config: DetectorConfig, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train from scratch on the slices of ``cohort``, keep the epoch of the best mAP50-95."""
-    checkpoint = out / _CHECKPOINT
+    studies = StudyCache(cohort / "studies")
+    checkpoint = Checkpointing(out / "checkpoint.pt", config, studies.name)
     task, told = box_task(config, cohort, seed), telling(config.name, tell)
     fitted = fit(task, config.schedule, seed, checkpoint, told)
-    labels = StudyCache(cohort / "studies").labels
-    seen = {label.patient for label in labels if label.part in (None, Part.VALIDATION)}
+    seen = {label.patient for label in studies.labels if label.part in (None, Part.VALIDATION)}
     metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
     manifest = manifest_of(config, seed, tuple(sorted(seen))).model_copy(update={"metrics": metrics})
     manifest = write_bundle(out, fitted.state, manifest)
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)
     return Trained(manifest, fitted.cost)
 
 

@@ -20,6 +20,7 @@ from spine_fracture.files import write_atomically
 from spine_fracture.lumbar_set import LumbarPatient, read_grey, read_lumbar_set
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import simulate_study
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.detector_card import Trained, card, metrics_of
 from spine_fracture.training.detector_config import DetectorConfig, manifest_of
 from spine_fracture.training.detector_pictures import PictureCache, write_pictures
@@ -55,7 +56,8 @@ def train_and_report(
     torch.manual_seed(config.seed)
     network = build_network(config.family, config.architecture, len(config.task.classes), config.imagenet)
     task = BoxTask(network, pictures, source_chances(pictures.sources, config.sources), (), config)
-    fitted = fit(task, config.schedule, config.seed, work / "checkpoint.pt", ended)
+    checkpoint = Checkpointing(work / "checkpoint.pt", config, data.name if data else "phantoms")
+    fitted = fit(task, config.schedule, config.seed, checkpoint, ended)
 
     patients = read_lumbar_set(data) if data else ()
     validation = [p for p in patients if split_of(p.key) is Split.VALIDATION]

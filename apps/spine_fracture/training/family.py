@@ -5,7 +5,7 @@ A family is one module of ``training/`` with a constant ``FAMILY``; ``training/f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import JsonValue, ValidationInfo, field_validator
 
 from spine_fracture.bundle import Manifest
-from spine_fracture.configuration import Config, checked
+from spine_fracture.configuration import Config, checked, flattened
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Cost, Question
 from spine_fracture.evaluation.boxes import BoxAnswers
@@ -72,21 +72,12 @@ def with_settings(config: S, settings: Mapping[str, JsonValue]) -> S:
 
 def settings_of(config: SystemConfig) -> tuple[str, ...]:
     """All dotted keys of a configuration."""
-
-    def keys(values: Mapping[str, object], prefix: str) -> Iterator[str]:
-        for key, value in values.items():
-            yield from keys(value, f"{prefix}{key}.") if isinstance(value, dict) else (prefix + key,)
-
-    return tuple(keys(config.model_dump(mode="json"), ""))
+    return tuple(flattened(config))
 
 
 def value_of(config: SystemConfig, key: str) -> JsonValue:
     """The value of one of :func:`settings_of`."""
-    value: JsonValue = config.model_dump(mode="json")
-    for part in key.split("."):
-        assert isinstance(value, dict)
-        value = value[part]
-    return value
+    return flattened(config)[key]
 
 
 def telling(name: str, tell: Tell) -> Progress:

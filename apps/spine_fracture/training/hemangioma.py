@@ -27,6 +27,7 @@ from spine_fracture.classification.hemangioma import FAMILY as NAME
 from spine_fracture.evaluation.answers import METASTASIS_OR_HEMANGIOMA, Part, Question
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cases import answers_of, case_of
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
@@ -103,7 +104,7 @@ def down_sampled(pictures: SlicePictures, rng: np.random.Generator) -> SlicePict
 def train(config: HemangiomaTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train on the regions of ``cohort``, keep the epoch of the lowest validation loss."""
     task = region_task(config, cohort, seed)
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = Checkpointing(out / "checkpoint.pt", config, StudyCache(cohort / "studies").name)
     fitted = fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
     reading = RegionReading(sequence=config.sequence, network=config.network)
     manifest = write_bundle(
@@ -121,7 +122,7 @@ def train(config: HemangiomaTraining, cohort: Path, out: Path, seed: int, tell: 
             metrics={"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)},
         ),
     )
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)
     return Trained(manifest, fitted.cost)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -21,7 +20,13 @@ from torch import Tensor, nn
 
 from spine_fracture.errors import TrainingError
 from spine_fracture.evaluation.answers import Cost
-from spine_fracture.training.checkpoint import Checkpoint, comparable, read_checkpoint, write_checkpoint
+from spine_fracture.training.checkpoint import (
+    Checkpoint,
+    Checkpointing,
+    comparable,
+    read_checkpoint,
+    write_checkpoint,
+)
 from spine_fracture.training.feed import Feed
 from spine_fracture.training.learner import Learner
 from spine_fracture.training.schedule import Schedule
@@ -106,20 +111,21 @@ def fit(
     task: Task[B],
     schedule: Schedule,
     seed: int,
-    checkpoint: Path | None = None,
+    checkpoint: Checkpointing | None = None,
     tell: Progress = lambda epoch: None,
 ) -> Fitted:
     """Train ``task.network`` in place and return the best running mean of its weights.
 
     With ``checkpoint`` the run is written there every ``checkpoint_minutes`` and at its end, and a later
-    call goes on from it. The network stays on the device with the weights of the last step.
+    call goes on from it; :class:`InputError` where it is of another training. The network stays on the
+    device with the weights of the last step.
 
     A loss that is NaN or infinite ends the training, which keeps the best epoch before; without one,
     and where not even one example fits into the GPU's memory, :class:`TrainingError`.
     """
     run = _Run(task, schedule, seed)
     overheard = _OVERHEARD.get()
-    if checkpoint is not None and checkpoint.is_file():
+    if checkpoint is not None and checkpoint.path.is_file():
         run.restore(checkpoint)
         for epoch in run.result().history:
             overheard(epoch)
@@ -271,10 +277,11 @@ class _Run(Generic[B]):
         )
         return Fitted(self._best, course.best_epoch, tuple(self._history), cost)
 
-    def save(self, path: Path) -> None:
+    def save(self, kept: Checkpointing) -> None:
         learner = self._learner
         write_checkpoint(
             Checkpoint(
+                about=kept.about,
                 seed=self._seed,
                 schedule=comparable(self._schedule),
                 course=asdict(self._course),
@@ -285,12 +292,12 @@ class _Run(Generic[B]):
                 best=self._best,
                 optimiser=learner.optimiser.state_dict(),
             ),
-            path,
+            kept.path,
         )
 
-    def restore(self, path: Path) -> None:
+    def restore(self, kept: Checkpointing) -> None:
         learner = self._learner
-        stored = read_checkpoint(path, self._seed, self._schedule, learner.network.state_dict())
+        stored = read_checkpoint(kept, self._seed, self._schedule, learner.network.state_dict())
         self._course = _Course(**stored.course)
         self._history = [Epoch(**epoch) for epoch in stored.history]
         learner.network.load_state_dict(stored.network)

@@ -7,6 +7,7 @@ goes on, and several machines that are given one PostgreSQL database search toge
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import shutil
 import warnings
@@ -29,6 +30,7 @@ from pydantic import JsonValue
 
 from spine_fracture.errors import InputError, StorageError, TrainingError
 from spine_fracture.files import write_atomically
+from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.families import System, load_system
 from spine_fracture.training.family import Tell, with_settings
 from spine_fracture.training.loop import Epoch, overhearing
@@ -71,7 +73,13 @@ def search(config: SearchConfig, cohort: Path, out: Path, tell: Tell, storage: s
     base = with_settings(system.config, config.settings)
     with_settings(base, {key: among.example for key, among in config.space.items()})
     out.mkdir(parents=True, exist_ok=True)
-    study = _study(config, storage or f"sqlite:///{(out / 'search.db').absolute()}")
+    names = CohortFolder.open(cohort).names
+    recipe = json.dumps([config.model_dump_json(exclude={"trials"}), base.model_dump_json(), *names])
+    study = _study(
+        config,
+        hashlib.sha256(recipe.encode()).hexdigest(),
+        storage or f"sqlite:///{(out / 'search.db').absolute()}",
+    )
     if len(study.get_trials(deepcopy=False, states=_ENDED)) < config.trials:
         study.optimize(
             lambda trial: _attempt(trial, config, System(base, system.family), cohort, out, tell),
@@ -179,7 +187,7 @@ class _SeededByTrial(BaseSampler):
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
 
-def _study(config: SearchConfig, url: str) -> Study:
+def _study(config: SearchConfig, recipe: str, url: str) -> Study:
     from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -200,11 +208,10 @@ def _study(config: SearchConfig, url: str) -> Study:
             direction="minimize",
             load_if_exists=True,
         )
-        recipe = hashlib.sha256(config.model_dump_json(exclude={"trials"}).encode()).hexdigest()
         if study.user_attrs.get(_RECIPE, recipe) != recipe:
             raise InputError(
-                f"There is another search called {config.name}, with other ranges or settings: give this one "
-                "another name, or search in another folder."
+                f"There is another search called {config.name}, on another cohort or with other ranges or "
+                "settings: give this one another name, or search in another folder."
             )
         study.set_user_attr(_RECIPE, recipe)
         return study

@@ -15,6 +15,7 @@ from spine_fracture.classification.whole_study_classifier import WholeStudyClass
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case
 from spine_fracture.evaluation.calibration import expected_calibration_error, fit_temperature
 from spine_fracture.training.cases import answers_of, study_cases
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.classifier_config import Augmentation
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
@@ -42,7 +43,7 @@ def task(config: WholeStudyTraining, cohort: Path, seed: int) -> WholeStudyTask:
 def train(config: WholeStudyTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train on the teaching studies of ``cohort``, keep the epoch of the lowest validation loss."""
     learning = task(config, cohort, seed)
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = Checkpointing(out / "checkpoint.pt", config, StudyCache(cohort / "studies").name)
     fitted = fit(learning, config.schedule, seed, checkpoint, telling(config.name, tell))
     learning.network.load_state_dict(fitted.state)
     metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
@@ -71,7 +72,7 @@ def train(config: WholeStudyTraining, cohort: Path, out: Path, seed: int, tell: 
             metrics=metrics,
         ),
     )
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)
     return Trained(manifest, fitted.cost)
 
 

@@ -33,6 +33,7 @@ from spine_fracture.configuration import Config
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case, Part, Question
 from spine_fracture.training.cases import answers_of, study_cases
+from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.classifier_augmentation import cut
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
@@ -195,7 +196,7 @@ def slice_task(config: FractureTraining, cohort: Path, seed: int) -> SliceTask:
 def train(config: FractureTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train on the index vertebrae of ``cohort``, keep the epoch of the lowest validation loss."""
     task = slice_task(config, cohort, seed)
-    checkpoint = out / "checkpoint.pt"
+    checkpoint = Checkpointing(out / "checkpoint.pt", config, StudyCache(cohort / "studies").name)
     fitted = fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
     manifest = write_bundle(
         out,
@@ -212,7 +213,7 @@ def train(config: FractureTraining, cohort: Path, out: Path, seed: int, tell: Te
             metrics={"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)},
         ),
     )
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)
     return Trained(manifest, fitted.cost)
 
 
