@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from spine_fracture.evaluation.binary import Metric
 from spine_fracture.evaluation.delong import delong_difference
 from spine_fracture.evaluation.gallery import gallery
 from spine_fracture.evaluation.paired import holm
-from spine_fracture.evaluation.pairwise import PairwiseTable, compare, is_not_worse
+from spine_fracture.evaluation.pairwise import PairwiseTable, Verdict, compare, with_holm
 from spine_fracture.evaluation.scores import Unit, unit_scores
 from spine_fracture.evaluation.seeds import joined, over_seeds
-from spine_fracture.evaluation.statistics import Estimate, Resampling
+from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.evaluation.subgroups import age_band, subgroups
 from spine_fracture.evaluation.thresholds import Threshold
 
@@ -110,19 +111,26 @@ def test_different_truths_about_a_patient_are_refused() -> None:
         compare([one, other])
 
 
-def test_not_worse_needs_the_whole_interval_within_the_margin() -> None:
-    difference = Estimate(0.01, -0.04, 0.06, 0.95)
-    assert is_not_worse(difference, 0.05) and not is_not_worse(difference, 0.03)
+def test_a_verdict_is_what_is_left_of_a_table_after_holm(table: PairwiseTable) -> None:
+    found = table.pairs[1].of(Metric.AUC)
+    assert found is not None and found.verdict is Verdict.WORSE
+    barely = replace(found, p_value=0.03, p_holm=0.03)
+    first, missing, second = with_holm([barely, None, barely])
+    assert missing is None and first is not None and first == second
+    assert (barely.verdict, first.p_holm, first.verdict) == (Verdict.WORSE, 0.06, Verdict.NOT_SHOWN)
+    assert first.difference == barely.difference  # intervals are as they were
 
 
 def test_a_model_is_above_the_baseline_and_a_guess_is_not(rivals: tuple[Answers, ...]) -> None:
     good, _, poor = rivals
     above, below = above_baseline(good, poor, resampling=QUICK), above_baseline(poor, good, resampling=QUICK)
     assert above is not None and below is not None
-    assert above.low > 0 > below.high
+    assert above.difference.low > 0 > below.difference.high
+    assert (above.verdict, above.cases, above.patients) == (Verdict.BETTER, 40, 40)
     beats, guesses = above_majority(good, resampling=QUICK), above_majority(poor, resampling=QUICK)
     assert beats is not None and guesses is not None
-    assert beats.low > 0 > guesses.low
+    assert beats.difference.low > 0 > guesses.difference.low
+    assert (beats.verdict, guesses.verdict) == (Verdict.BETTER, Verdict.NOT_SHOWN)
     assert above_majority(answers_of([case(p, Level.L1, 0.5, True) for p in "ab"])) is None
 
 

@@ -153,6 +153,13 @@ class Answers(_Frozen):
         wanted = question or QUESTIONS[self.question]
         return tuple(case for case in self.cases if case.part is part and wanted.about(case))
 
+    def under(self, question: Question) -> Answers:
+        """The same as answers to another question. Without what was said of patients as a whole, for that was
+        said of the vertebra that the own question is about.
+        """
+        levels = tuple(case for case in self.cases if case.level is not None)
+        return self.model_copy(update={"question": question.name, "cases": levels})
+
     def alone(self) -> Answers | None:
         """The same with what was said of each case alone; None unless that is known of all of them."""
         if not self.cases or not all(case.alone for case in self.cases):

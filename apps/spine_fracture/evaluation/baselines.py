@@ -5,9 +5,9 @@ from __future__ import annotations
 from spine_fracture.evaluation.answers import Answers, Part, Question
 from spine_fracture.evaluation.binary import Metric, drawn_metrics
 from spine_fracture.evaluation.judging import fixed_threshold
-from spine_fracture.evaluation.pairwise import Contestant, paired_difference
+from spine_fracture.evaluation.pairwise import Contestant, Difference, paired_difference
 from spine_fracture.evaluation.scores import Unit, question_of, unit_scores
-from spine_fracture.evaluation.statistics import Estimate, Resampling, estimate
+from spine_fracture.evaluation.statistics import Resampling, estimate, two_sided_p
 
 #: Balanced accuracy of always answering the commoner class.
 MAJORITY = 0.5
@@ -21,18 +21,14 @@ def above_baseline(
     part: Part = Part.TEST,
     unit: Unit = Unit.PATIENT,
     resampling: Resampling | None = None,
-) -> Estimate | None:
-    """AUC less the baseline's on the same cases, patients drawn together; None where there is no AUC.
-
-    Above the baseline beyond doubt means that ``low`` is above 0.
-    """
+) -> Difference | None:
+    """AUC less the baseline's on the same cases, patients drawn together; None where there is no AUC."""
     asked = question_of(answers, question)
     weaker, stronger = (
         Contestant(a.system, unit_scores(a, part, unit, asked), fixed_threshold(a, unit, asked))
         for a in (baseline, answers)
     )
-    found = paired_difference(weaker, stronger, Metric.AUC, resampling)
-    return found.difference if found else None
+    return paired_difference(weaker, stronger, Metric.AUC, resampling)
 
 
 def above_majority(
@@ -42,11 +38,21 @@ def above_majority(
     part: Part = Part.TEST,
     unit: Unit = Unit.PATIENT,
     resampling: Resampling | None = None,
-) -> Estimate | None:
+) -> Difference | None:
     """Balanced accuracy less the 0.5 of the majority class; None where a class is lacking."""
     how = resampling or Resampling()
     scores = unit_scores(answers, part, unit, question)
     if scores.patients < 2 or not 0 < scores.positives < len(scores):
         return None
-    drawn = drawn_metrics(scores, fixed_threshold(answers, unit, question), how)
-    return estimate(drawn[Metric.BALANCED_ACCURACY] - MAJORITY, how.confidence)
+    drawn = drawn_metrics(scores, fixed_threshold(answers, unit, question), how)[Metric.BALANCED_ACCURACY]
+    p_value = two_sided_p(drawn - MAJORITY)
+    return Difference(
+        metric=Metric.BALANCED_ACCURACY,
+        cases=len(scores),
+        patients=scores.patients,
+        first=MAJORITY,
+        second=float(drawn[0]),
+        difference=estimate(drawn - MAJORITY, how.confidence),
+        p_value=p_value,
+        p_holm=p_value,
+    )

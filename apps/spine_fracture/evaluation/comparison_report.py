@@ -15,8 +15,9 @@ from spine_fracture.evaluation.binary import BinaryResult, Metric
 from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
 from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.evaluation.judging import JUDGED, judge
+from spine_fracture.evaluation.non_inferiority import MARGIN, is_not_worse
 from spine_fracture.evaluation.pages import page
-from spine_fracture.evaluation.pairwise import Pair, PairwiseTable, compare, is_not_worse
+from spine_fracture.evaluation.pairwise import Pair, PairwiseTable, compare
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.evaluation.subgroups import MINIMUM
@@ -76,7 +77,7 @@ def compared(
     models: Sequence[Compared],
     *,
     question: str = "",
-    margin: float = 0.05,
+    margin: float = MARGIN,
     resampling: Resampling | None = None,
 ) -> ComparisonReport:
     """All ``models`` on the cohort that they have answered, by the question that all were trained for, or by

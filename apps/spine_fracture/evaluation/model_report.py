@@ -16,6 +16,7 @@ from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
 from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
 from spine_fracture.evaluation.gallery import Mistake, gallery
 from spine_fracture.evaluation.judging import JUDGED, judge
+from spine_fracture.evaluation.pairwise import Difference
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.statistics import Estimate, Resampling
 from spine_fracture.evaluation.subgroups import Subgroup, subgroups
@@ -172,7 +173,7 @@ def _above(
                 "balanced accuracy",
                 result.part,
                 result.unit,
-                above_majority(answers, part=result.part, unit=result.unit, resampling=how),
+                _interval(above_majority(answers, part=result.part, unit=result.unit, resampling=how)),
             )
         )
         rows += [
@@ -181,12 +182,18 @@ def _above(
                 "AUC",
                 result.part,
                 result.unit,
-                above_baseline(answers, baseline, part=result.part, unit=result.unit, resampling=how),
+                _interval(
+                    above_baseline(answers, baseline, part=result.part, unit=result.unit, resampling=how)
+                ),
             )
             for baseline in baselines
             if any(case.part is result.part for case in baseline.cases)
         ]
     return rows
+
+
+def _interval(found: Difference | None) -> Estimate | None:
+    return found.difference if found else None
 
 
 def _gallery(answers: Answers, part: Part, units: Sequence[Unit], pictures: Pictures) -> PictureGallery:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import combinations
 
 import numpy as np
@@ -23,20 +24,37 @@ from spine_fracture.evaluation.thresholds import Threshold
 COMPARED = (Metric.AUC, Metric.ACCURACY, Metric.BALANCED_ACCURACY, Metric.MACRO_F1)
 
 
+class Verdict(StrEnum):
+    """What a difference says of the second of two models."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NOT_SHOWN = "not shown"
+
+
 @dataclass(frozen=True)
 class Difference:
-    """``second - first`` of one metric on the same cases, patients drawn together.
+    """``second - first`` of one metric on the same ``cases`` of ``patients``, who are drawn together.
 
     ``p_value`` is two-sided, by the same draws, of which there must be enough: it is at least 2 / (draws +
-    1). ``p_holm`` is adjusted over all pairs of a table.
+    1). ``p_holm`` is adjusted over all differences of a table; the interval is not.
     """
 
     metric: Metric
+    cases: int
+    patients: int
     first: float
     second: float
     difference: Estimate
     p_value: float
     p_holm: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is left of the difference after Holm's adjustment."""
+        if self.p_holm >= 1 - self.difference.confidence:
+            return Verdict.NOT_SHOWN
+        return Verdict.BETTER if self.difference.value > 0 else Verdict.WORSE
 
 
 @dataclass(frozen=True)
@@ -116,9 +134,10 @@ def paired_difference(
     return found[0] if found else None
 
 
-def is_not_worse(difference: Estimate, margin: float) -> bool:
-    """Non-inferiority: the whole interval of new minus old lies above ``-margin`` (ICH E9, 3.3.2)."""
-    return difference.low > -margin
+def with_holm(differences: Sequence[Difference | None]) -> tuple[Difference | None, ...]:
+    """With Holm's p over all of them that there are."""
+    adjusted = iter(holm([found.p_value for found in differences if found is not None]))
+    return tuple(found and replace(found, p_holm=next(adjusted)) for found in differences)
 
 
 def _pair(first: Contestant, second: Contestant, how: Resampling) -> Pair:
@@ -161,7 +180,8 @@ def _differences(
             p_value = two_sided_p(drawn)
             values = float(one[metric][0]), float(other[metric][0])
             interval = estimate(drawn, how.confidence)
-            found.append(Difference(metric, *values, interval, p_value, p_holm=p_value))
+            counts = len(first.scores), first.scores.patients
+            found.append(Difference(metric, *counts, *values, interval, p_value, p_holm=p_value))
     return tuple(found)
 
 

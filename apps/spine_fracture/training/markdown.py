@@ -1,0 +1,32 @@
+"""Tables in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from spine_fracture.evaluation.pairwise import Difference
+from spine_fracture.evaluation.statistics import Estimate
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table."""
+    return [_line(columns), _line(["---"] * len(columns)), *map(_line, rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def interval(value: Estimate | None) -> str:
+    """A figure with its limits; empty where there is none, as are those below."""
+    return "" if value is None else f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
+
+
+def signed(value: Estimate | None) -> str:
+    """A difference with its limits."""
+    return "" if value is None else f"{value.value:+.3f} ({value.low:+.3f} to {value.high:+.3f})"
+
+
+def shown(found: Difference | None) -> str:
+    """A difference with its limits and its verdict."""
+    return "cannot be told" if found is None else f"{signed(found.difference)}: {found.verdict}"
