@@ -21,8 +21,9 @@ from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError, SpineFractureError
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.files import write_atomically
+from spine_fracture.training.carrying_out import carry_out
 from spine_fracture.training.cohort_folder import CohortFolder
-from spine_fracture.training.comparison import Comparison, carry_out, planned, read_results
+from spine_fracture.training.comparison import Comparison, planned, read_results
 from spine_fracture.training.comparison_table import comparison_page
 
 HERE = Path(__file__).parent

@@ -10,11 +10,11 @@ import pytest
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.training.carrying_out import carry_out
 from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.comparison import (
     Comparison,
     Entry,
-    carry_out,
     planned,
     read_result,
     read_results,

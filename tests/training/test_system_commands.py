@@ -15,8 +15,9 @@ from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.evaluation.answers import read_answers, write_answers
 from spine_fracture.evaluation.judging import judge
+from spine_fracture.training.carrying_out import carry_out
 from spine_fracture.training.cohort_folder import CohortFolder
-from spine_fracture.training.comparison import Entry, Run, carry_out
+from spine_fracture.training.comparison import Entry, Run
 from spine_fracture.training.families import load_system
 from spine_fracture.training.judged_models import judged_model
 from spine_fracture.training.paper_results import results_in

@@ -19,9 +19,10 @@ from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Answers, Cost, Part
 from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.evaluation.folds import Fold, centre_folds, patient_folds
+from spine_fracture.training.carrying_out import carry_out
 from spine_fracture.training.cases import gravest
 from spine_fracture.training.cohort_folder import CohortFolder
-from spine_fracture.training.comparison import Entry, Run, RunResult, carry_out, read_result
+from spine_fracture.training.comparison import Entry, Run, RunResult, read_result
 from spine_fracture.training.families import System
 from spine_fracture.training.family import Judged, Tell
 from spine_fracture.training.radiograph_cache import RadiographCache, RadiographLabel
@@ -31,17 +32,29 @@ L = TypeVar("L", StudyLabel, RadiographLabel)
 
 
 def folds_by_patient(cohort: Path, count: int, seed: int) -> tuple[Fold, ...]:
-    """``count`` stratified folds of all patients but those of external centres, who take no part."""
-    labels = _opened(cohort).labels
-    found = {label.patient: _diagnosis(label) for label in labels if not label.external}
+    """``count`` stratified folds of all patients but those of external centres, who take no part.
+
+    Where there are studies and radiographs, the patients of either are as even over the folds as those of
+    the other, and who has both is on one side in both.
+    """
+    caches = _opened(cohort)
+    outside = {label.patient for cache in caches for label in cache.labels if label.external}
+    found = {patient: kind for patient, kind in _classes(caches).items() if patient not in outside}
     return patient_folds(found, count, seed)
 
 
 def folds_by_centre(cohort: Path, seed: int) -> tuple[Fold, ...]:
-    """One fold a centre, external ones too."""
-    labels = _opened(cohort).labels
-    centres = {label.patient: label.centre for label in labels}
-    return centre_folds({label.patient: _diagnosis(label) for label in labels}, centres, seed)
+    """One fold a centre, external ones too. Raises :class:`InputError` for a patient of two centres, who
+    would teach for one that is left out.
+    """
+    caches, centres = _opened(cohort), dict[str, str]()
+    for label in (label for cache in caches for label in cache.labels):
+        if centres.setdefault(label.patient, label.centre) != label.centre:
+            raise InputError(
+                f"Patient {label.patient} is of the centres {centres[label.patient]} and {label.centre}: "
+                "correct the cohort, or divide it by patient."
+            )
+    return centre_folds(_classes(caches), centres, seed)
 
 
 def cross_validate(
@@ -57,9 +70,11 @@ def cross_validate(
     """Train and ask one model a fold; the answers to all test patients, joined, as part ``test``.
 
     Each fold's result is kept in ``results``, so that a second call goes on; bundles, checkpoints and the
-    folds' views of the cohort are in ``work``.
+    folds' views of the cohort are in ``work``. Raises :class:`InputError` where a patient is judged in two
+    folds.
     """
-    whole, done = _opened(cohort).name, []
+    _require_judged_once(folds)
+    whole, done = " and ".join(cache.name for cache in _opened(cohort)), []
     for number, fold in enumerate(folds):
         digest = hashlib.sha256(repr([fold.name, *map(sorted, (fold.validation, fold.test))]).encode())
         name = f"{whole}-{fold.name}-{digest.hexdigest()[:8]}"
