@@ -15,7 +15,6 @@ from spine_fracture.evaluation.answers import Part
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Sequence
 from spine_fracture.training import detector_cohort
-from spine_fracture.training.cohort_config import REAL_CENTRE
 from spine_fracture.training.detector_answers import _levels
 from spine_fracture.training.detector_cohort import TEACHES, cohort_pictures, kind_in
 from spine_fracture.training.detector_config import DetectorConfig, Sources
@@ -42,7 +41,7 @@ def cohort(tmp_path_factory):
     """Five patients with three bodies, L5 altered; one has a slice more, one is a real picture."""
     folder = tmp_path_factory.mktemp("cohort")
     rng = np.random.default_rng(0)
-    who = [("A", Split.TRAIN), (REAL_CENTRE, Split.TRAIN), ("A", Split.VALIDATION), ("A", Split.TEST)]
+    who = [("A", Split.TRAIN), ("R", Split.TRAIN), ("A", Split.VALIDATION), ("A", Split.TEST)]
     with StudyCacheWriter(folder / "studies", "drawn") as writer:
         for number, (centre, split) in enumerate([*who, ("C", Split.TRAIN)]):
             slices = 2 if number == 0 else 1
@@ -65,7 +64,7 @@ def cohort(tmp_path_factory):
             label = StudyLabel(
                 patient=f"p{number}", centre=centre, split=split, external=centre == "C", source="phantom",
                 field_strength=1.5, sequences=(Sequence.T1, Sequence.T2), levels=tuple(levels),
-                index_level=Level.L5,
+                index_level=Level.L5, labelled_from=Level.L4 if centre == "R" else None,
             )  # fmt: skip
             writer.add(CachedStudy(label, pixels))
     return folder
@@ -203,9 +202,9 @@ class FindsColumn:
 
 
 def test_what_lies_above_the_labels_of_a_real_picture_is_not_judged(cohort):
-    study = next(s for s in StudyCache(cohort / "studies") if s.label.centre == REAL_CENTRE)
-    for centre, counted in ((REAL_CENTRE, ["L4", "L5", "S1"]), ("A", ["L3", "L4", "L5", "S1"])):
-        label = study.label.model_copy(update={"split": Split.TEST, "centre": centre})
+    study = next(s for s in StudyCache(cohort / "studies") if s.label.labelled_from)
+    for start, counted in ((Level.L4, ["L4", "L5", "S1"]), (None, ["L3", "L4", "L5", "S1"])):
+        label = study.label.model_copy(update={"split": Split.TEST, "labelled_from": start})
         (picture,) = _levels(FindsColumn(), CachedStudy(label, study.pixels))
         assert [box.label for box in picture.reference] == ["L4", "L5", "S1"]
         assert sorted(box.label for box in picture.predicted) == counted

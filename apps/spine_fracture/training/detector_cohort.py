@@ -13,7 +13,6 @@ from spine_fracture.detection.tasks import DetectionTask
 from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.geometry import FloatArray, PixelBox
-from spine_fracture.training.cohort_config import REAL_CENTRE
 from spine_fracture.training.derived_cache import derived_cache
 from spine_fracture.training.detector_config import DetectorConfig
 from spine_fracture.training.detector_pictures import (
@@ -85,11 +84,8 @@ def kind_in(task: DetectionTask, level: LevelLabel, *, shown: bool) -> int:
 
 
 def horizon_of(label: StudyLabel, boxes: list[PixelBox]) -> FloatArray | None:
-    """The line above which nothing was labelled, given the boxes head to foot; None where all was.
-
-    The open real pictures are labelled from L1 down.
-    """
-    if label.centre != REAL_CENTRE or len(boxes) < 2:
+    """The line above which nothing was labelled, given the boxes head to foot; None where all was."""
+    if label.labelled_from is None or len(boxes) < 2:
         return None
     return horizon_above(tuple(ellipse_in(box) for box in boxes))
 

@@ -15,7 +15,14 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level
 from spine_fracture.classification.crops import BoxOnSlice
@@ -56,9 +63,15 @@ class LevelLabel(_Frozen):
         return tuple(box for box, shown in zip(self.on_slices(), self.shown, strict=True) if shown)
 
 
+def _usual_start(source: str | None) -> Level | None:
+    """The open real pictures, into which findings are simulated, are labelled from L1 down."""
+    return Level.L1 if source == "simulated_in_real" else None
+
+
 class StudyLabel(_Frozen):
     """A study without its pixels. ``index_level`` is the one vertebra that a study of one vertebra a
     patient (Yeh et al. 2022) is about; ``field_strength`` tesla; ``external`` marks a centre held out whole.
+    Bodies above ``labelled_from`` are not labelled though they may be seen; None where all are.
     """
 
     patient: str
@@ -72,6 +85,15 @@ class StudyLabel(_Frozen):
     sequences: tuple[Sequence, ...]
     levels: tuple[LevelLabel, ...]
     index_level: Level | None = None
+    labelled_from: Level | None = Field(default_factory=lambda known: _usual_start(known.get("source")))
+
+    @model_serializer(mode="wrap")
+    def _without_what_follows(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A start that follows from the source is not written: cohorts are named for what is written."""
+        written: dict[str, Any] = serialise(self)
+        if self.labelled_from is _usual_start(self.source):
+            del written["labelled_from"]
+        return written
 
     @property
     def part(self) -> Part | None:
