@@ -56,7 +56,7 @@ def main() -> None:
             carry_out(run, options.work, machine(), lambda line: console.print(f"  {line}"))
         except SpineFractureError as error:
             console.print(f"  [red]{error}[/]", highlight=False)
-    page = comparison_page(comparison, read_results(comparison, results, cohorts), Resampling())
+    page = comparison_page(comparison, read_results(comparison, results, cohorts), Resampling(draws=5000))
     before, _, rest = DOCS.read_text().partition(page.begin)
     _, _, after = rest.partition(page.end)
     write_atomically(DOCS, f"{before}{page.begin}\n{page.text}{page.end}{after}".encode())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import read_manifest
+from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Cost, Part, is_positive
 from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
@@ -21,7 +25,13 @@ from spine_fracture.training.cross_validation import (
     write_view,
 )
 from spine_fracture.training.families import System, load_system
+from spine_fracture.training.radiograph_cache import RadiographCache, RadiographCacheWriter, RadiographLabel
 from spine_fracture.training.study_cache import StudyCache, StudyCacheWriter
+
+RECORD = RunRecord(
+    entry="fold", system="d", family="yolo", kind="detector", paper="", seed=1, cohort="c",
+    cohort_name="c-1", teaching=3, recipe="r", version="v", parameters=1, machine="here",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +83,7 @@ def test_a_view_shares_the_pixels_and_changes_who_teaches(small_cohort: Path, tm
     write_view(small_cohort, tmp_path, "view", fold)
     own, seen = StudyCache(small_cohort / "studies"), StudyCache(tmp_path / "studies")
     assert (tmp_path / "studies" / "pixels.bin").is_symlink()
-    assert seen.name == "view"
+    assert seen.name == "small-view"
     for before, after in zip(own, seen, strict=True):
         np.testing.assert_array_equal(before.pixels, after.pixels)
         side = fold.split_of(before.label.patient)
@@ -89,10 +99,6 @@ def test_a_view_shares_the_pixels_and_changes_who_teaches(small_cohort: Path, tm
 
 
 def test_boxes_of_folds_are_joined_too() -> None:
-    record = RunRecord(
-        entry="fold", system="d", family="yolo", kind="detector", paper="", seed=1, cohort="c",
-        cohort_name="c-1", teaching=3, recipe="r", version="v", parameters=1, machine="here",
-    )  # fmt: skip
     results = []
     for number in range(2):
         pictures = tuple(
@@ -104,11 +110,83 @@ def test_boxes_of_folds_are_joined_too() -> None:
             pictures=pictures,
             cost=Cost(seconds=2, pictures=10, waited=0.5, device="CPU", device_mib=number, epochs=3),
         )  # fmt: skip
-        results.append(RunResult(record, None, boxes))
+        results.append(RunResult(RECORD, None, boxes))
     both = joined(results, "whole").boxes
     assert both is not None and both.cohort == "whole"
     assert [picture.picture for picture in both.pictures] == ["test-0", "test-1"]
     assert both.cost == Cost(seconds=4, pictures=20, waited=1.0, device="CPU", device_mib=1, epochs=6)
+
+
+def both(small_cohort: Path, folder: Path, names: Sequence[str]) -> Path:
+    """The small cohort beside radiographs of these patients, every second of them malignant."""
+    (folder / "studies").symlink_to(small_cohort / "studies")
+    with RadiographCacheWriter(folder / "radiographs", "films") as writer:
+        for number, name in enumerate(names):
+            label = RadiographLabel(
+                patient=name, centre="A", split=Split.TRAIN, levels=((), ()),
+                diagnosis=Diagnosis.MALIGNANT if number % 2 else Diagnosis.NORMAL,
+            )  # fmt: skip
+            writer.add(label, np.zeros((2, 4, 4), np.uint8))
+    return folder
+
+
+def test_studies_and_radiographs_of_other_patients_are_divided_each(
+    small_cohort: Path, tmp_path: Path
+) -> None:
+    films = [f"film-{n}" for n in range(12)] + ["patient-00", "patient-01"]
+    cohort = both(small_cohort, tmp_path, films)
+    folds = folds_by_patient(cohort, 3, 1)
+    judged = []
+    for fold in folds:
+        here = fold.test & {f"film-{n}" for n in range(12)}
+        assert len(here) == 4 and sum(int(name[5:]) % 2 for name in here) == 2
+        write_view(cohort, tmp_path / fold.name, "view", fold)
+        caches = (
+            StudyCache(tmp_path / fold.name / "studies"),
+            RadiographCache(tmp_path / fold.name / "radiographs"),
+        )
+        assert [cache.name for cache in caches] == ["small-view", "films-view"]
+        for cache in caches:
+            sides = [(label.patient, label.split) for label in cache.labels if not label.external]
+            assert all(fold.split_of(patient) is split for patient, split in sides)
+        judged += [patient for patient in fold.test if patient in films]
+    assert sorted(judged) == sorted(films)
+
+
+def test_a_system_is_named_for_the_cache_that_it_answered(
+    system: System, small_cohort: Path, tmp_path: Path
+) -> None:
+    cohort = both(small_cohort, tmp_path, [f"film-{n}" for n in range(6)])
+    (fold, *_) = folds_by_patient(cohort, 3, 1)
+    judged = cross_validate(system, cohort, [fold], 1, tmp_path / "r", tmp_path / "w", "here", print)
+    assert judged.answers is not None and judged.answers.cohort == "small"
+
+
+def test_a_patient_of_two_centres_cannot_be_left_out(small_cohort: Path, tmp_path: Path) -> None:
+    other = next(label for label in StudyCache(small_cohort / "studies").labels if label.centre != "A")
+    with pytest.raises(InputError, match=f"{other.patient} is of the centres {other.centre} and A"):
+        folds_by_centre(both(small_cohort, tmp_path, [other.patient]), 1)
+
+
+def test_a_patient_who_is_judged_twice_is_refused(system: System, small_cohort: Path, tmp_path: Path) -> None:
+    first, second, *_ = folds_by_patient(small_cohort, 5, 1)
+    patient = min(first.test)
+    folds = [first, replace(second, test=second.test | {patient})]
+    with pytest.raises(InputError, match=f"{patient} is judged in fold-01 and in fold-02"):
+        cross_validate(system, small_cohort, folds, 1, tmp_path / "r", tmp_path / "w", "here", print)
+    assert not (tmp_path / "r").exists()
+
+
+def test_figures_of_single_folds_are_no_figures_of_all() -> None:
+    def answers(number: int) -> Answers:
+        return Answers(
+            system="chou", version=f"v{number}", seed=1, cohort=f"fold-{number}",
+            question="malignant_or_benign", classes=(Diagnosis.MALIGNANT,), cases=(),
+            figures={"test lateral AUC": 0.6 + number / 10},
+        )  # fmt: skip
+
+    together = joined([RunResult(RECORD, answers(number), None) for number in (1, 2)], "films").answers
+    assert together is not None and (together.figures, together.cohort) == ({}, "films")
 
 
 def test_a_folder_without_patients_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InsufficientEvidenceError
 
@@ -35,8 +34,9 @@ class Fold:
         return next((split for split, patients in sides.items() if patient in patients), None)
 
 
-def patient_folds(classes: Mapping[str, Diagnosis], count: int, seed: int) -> tuple[Fold, ...]:
-    """``count`` folds of the patients in ``classes``, each class as even over them as can be.
+def patient_folds(classes: Mapping[str, str], count: int, seed: int) -> tuple[Fold, ...]:
+    """``count`` folds of the patients in ``classes``, each class (a diagnosis, or finer) as even over them as
+    can be.
 
     Each patient is judged in one fold, and validates in the one before it: nobody who is judged has said
     when to stop. Raises :class:`InsufficientEvidenceError` where no class has ``count`` patients, or
@@ -53,7 +53,7 @@ def patient_folds(classes: Mapping[str, Diagnosis], count: int, seed: int) -> tu
     )
 
 
-def centre_folds(classes: Mapping[str, Diagnosis], centres: Mapping[str, str], seed: int) -> tuple[Fold, ...]:
+def centre_folds(classes: Mapping[str, str], centres: Mapping[str, str], seed: int) -> tuple[Fold, ...]:
     """One fold a centre, all of whose patients are judged; a tenth of the others says when to stop.
 
     ``centres`` has the centre of each patient in ``classes``. Raises :class:`InsufficientEvidenceError` where
@@ -72,13 +72,11 @@ def centre_folds(classes: Mapping[str, Diagnosis], centres: Mapping[str, str], s
     return tuple(folds)
 
 
-def _fold(
-    name: str, classes: Mapping[str, Diagnosis], validation: frozenset[str], test: frozenset[str]
-) -> Fold:
+def _fold(name: str, classes: Mapping[str, str], validation: frozenset[str], test: frozenset[str]) -> Fold:
     return Fold(name, frozenset(classes) - validation - test, validation, test)
 
 
-def _even_parts(classes: Mapping[str, Diagnosis], count: int, seed: int) -> tuple[frozenset[str], ...]:
+def _even_parts(classes: Mapping[str, str], count: int, seed: int) -> tuple[frozenset[str], ...]:
     from sklearn.model_selection import StratifiedKFold
 
     largest = max(Counter(classes.values()).values(), default=0)

@@ -74,42 +74,56 @@ def cross_validate(
     folds.
     """
     _require_judged_once(folds)
-    whole, done = " and ".join(cache.name for cache in _opened(cohort)), []
+    names, done, seen_as = [cache.name for cache in _opened(cohort)], list[RunResult](), dict[str, str]()
     for number, fold in enumerate(folds):
         digest = hashlib.sha256(repr([fold.name, *map(sorted, (fold.validation, fold.test))]).encode())
-        name = f"{whole}-{fold.name}-{digest.hexdigest()[:8]}"
+        tag = f"{fold.name}-{digest.hexdigest()[:8]}"
+        seen_as |= {f"{name}-{tag}": name for name in names}
+        name = f"{' and '.join(dict.fromkeys(names))}-{tag}"
         run = Run(Entry(system=system.name, label=fold.name), system, seed, name, results / fold.name)
         if not run.done:
             tell(f"{system.name}: {fold.name}, {number + 1} of {len(folds)}")
             view = work / "views" / name
-            write_view(cohort, view, name, fold)
+            write_view(cohort, view, tag, fold)
             carry_out(replace(run, data=CohortFolder.open(view)), work, machine, tell)
             shutil.rmtree(view)  # and the caches that were made in it
         done.append(read_result(run.folder))
-    return joined(done, whole)
+    return joined(done, seen_as[done[0].record.cohort_name])
 
 
-def write_view(cohort: Path, view: Path, name: str, fold: Fold) -> None:
-    """Make ``view`` a cohort's folder with the patients of ``cohort`` divided as in ``fold``.
+def write_view(cohort: Path, view: Path, tag: str, fold: Fold) -> None:
+    """Make ``view`` a cohort's folder with the patients of ``cohort`` divided as in ``fold``, its name
+    followed by ``tag``.
 
     Whoever takes no part in the fold stays on the side where they were.
     """
     if (cohort / "studies").is_dir():
         studies = StudyCache(cohort / "studies")
-        studies.relabel(view / "studies", name, [_divided(label, fold) for label in studies.labels])
+        divided = [_divided(label, fold) for label in studies.labels]
+        studies.relabel(view / "studies", f"{studies.name}-{tag}", divided)
     if (cohort / "radiographs").is_dir():
         pictures = RadiographCache(cohort / "radiographs")
-        pictures.relabel(view / "radiographs", name, [_divided(label, fold) for label in pictures.labels])
+        pictures.relabel(
+            view / "radiographs",
+            f"{pictures.name}-{tag}",
+            [_divided(label, fold) for label in pictures.labels],
+        )
 
 
 def joined(results: Sequence[RunResult], cohort: str) -> Judged:
-    """One answer to every test case of any fold. The version names all models, the cost is their sum."""
+    """One answer to every test case of any fold. The version names all models, the cost is their sum.
+
+    The figures that each model kept are dropped: they are AUCs and shares of the few patients of a fold, some
+    at a threshold of its own, and no figure of all patients can be made of them.
+    """
     answers = [result.answers for result in results if result.answers is not None]
     boxes = [result.boxes for result in results if result.boxes is not None]
     cases = tuple(case for part in answers for case in part.cases if case.part is Part.TEST)
     pictures = tuple(picture for part in boxes for picture in part.of(Part.TEST))
     return Judged(
-        answers[0].model_copy(update=_together(answers, cohort) | {"cases": cases}) if answers else None,
+        answers[0].model_copy(update=_together(answers, cohort) | {"cases": cases, "figures": {}})
+        if answers
+        else None,
         boxes[0].model_copy(update=_together(boxes, cohort) | {"pictures": pictures}) if boxes else None,
     )
 
@@ -140,13 +154,38 @@ def _divided(label: L, fold: Fold) -> L:
     return label if split is None else label.model_copy(update={"split": split, "external": False})
 
 
-def _opened(cohort: Path) -> StudyCache | RadiographCache:
-    """What says who the patients are: their studies where there are any, else their radiographs."""
+def _require_judged_once(folds: Sequence[Fold]) -> None:
+    judged: dict[str, str] = {}
+    for fold in folds:
+        for patient in sorted(fold.test):
+            if patient in judged:
+                raise InputError(
+                    f"Patient {patient} is judged in {judged[patient]} and in {fold.name}, and would count "
+                    "twice: let each patient be of one fold's test patients."
+                )
+            judged[patient] = fold.name
+
+
+def _opened(cohort: Path) -> list[StudyCache | RadiographCache]:
+    """What says who the patients are: the studies, the radiographs or both."""
+    caches: list[StudyCache | RadiographCache] = []
     if (cohort / "studies").is_dir():
-        return StudyCache(cohort / "studies")
+        caches.append(StudyCache(cohort / "studies"))
     if (cohort / "radiographs").is_dir():
-        return RadiographCache(cohort / "radiographs")
-    raise InputError(f"{cohort} is no cohort: make one with `spine-fracture cohort simulate`.")
+        caches.append(RadiographCache(cohort / "radiographs"))
+    if not caches:
+        raise InputError(f"{cohort} is no cohort: make one with `spine-fracture cohort simulate`.")
+    return caches
+
+
+def _classes(caches: Sequence[StudyCache | RadiographCache]) -> dict[str, str]:
+    """By patient, what each of the caches says that they have."""
+    found: dict[str, str] = {}
+    for cache in caches:
+        kind = "studies" if isinstance(cache, StudyCache) else "radiographs"
+        for patient, diagnosis in {label.patient: _diagnosis(label) for label in cache.labels}.items():
+            found[patient] = f"{found.get(patient, '')} {kind}: {diagnosis}".strip()
+    return found
 
 
 def _diagnosis(label: StudyLabel | RadiographLabel) -> Diagnosis:

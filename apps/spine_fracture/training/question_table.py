@@ -93,9 +93,11 @@ def _above_baselines(
     baseline = next((row.answers for row in rows if row.family == "intensity_regression"), None)
     above: list[Difference | None] = []
     for row in rows:
-        against = None if row.is_baseline else baseline
-        above.append(against and above_baseline(row.answers, against, unit=row.unit, resampling=how))
-        above.append(None if row.is_baseline else above_majority(row.answers, unit=row.unit, resampling=how))
+        if row.is_baseline:
+            above += [None, None]
+            continue
+        over = above_baseline(row.answers, baseline, unit=row.unit, resampling=how) if baseline else None
+        above += [over, above_majority(row.answers, unit=row.unit, resampling=how)]
     adjusted = with_holm(above)
     return list(zip(adjusted[::2], adjusted[1::2], strict=True))
 

@@ -51,9 +51,9 @@ def skip_lesion_table(rows: Sequence[ClassifierRow], cohort: str, how: Resamplin
     note = (
         "AUC by level of the whole-study model less that of the same rival system on each cohort. Not worse: "
         f"the whole interval lies above -{MARGIN}, a tenth of the way from guessing to knowing, and about "
-        f"the least that 100 patients can show. The change is against the gain on `{cohort}`, other patients, "
-        "so its interval is made of both; the gain shrinks where that lies below zero. Intervals are not "
-        "adjusted."
+        f"the least that 100 patients can show. The change is against the gain on `{cohort}`, whose "
+        "patients are others, so its interval is made of both; the gain shrinks where that lies below zero. "
+        "Intervals are not adjusted."
     )
     return "\n".join(["### What skip lesions are worth\n", *table(_COLUMNS, lines), "", note, ""])
 
@@ -69,7 +69,7 @@ def _gains(rows: Sequence[ClassifierRow], system: str, how: Resampling) -> Itera
         over_rival = above_baseline(ours, rival, unit=Unit.LEVEL, resampling=how)
         alone = ours.alone()
         if over_rival is not None:
-            over_alone = alone and above_baseline(ours, alone, unit=Unit.LEVEL, resampling=how)
+            over_alone = above_baseline(ours, alone, unit=Unit.LEVEL, resampling=how) if alone else None
             yield _Gain(system, cohort, over_rival, over_alone)
 
 
