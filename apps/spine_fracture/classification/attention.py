@@ -21,7 +21,7 @@ from torch import nn
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, most_probable
 from spine_fracture.bundle import Manifest
-from spine_fracture.classification.classifier import join_slices, load_network, softmax
+from spine_fracture.classification.classifier import join_slices, load_six_channel, softmax
 from spine_fracture.classification.crops import (
     BoxOnSlice,
     level_crops,
@@ -66,7 +66,7 @@ class AttentiveClassifier:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a bundle, its sha256 checked; raises :class:`~spine_fracture.errors.ModelFileError`."""
-        return cls(*load_network(folder))
+        return cls(*load_six_channel(folder))
 
     @property
     def version(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
-from spine_fracture.bundle import Manifest, read_bundle
+from spine_fracture.bundle import Manifest
 from spine_fracture.classification.crops import (
     BoxOnSlice,
     SignalReference,
@@ -21,13 +21,15 @@ from spine_fracture.classification.crops import (
     standardise,
     without_sequence,
 )
+from spine_fracture.classification.networks import load_network
 from spine_fracture.classification.runtime import Forward, RuntimeName, open_runtime
 from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
-from spine_fracture.errors import InputError, ModelFileError
+from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels
 from spine_fracture.imaging import Sequence as MrSequence
 
+FAMILY = "six_channel"
 Probabilities = tuple[float, ...]
 _FloatArray = npt.NDArray[np.float64]
 _NORMAL = MODEL_CLASSES.index(Diagnosis.NORMAL)
@@ -61,7 +63,7 @@ class LevelClassifier:
     @classmethod
     def load(cls, folder: Path, runtime: RuntimeName = "openvino") -> Self:
         """Read a bundle, its sha256 checked; raises :class:`ModelFileError` when it does not fit."""
-        manifest, config, network = load_network(folder)
+        manifest, config, network = load_six_channel(folder)
         return cls(manifest, config, open_runtime(network, config.size, runtime))
 
     @property
@@ -136,25 +138,12 @@ class LevelClassifier:
         return np.concatenate(parts), counts
 
 
-def load_network(folder: Path) -> tuple[Manifest, SixChannelConfig, SixChannelNetwork]:
+def load_six_channel(folder: Path) -> tuple[Manifest, SixChannelConfig, SixChannelNetwork]:
     """A level classifier's bundle, its sha256 checked, as the network itself in evaluation mode.
 
     Raises :class:`ModelFileError` when the folder holds something else.
     """
-    manifest, state = read_bundle(folder)
-    if manifest.classes != tuple(MODEL_CLASSES):
-        raise ModelFileError(
-            f"Model {manifest.name} answers {manifest.classes}: it is not a level classifier."
-        )
-    try:
-        config = SixChannelConfig.model_validate(manifest.architecture)
-        network = SixChannelNetwork(config)
-        network.load_state_dict(state)
-    except (ValueError, RuntimeError) as error:
-        raise ModelFileError(
-            f"The weights of {manifest.name} do not fit its architecture: reinstall or retrain it."
-        ) from error
-    return manifest, config, network.eval()
+    return load_network(folder, FAMILY, MODEL_CLASSES, SixChannelConfig, SixChannelNetwork)
 
 
 def softmax(logits: _FloatArray) -> _FloatArray:

@@ -8,13 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
-from spine_fracture.errors import ModelFileError
+from spine_fracture.classification.networks import imagenet_state, take_weights
 
 ConvNeXtTrunk = Literal["convnext_atto", "convnext_tiny", "convnext_small", "convnext_base", "convnext_large"]
 #: Channels of the first stage, twice as many each later one, and blocks of the four stages. All are
@@ -55,20 +52,8 @@ def start_from_imagenet(network: ConvNeXt, file: Path) -> None:
     Its first layer reads red, green and blue; for other numbers of channels each gets their mean, scaled
     so that the sum over channels stays what it was.
     """
-    if not file.is_file():
-        raise ModelFileError(f"No ImageNet weights at {file}: leave `imagenet` out to start from scratch.")
-    own = network.state_dict()
-    try:
-        given = {key: value for key, value in load_file(file).items() if not key.startswith(_HEAD)}
-    except SafetensorError as error:
-        raise ModelFileError(f"{file.name} is no safetensors file: convert the weights first.") from error
-    if _FIRST in given and given[_FIRST].shape[1] != own[_FIRST].shape[1]:
-        channels, mean = own[_FIRST].shape[1], given[_FIRST].mean(dim=1, keepdim=True)
+    given = imagenet_state(file)
+    if _FIRST in given and given[_FIRST].shape[1] != (channels := network.state_dict()[_FIRST].shape[1]):
+        mean = given[_FIRST].mean(dim=1, keepdim=True)
         given[_FIRST] = mean.repeat(1, channels, 1, 1) * (given[_FIRST].shape[1] / channels)
-    kept = {key: value for key, value in own.items() if not key.startswith(_HEAD)}
-    unfit = [key for key, value in kept.items() if key not in given or given[key].shape != value.shape]
-    if unfit:
-        raise ModelFileError(
-            f"{file.name} does not fit this trunk ({unfit[0]} differs): use the weights of the same ConvNeXt."
-        )
-    network.load_state_dict({**own, **{key: given[key].to(torch.float32) for key in kept}})
+    take_weights(network, given, _HEAD, file, "use the weights of the same ConvNeXt")

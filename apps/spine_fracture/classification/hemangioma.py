@@ -18,12 +18,12 @@ from pydantic import Field
 from torch import nn
 
 from spine_fracture.anatomy import Diagnosis
-from spine_fracture.bundle import Manifest, read_bundle
+from spine_fracture.bundle import Manifest
 from spine_fracture.classification.classifier import LevelOpinion
 from spine_fracture.classification.crops import BoxOnSlice, middle, slice_crops
+from spine_fracture.classification.networks import load_network
 from spine_fracture.classification.slices import channels_of, moved_views, refuse_without_boxes, two_sided
 from spine_fracture.configuration import Config
-from spine_fracture.errors import ModelFileError
 from spine_fracture.imaging import Pixels
 from spine_fracture.imaging import Sequence as MrSequence
 
@@ -92,20 +92,9 @@ class HemangiomaModel:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a bundle, its sha256 checked; raises :class:`ModelFileError` when it does not fit."""
-        manifest, state = read_bundle(folder)
-        if manifest.family != FAMILY:
-            raise ModelFileError(
-                f"Model {manifest.name} is of the family {manifest.family}: choose one of {FAMILY}."
-            )
-        try:
-            reading = RegionReading.model_validate(manifest.architecture)
-            network = RegionNetwork(reading.network)
-            network.load_state_dict(state)
-        except (ValueError, RuntimeError) as error:
-            raise ModelFileError(
-                f"The weights of {manifest.name} do not fit its architecture: reinstall or retrain it."
-            ) from error
-        return cls(manifest, reading, network.eval().requires_grad_(False))
+        return cls(
+            *load_network(folder, FAMILY, CLASSES, RegionReading, lambda read: RegionNetwork(read.network))
+        )
 
     @property
     def version(self) -> str:

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field
 from torch import nn
 
 from spine_fracture.anatomy import Diagnosis
-from spine_fracture.bundle import Manifest, read_attachment, read_bundle
+from spine_fracture.bundle import Manifest, read_attachment
 from spine_fracture.classification.classifier import LevelOpinion
 from spine_fracture.classification.convnext import ConvNeXtTrunk, convnext
 from spine_fracture.classification.crops import (
@@ -28,6 +28,7 @@ from spine_fracture.classification.crops import (
     slice_crops,
     standardise,
 )
+from spine_fracture.classification.networks import load_network
 from spine_fracture.classification.slice_joiner import (
     LevelFeatures,
     SliceEvidence,
@@ -38,7 +39,6 @@ from spine_fracture.classification.slices import channels_of, moved_views, refus
 from spine_fracture.configuration import Config
 from spine_fracture.detection.confidence import Confidences, box_confidences, shipped_finder
 from spine_fracture.detection.finder import BoxFinder
-from spine_fracture.errors import ModelFileError
 from spine_fracture.imaging import CHANNELS, Pixels
 from spine_fracture.imaging import Sequence as MrSequence
 
@@ -108,21 +108,9 @@ class LumbarPathologyModel:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a bundle, its sha256 checked; raises :class:`ModelFileError` when it does not fit."""
-        manifest, state = read_bundle(folder)
-        if manifest.family != FAMILY:
-            raise ModelFileError(
-                f"Model {manifest.name} is of the family {manifest.family}: choose one of {FAMILY}."
-            )
+        manifest, config, network = load_network(folder, FAMILY, CLASSES, SliceConfig, slice_network)
         joiner = SliceJoiner.from_text(read_attachment(folder, manifest, TREES).decode())
-        try:
-            config = SliceConfig.model_validate(manifest.architecture)
-            network = slice_network(config)
-            network.load_state_dict(state)
-        except (ValueError, RuntimeError) as error:
-            raise ModelFileError(
-                f"The weights of {manifest.name} do not fit its architecture: reinstall or retrain it."
-            ) from error
-        return cls(manifest, config, network.eval().requires_grad_(False), joiner, shipped_finder())
+        return cls(manifest, config, network, joiner, shipped_finder())
 
     @property
     def version(self) -> str:

@@ -10,17 +10,16 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 from torchvision.models import EfficientNet, efficientnet_b0
 
 from spine_fracture.anatomy import Diagnosis
-from spine_fracture.bundle import Manifest, read_bundle
+from spine_fracture.bundle import Manifest
 from spine_fracture.classification.classifier import Probabilities, softmax
+from spine_fracture.classification.networks import imagenet_state, load_network, take_weights
 from spine_fracture.classification.radiograph_pictures import InputForm, PictureConfig, joined, prepared
 from spine_fracture.configuration import Config
-from spine_fracture.errors import InputError, ModelFileError
+from spine_fracture.errors import InputError
 from spine_fracture.radiography import Picture, Radiograph, View
 
 NAME = "chou"
@@ -63,20 +62,11 @@ def start_from_imagenet(network: EfficientNet, file: Path) -> None:
 
     Grey is the same in red, green and blue: their weights are added up, and shared among the channels.
     """
-    if not file.is_file():
-        raise ModelFileError(f"No ImageNet weights at {file}: leave `imagenet` out to start from scratch.")
-    own = network.state_dict()
-    try:
-        state = load_file(file)
-        channels = own[_STEM].shape[1]
-        state[_STEM] = state[_STEM].sum(dim=1, keepdim=True).expand(-1, channels, -1, -1) / channels
-        network.load_state_dict(
-            {**state, **{name: own[name] for name in own if name.startswith(_HEAD)}}, strict=True
-        )
-    except (SafetensorError, KeyError, RuntimeError) as error:
-        raise ModelFileError(
-            f"{file.name} does not hold torchvision's EfficientNet-B0: save its state_dict as safetensors."
-        ) from error
+    given = imagenet_state(file)
+    if _STEM in given:
+        channels = network.state_dict()[_STEM].shape[1]
+        given[_STEM] = given[_STEM].sum(dim=1, keepdim=True).expand(-1, channels, -1, -1) / channels
+    take_weights(network, given, _HEAD, file, "save the state_dict of torchvision's EfficientNet-B0")
 
 
 @dataclass(frozen=True)
@@ -104,21 +94,7 @@ class RadiographModel:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a bundle, its sha256 checked; raises :class:`ModelFileError` when it does not fit."""
-        manifest, state = read_bundle(folder)
-        if manifest.family != NAME:
-            raise ModelFileError(
-                f"Model {manifest.name} is a {manifest.family}, which reads no radiographs: choose one of "
-                f"the family {NAME}."
-            )
-        try:
-            config = RadiographConfig.model_validate(manifest.architecture)
-            network = RadiographNetwork(config)
-            network.load_state_dict(state)
-        except (ValueError, RuntimeError) as error:
-            raise ModelFileError(
-                f"The weights of {manifest.name} do not fit its architecture: reinstall or retrain it."
-            ) from error
-        return cls(manifest, config, network)
+        return cls(*load_network(folder, NAME, CLASSES, RadiographConfig, RadiographNetwork))
 
     @property
     def version(self) -> str:

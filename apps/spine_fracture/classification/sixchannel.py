@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.classification.crops import CHANNELS
+from spine_fracture.classification.networks import imagenet_state, take_weights
 from spine_fracture.configuration import Config
-from spine_fracture.errors import ModelFileError
 
 Trunk = Literal["resnet10", "resnet18", "resnet34", "resnet50", "resnet101"]
 _TRUNKS: dict[Trunk, tuple[type[BasicBlock | Bottleneck], tuple[int, int, int, int]]] = {
@@ -92,19 +91,8 @@ class ResNetTrunk(nn.Module):
 
     def start_from_imagenet(self, file: Path) -> None:
         """Take all weights from a safetensors file of torchvision's ResNet of this depth."""
-        if not file.is_file():
-            raise ModelFileError(
-                f"No ImageNet weights at {file}: leave `imagenet` out to start from scratch."
-            )
-        own = self.state_dict()
-        given = {key: value for key, value in load_file(file).items() if not key.startswith("fc.")}
-        unfit = [key for key, value in own.items() if key not in given or given[key].shape != value.shape]
-        if unfit:
-            raise ModelFileError(
-                f"{file.name} does not fit this trunk ({unfit[0]} differs): use the same depth at width 64 "
-                "with the pooled stem."
-            )
-        self.load_state_dict(given)
+        remedy = "use the same depth at width 64 with the pooled stem"
+        take_weights(self, imagenet_state(file), "", file, remedy)
 
 
 def _stage(

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import torch
 
 from spine_fracture.anatomy import MODEL_CLASSES
-from spine_fracture.bundle import Manifest, read_bundle
+from spine_fracture.bundle import Manifest
 from spine_fracture.classification.classifier import VIEWS, LevelOpinion, dimmed, moved_box, softmax
 from spine_fracture.classification.crops import BoxOnSlice, SignalReference, slice_crops, standardise
+from spine_fracture.classification.networks import load_network
 from spine_fracture.classification.packing import Packing
 from spine_fracture.classification.whole_study import WholeStudyConfig, WholeStudyNetwork
 from spine_fracture.classification.whole_study_crops import (
@@ -24,7 +25,6 @@ from spine_fracture.classification.whole_study_crops import (
     spread,
     study_reference,
 )
-from spine_fracture.errors import ModelFileError
 from spine_fracture.imaging import CHANNELS, Pixels
 from spine_fracture.imaging import Sequence as MrSequence
 
@@ -69,20 +69,7 @@ class WholeStudyClassifier:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a bundle, its sha256 checked; raises :class:`ModelFileError` when it does not fit."""
-        manifest, state = read_bundle(folder)
-        if manifest.family != FAMILY or manifest.classes != tuple(MODEL_CLASSES):
-            raise ModelFileError(
-                f"Model {manifest.name} is a {manifest.family}, not a {FAMILY}: choose one of that family."
-            )
-        try:
-            config = WholeStudyConfig.model_validate(manifest.architecture)
-            network = WholeStudyNetwork(config)
-            network.load_state_dict(state)
-        except (ValueError, RuntimeError) as error:
-            raise ModelFileError(
-                f"The weights of {manifest.name} do not fit its architecture: reinstall or retrain it."
-            ) from error
-        return cls(manifest, config, network)
+        return cls(*load_network(folder, FAMILY, MODEL_CLASSES, WholeStudyConfig, WholeStudyNetwork))
 
     @property
     def version(self) -> str:

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
-from spine_fracture.bundle import Manifest, read_bundle
+from spine_fracture.bundle import Manifest
 from spine_fracture.classification.classifier import LevelOpinion, Probabilities
 from spine_fracture.classification.crops import (
     CHANNELS,
@@ -27,10 +27,11 @@ from spine_fracture.classification.crops import (
     middle,
     without_sequence,
 )
+from spine_fracture.classification.networks import load_network
 from spine_fracture.classification.runtime import Forward, RuntimeName, open_runtime
 from spine_fracture.classification.sixchannel import ResNetTrunk, Trunk, start_convolutions
 from spine_fracture.configuration import Config
-from spine_fracture.errors import InputError, ModelFileError
+from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels
 from spine_fracture.imaging import Sequence as MrSequence
@@ -112,20 +113,8 @@ class FractureClassifier:
     @classmethod
     def load(cls, folder: Path, runtime: RuntimeName = "openvino") -> Self:
         """Read a bundle, its sha256 checked; raises :class:`ModelFileError` when it does not fit."""
-        manifest, state = read_bundle(folder)
-        if manifest.family != NAME:
-            raise ModelFileError(
-                f"Model {manifest.name} is a {manifest.family}, not a {NAME}: choose one of that family."
-            )
-        try:
-            config = FractureConfig.model_validate(manifest.architecture)
-            network = FractureNetwork(config)
-            network.load_state_dict(state)
-        except (ValueError, RuntimeError) as error:
-            raise ModelFileError(
-                f"The weights of {manifest.name} do not fit its architecture: reinstall or retrain it."
-            ) from error
-        return cls(manifest, config, open_runtime(network.eval(), config.size, runtime))
+        manifest, config, network = load_network(folder, NAME, CLASSES, FractureConfig, FractureNetwork)
+        return cls(manifest, config, open_runtime(network, config.size, runtime))
 
     @property
     def version(self) -> str:
