@@ -106,10 +106,12 @@ def test_an_exported_cohort_is_imported_again_without_its_locked_studies(
     teaching = [label for label in cache.labels if label.part is None]
     pictures = read_via(folder / "regions.json")
     assert {p.file_attributes["patient"] for p in pictures} == {label.patient for label in teaching}
-    assert len(pictures) == sum(len({s for lv in label.levels for s in lv.slices}) for label in teaching)
+    assert len(pictures) == 4 * len(teaching)
     assert all((folder / p.filename).stat().st_size == p.size for p in pictures)
-    # Lesions are marked where they show alone.
-    assert min(len(p.regions) for p in pictures) == 2 and max(len(p.regions) for p in pictures) == 4
+    # A lesion's vertebra is marked on every slice, and told where the lesion does not show.
+    assert all(len(p.regions) == 4 for p in pictures)
+    shown = [[r.region_attributes["shown"] for r in p.regions] for p in pictures[:2]]
+    assert shown == [["yes", "no", "yes", "no"], ["yes"] * 4]
     done = runner.invoke(
         cli,
         [
@@ -119,17 +121,41 @@ def test_an_exported_cohort_is_imported_again_without_its_locked_studies(
     )
     assert done.exit_code == 0, done.output
     again = StudyCache(tmp_path / "again" / "studies")
-    assert len(again) == len(pictures)
-    found = {
-        (s.patient, lv.level, lv.diagnosis, lv.primary, *lv.boxes) for s in again.labels for lv in s.levels
-    }
-    assert found == {
-        (label.patient, lv.level, lv.diagnosis, lv.primary, lv.boxes[0])
+    kept = {"patient", "centre", "levels"}
+    assert [label.model_dump(include=kept) for label in again.labels] == [
+        label.model_copy(
+            update={"levels": tuple(lv.model_copy(update={"features": ()}) for lv in label.levels)}
+        ).model_dump(include=kept)
         for label in teaching
-        for lv in label.levels
-    }
+    ]
+    first, before = again[0].pixels[:, 0], cache[0].pixels[:, 0]
+    assert first.shape == before.shape
+    assert np.corrcoef(first.ravel(), before.ravel())[0, 1] > 0.99
     with pytest.raises(InputError, match="T2_FS"):
         export_regions(cache, tmp_path / "none", Sequence.T2_FAT_SAT)
+
+
+@pytest.mark.parametrize(
+    ("second", "said", "why"),
+    [
+        ("first.png", {"slice": "4"}, "both slice 4"),
+        ("first.png", {"slice": "x"}, "whole number"),
+        ("second.jpg", {"slice": "5"}, "not equally large"),
+        ("first.png", {"slice": "5"}, "on a slice before"),
+    ],
+)
+def test_slices_that_do_not_make_one_study_are_named(
+    images: Path, tmp_path: Path, second: str, said: dict[str, str], why: str
+) -> None:
+    study = {"patient": "p", "study": "1", "slice": "4"}
+    words = "normal" if why == "not equally large" else "hemangioma"
+    pictures = [
+        AnnotatedPicture(filename="first.png", regions=(region("normal", "L1"),), file_attributes=study),
+        AnnotatedPicture(filename=second, regions=(region(words, "L1"),), file_attributes=study | said),
+    ]
+    with pytest.raises(InputError, match=why):
+        import_regions(pictures, images, tmp_path / "out", "drawn", Sequence.T1)
+    assert not (tmp_path / "out" / "studies" / "cache.json").exists()
 
 
 def test_words_of_regions() -> None:

@@ -30,19 +30,21 @@ def import_command(
         str | None, typer.Option(help="The vertebra of regions without the attribute level.")
     ] = None,
 ) -> None:
-    """Make a cohort to train on from annotated pictures, one study each.
+    """Make a cohort to train on from annotated pictures, each a study or one of its slices.
 
     A region says what it is by its attribute diagnosis: hemangioma, metastasis or metastasis:breast (lung,
     prostate, renal, myeloma), normal, benign_fracture or other. The attribute patient of a picture, else its
-    file's name, is kept as the patient's key: it must not identify anybody.
+    file's name, is kept as the patient's key: it must not identify anybody. Pictures of a patient with the
+    same attribute study are the slices of one study, ordered by the number slice; of a region, shown: no
+    says that the slice shows the vertebra but not its finding.
     """
     from spine_fracture.training.regions import import_regions
     from spine_fracture.via import read_via
 
     unnamed = None if level is None else Level.parse(level)
     count = import_regions(read_via(file), images, out, file.stem, sequence, unnamed)
-    pictures = "1 picture" if count == 1 else f"{count} pictures"
-    Console().print(f"{pictures} in {out}", markup=False, highlight=False)
+    studies = "1 study" if count == 1 else f"{count} studies"
+    Console().print(f"{studies} in {out}", markup=False, highlight=False)
 
 
 def export_command(

@@ -92,7 +92,7 @@ class StudyLabel(_Frozen):
         """A start that follows from the source is not written: cohorts are named for what is written."""
         written: dict[str, Any] = serialise(self)
         if self.labelled_from is _usual_start(self.source):
-            del written["labelled_from"]
+            written.pop("labelled_from", None)
         return written
 
     @property
