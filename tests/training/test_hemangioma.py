@@ -9,9 +9,12 @@ import pytest
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
 from spine_fracture.classification.hemangioma import HemangiomaModel
+from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import Part
+from spine_fracture.evaluation.papers import Paper
 from spine_fracture.imaging import Sequence
+from spine_fracture.training.comparison import Comparison, system_of
 from spine_fracture.training.families import load_system
 from spine_fracture.training.family import with_settings
 from spine_fracture.training.hemangioma import (
@@ -143,3 +146,25 @@ def test_one_configuration_a_sequence(name: str, sequence: str, tumour: str) -> 
     published = load_system("hemangioma").config
     alike = {"name": name, "sequence": sequence, "tumour": tumour}
     assert with_settings(published, alike) == system.config
+
+
+def test_every_row_of_the_papers_table_can_be_filled_and_every_entry_fills_one() -> None:
+    (table,) = load_config("papers/hemangioma", Paper).tables
+    rows = {row.entry for row in table.rows}
+    sequences, tumours = ("t1", "t2", "stir", "contrast"), ("breast", "lung", "prostate", "renal", "myeloma")
+    assert len(rows) == len(sequences) * (1 + len(tumours))
+    for sequence in sequences:
+        system = load_system(f"hemangioma_{sequence}")
+        assert system.name in rows
+        for tumour in tumours:
+            assert with_settings(system.config, {"tumour": tumour})
+            assert f"{system.name}_{tumour}" in rows
+    comparison = load_config("comparisons/cpu", Comparison)
+    for entry in comparison.entries:
+        if not entry.system.startswith("hemangioma"):
+            continue
+        config = system_of(comparison, entry).config
+        assert isinstance(config, HemangiomaTraining)
+        sequence = sequences[("T1", "T2", "T2_FS", "T1_CE").index(config.sequence)]
+        alone = "" if config.tumour == "all" else f"_{config.tumour}"
+        assert entry.name == f"hemangioma_{sequence}{alone}"

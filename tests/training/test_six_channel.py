@@ -12,13 +12,13 @@ from spine_fracture.bundle import read_bundle, write_bundle
 from spine_fracture.classification.classifier import LevelClassifier
 from spine_fracture.classification.crops import level_crops
 from spine_fracture.classification.sixchannel import SixChannelConfig
-from spine_fracture.errors import InputError, ModelFileError
+from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import Answers, Part
 from spine_fracture.training.classifier_config import Balance
 from spine_fracture.training.families import load_system
 from spine_fracture.training.level_crops import level_crop_cache
 from spine_fracture.training.schedule import Schedule
-from spine_fracture.training.six_channel import FAMILY, SixChannelTraining
+from spine_fracture.training.six_channel import FAMILY, SixChannelTraining, crop_task
 from spine_fracture.training.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 
 TINY = SixChannelTraining(
@@ -83,6 +83,29 @@ def test_crops_are_cut_anew_when_the_patients_are_divided_otherwise(
         (folder / "cache.json").unlink()
     with pytest.raises(InputError, match="damaged"):
         level_crop_cache(tmp_path, 1.35)
+
+
+def test_a_cohort_of_reads_teaches_by_the_configuration_that_gives_reads_no_share(
+    small_cohort: Path, tmp_path: Path
+) -> None:
+    studies = StudyCache(small_cohort / "studies")
+    reads = [label.model_copy(update={"source": "read"}) for label in studies.labels]
+    studies.relabel(tmp_path / "studies", "reads", reads)
+    config = load_system("six_channel").config
+    assert isinstance(config, SixChannelTraining) and config.balance.shares[2] == 0
+    tiny = config.model_copy(update={"network": TINY.network})
+    batch = crop_task(tiny, tmp_path, 0).batch(np.random.default_rng(0), 200)
+    share = np.bincount(batch.labels, minlength=4) / 200
+    np.testing.assert_allclose(share, config.balance.prevalence, atol=0.1)
+    alike = [
+        label.model_copy(
+            update={"levels": tuple(lv for lv in label.levels if lv.diagnosis is Diagnosis.NORMAL)}
+        )
+        for label in reads
+    ]
+    studies.relabel(tmp_path / "studies", "reads of one class", alike)
+    with pytest.raises(InsufficientEvidenceError, match="normal: add patients of another class"):
+        crop_task(tiny, tmp_path, 0)
 
 
 def test_studies_of_an_unknown_source_are_refused(small_cohort: Path, tmp_path: Path) -> None:

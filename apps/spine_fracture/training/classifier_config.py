@@ -51,7 +51,8 @@ class Samples(Config):
 
 class Balance(Config):
     """What a batch is made of. ``prevalence`` of MODEL_CLASSES holds in every source; ``shares`` weigh
-    the sources (simulated in real pictures, phantoms, reads), those that the cache lacks being left out.
+    the sources (simulated in real pictures, phantoms, reads), those that the cache lacks being left out; a
+    cache of sources without a share teaches all the same.
     """
 
     prevalence: tuple[float, float, float, float] = (0.4, 0.2, 0.2, 0.2)
