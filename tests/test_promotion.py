@@ -16,9 +16,9 @@ from spine_fracture.classification import feature_regression
 from spine_fracture.cohort.models import AuditEvent, ModelVersion
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.states import ModelStatus
-from spine_fracture.errors import ConflictError, NotFoundError
+from spine_fracture.errors import ConflictError, ModelFileError, NotFoundError
 from spine_fracture.promotion import has_champion, open_registry, pass_gate, promote_by_hand, roll_back
-from spine_fracture.registry import Registry
+from spine_fracture.registry import TASKS, Registry
 from spine_fracture.training.gate import GateConfig, TestLevel, Verdict, decide
 
 TASK = "classification"
@@ -51,6 +51,23 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
     return Models(project, open_registry(project), tmp_path)
 
 
+@pytest.fixture
+def untested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bundles here, which no server could answer with, are taken for models that it can."""
+    monkeypatch.setattr(promotion, "_require_serves", lambda version: None)
+
+
+def test_what_cannot_answer_for_its_task_is_not_promoted(models: Models) -> None:
+    for value, task in enumerate(TASKS, 2):  # the same weights would have the same name
+        before = models.registry.serving(task)
+        baseline = models.registry.register_candidate(bundle(models.folder / task, value, task))
+        with pytest.raises(ModelFileError, match=rf"{baseline.name} cannot serve {task}\. "):
+            promote_by_hand(models.project, models.registry, baseline.name, "somebody")
+        assert models.registry.serving(task) == before
+    assert "model.promoted" not in models.actions()
+
+
+@pytest.mark.usefixtures("untested")
 def test_a_candidate_is_not_crowned_over_a_champion_it_was_not_compared_with(models: Models) -> None:
     project, registry = models.project, models.registry
     compared_with = registry.champion(TASK)
@@ -81,6 +98,7 @@ def test_a_promotion_that_a_crash_kept_off_the_record_is_written_down(models: Mo
         assert [row.status for row in rows] == [ModelStatus.RETIRED, ModelStatus.CHAMPION]
 
 
+@pytest.mark.usefixtures("untested")
 @pytest.mark.parametrize("task", [radiography.TASK, feature_regression.TASK])
 def test_a_task_that_no_model_came_for_is_served_once_one_is_promoted(models: Models, task: str) -> None:
     project, registry = models.project, models.registry

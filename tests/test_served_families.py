@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from sqlalchemy import select
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.bundle import Manifest, write_bundle
@@ -21,27 +23,29 @@ from spine_fracture.classification.slice_joiner import (
     level_features,
 )
 from spine_fracture.classification.whole_study import WholeStudyConfig, WholeStudyNetwork
+from spine_fracture.cohort.models import Series
 from spine_fracture.cohort.phantoms import make_phantoms
 from spine_fracture.configuration import Config
 from spine_fracture.detection.detector import VertebraDetector
 from spine_fracture.detection.families import Architecture, FamilyName, build_network
 from spine_fracture.detection.finder import Found
 from spine_fracture.detection.tasks import DetectionTask
+from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
-from spine_fracture.imaging import Pixels
+from spine_fracture.imaging import FURTHER, Pixels, Sequence
 from spine_fracture.pipeline import SHIPPED_WEIGHTS
 from spine_fracture.promotion import open_registry, promote_by_hand, roll_back
 from spine_fracture.server import champions
 from spine_fracture.server.answers import StudyAnswer
-from spine_fracture.server.auth import LOCAL
 from spine_fracture.server.champions import Champions, ServingPipeline
 from spine_fracture.server.inference import ModelName
 from spine_fracture.server.room import ReadingRoom, open_room
+from spine_fracture.server.tasks import tasks_of
 from spine_fracture.simulation.recipe import CoverageShares, PhantomRecipe
 
 RECIPE = PhantomRecipe(
     name="families", first_seed=800_001, patients=1, first=Level.T12, slices=3, patient_shift=0.0,
-    supernumerary=0.0, coverage=CoverageShares(lumbar=1.0, thoracolumbar=0.0),
+    supernumerary=0.0, extra_share=1.0, coverage=CoverageShares(lumbar=1.0, thoracolumbar=0.0),
 )  # fmt: skip
 
 
@@ -92,9 +96,9 @@ def pathology() -> Tiny:
     return Tiny(lumbar_pathology.FAMILY, config, network, lumbar_pathology.CLASSES, trees)
 
 
-def hemangiomas() -> Tiny:
+def hemangiomas(sequence: hemangioma.OneSequence = Sequence.T1) -> Tiny:
     network = hemangioma.RegionConfig(size=32, filters=(4, 8, 8), dense=16)
-    config = hemangioma.RegionReading(sequence="T1", network=network)
+    config = hemangioma.RegionReading(sequence=sequence, network=network)
     return Tiny(hemangioma.FAMILY, config, hemangioma.RegionNetwork(network), hemangioma.CLASSES)
 
 
@@ -129,13 +133,14 @@ def shipped_eye() -> Remembering:
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory, shipped_eye: Remembering) -> Iterator[ReadingRoom]:
-    """Over one phantom, with the shipped models as champions; promotions are noticed when told of.
+    """Over one phantom with all four sequences, with the shipped models as champions; promotions are noticed
+    when told of.
 
     Whatever detector serves finds what the shipped one finds: an untrained one would find no spine.
     """
     load = VertebraDetector.load
 
-    def loaded(folder: Path, runtime: str) -> VertebraDetector:
+    def loaded(folder: Path, runtime: str = "torch") -> VertebraDetector:
         detector = load(folder, "torch")
         detector.finder.find = lambda pixels, magnified=1.0: shipped_eye(pixels)  # type: ignore[method-assign]
         return detector
@@ -164,9 +169,29 @@ def look_again(room: ReadingRoom) -> None:
 
 def asked(room: ReadingRoom) -> StudyAnswer:
     (image,) = room.catalogue.images()
-    answer = room.infer(LOCAL, ModelName.CLASSIFICATION, image, {}).answer
-    assert isinstance(answer, StudyAnswer)
-    return answer
+    file, answer = tasks_of(room).infers[ModelName.CLASSIFICATION]({"image": image})
+    Path(file).unlink()
+    return StudyAnswer.model_validate(answer)
+
+
+def said(answer: StudyAnswer) -> list[tuple[float, ...]]:
+    return [tuple(level.probabilities.values()) for level in answer.levels]
+
+
+@contextmanager
+def without(room: ReadingRoom, *sequences: Sequence) -> Iterator[None]:
+    """As if these had not been acquired: nobody can tell any more what their series are."""
+    with room.project.transaction() as session:
+        hidden = session.scalars(select(Series).where(Series.sequence.in_(sequences))).all()
+        before = {series.id: series.sequence for series in hidden}
+        for series in hidden:
+            series.sequence = Sequence.UNKNOWN
+    try:
+        yield
+    finally:
+        with room.project.transaction() as session:
+            for number, sequence in before.items():
+                session.get_one(Series, number).sequence = sequence
 
 
 @pytest.mark.parametrize("make", [six_channel, fracture, whole_study, pathology, hemangiomas, lesions])
@@ -198,3 +223,41 @@ def test_a_promoted_detector_of_another_family_serves_until_it_is_rolled_back(
     roll_back(room.project, open_registry(room.project), "detection", "x")
     look_again(room)
     assert asked(room).detector_version != name
+
+
+def test_a_model_that_looks_at_them_is_shown_the_sequences_beside_t1_and_t2(
+    room: ReadingRoom, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    promote(room, whole_study().write(tmp_path / "bundle"))
+    whole = asked(room)
+    assert [note for note in whole.notes if note.endswith("was read too.")] == [
+        f"{sequence} was read too." for sequence in FURTHER
+    ]
+    with without(room, Sequence.T2_FAT_SAT):
+        less = asked(room)
+    assert not any(Sequence.T2_FAT_SAT in note for note in less.notes)
+    assert all(one != other for one, other in zip(said(whole), said(less), strict=True))
+    assert said(asked(room)) == said(whole)
+
+
+def test_a_model_that_does_not_look_at_them_answers_as_if_they_were_not_there(
+    room: ReadingRoom, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    promote(room, six_channel().write(tmp_path / "bundle"))
+    whole = asked(room)
+    with without(room, *FURTHER):
+        assert said(asked(room)) == said(whole)
+    assert not any("read too" in note for note in whole.notes)
+
+
+@pytest.mark.parametrize("sequence", FURTHER)
+def test_a_model_refuses_a_study_without_the_sequence_that_it_reads(
+    room: ReadingRoom, sequence: hemangioma.OneSequence, tmp_path: Path
+) -> None:
+    torch.manual_seed(1 + FURTHER.index(sequence))  # the same weights would be the same version
+    name = promote(room, hemangiomas(sequence).write(tmp_path / "bundle"))
+    with without(room, sequence), pytest.raises(InputError, match=rf"{name} .* has no sagittal {sequence}:"):
+        asked(room)
+    assert len(asked(room).levels) >= 3

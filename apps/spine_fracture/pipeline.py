@@ -93,10 +93,10 @@ def _require_one_of(sequences: tuple[Sequence, ...], pair: PairedStack, model: s
     """A network that is shown none of what it was taught on finds nothing, which is no sign of health."""
     acquired = pair.sequences.union(one.sequence for one in pair.further)
     if not acquired.intersection(sequences):
+        read = " or ".join(sequences)
         raise InputError(
-            f"{model} reads {' and '.join(sequences)}, and the study has no sagittal {' or '.join(sequences)}: "
-            "choose a study that has, or let a model of other sequences serve (spine-fracture models promote "
-            "NAME)."
+            f"{model} reads {read}, and the study has no sagittal {read}: choose a study that has, or let a "
+            "model of other sequences serve (spine-fracture models promote NAME)."
         )
 
 

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from importlib import import_module
+from operator import attrgetter
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from spine_fracture import radiography
+from spine_fracture.classification import feature_regression
 from spine_fracture.cohort import models
 from spine_fracture.cohort.audit import SYSTEM, record
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.states import ModelStatus
-from spine_fracture.errors import InputError
+from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.files import write_atomically
 from spine_fracture.pipeline import SHIPPED_WEIGHTS
 from spine_fracture.registry import TASKS, ModelState, ModelVersion, Registry
 from spine_fracture.training.gate import GateDecision, Verdict
+
+#: By task: the module, imported when it is needed, and what in it makes of a bundle the model that answers.
+_SERVED_BY: Mapping[str, tuple[str, str]] = {
+    "detection": ("detection.detector", "VertebraDetector.load"),
+    "classification": ("classification.loading", "load_level_model"),
+    radiography.TASK: ("classification.radiograph", "RadiographModel.load"),
+    feature_regression.TASK: ("classification.feature_regression", "FeatureRegression.load"),
+}
 
 
 def open_registry(project: Project) -> Registry:
@@ -54,8 +67,13 @@ def pass_gate(
 
 
 def promote_by_hand(project: Project, registry: Registry, name: str, actor: str) -> ModelVersion:
-    """Make a version champion by a person's decision, past the gate."""
-    return _crown(project, registry, registry.named(name), actor, details={"past_the_gate": True})
+    """Make a version champion by a person's decision, past the gate.
+
+    Raises :class:`ModelFileError` for one that the server could not answer with, e.g. a baseline.
+    """
+    version = registry.named(name)
+    _require_serves(version)
+    return _crown(project, registry, version, actor, details={"past_the_gate": True})
 
 
 def roll_back(project: Project, registry: Registry, task: str, actor: str) -> ModelVersion:
@@ -125,6 +143,15 @@ def _crown(
         _record(session, "model.promoted", champion, actor=actor, details=said)
         mirror(session, registry)
     return champion
+
+
+def _require_serves(version: ModelVersion) -> None:
+    module, name = _SERVED_BY[version.task]
+    load = attrgetter(name)(import_module(f"spine_fracture.{module}"))
+    try:
+        load(version.folder)
+    except ModelFileError as error:
+        raise ModelFileError(f"{version.name} cannot serve {version.task}. {error}") from error
 
 
 def _record(

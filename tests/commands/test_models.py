@@ -41,17 +41,18 @@ def bundle(folder: Path, value: float) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A project of its own, with a small stand-in for the package's weights."""
+    """A project of its own, with a small stand-in for the package's weights that passes for a model."""
     monkeypatch.setenv("SPINE_FRACTURE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
     bundle(tmp_path / "weights" / "classifier", 1.0)
     monkeypatch.setattr(promotion, "SHIPPED_WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(promotion, "_require_serves", lambda version: None)
     settings.cache_clear()
     yield tmp_path / "home"
     settings.cache_clear()
 
 
-def test_available_lists_every_system_with_its_study_and_what_can_be_chosen(
+def test_available_lists_every_system_with_its_task_input_and_study(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "240")
@@ -61,13 +62,16 @@ def test_available_lists_every_system_with_its_study_and_what_can_be_chosen(
     lines = {line.split()[0]: line for line in listed.output.splitlines() if line.strip()}
     files = [path for kind in ("detectors", "classifiers") for path in (CONFIGS / kind).glob("*.yaml")]
     assert set(system_names()) == {path.stem for path in files} - {"shipped"}
-    for name in system_names():
-        assert f"{name}.yaml" in lines[name]
+    assert set(system_names()) <= lines.keys()
+    assert "malignant or benign" in lines["yeh2022"] and "T1 + T2" in lines["yeh2022"]
+    assert "T1 + T2 + T2_FS + T1_CE" in lines["whole_study"] and "T2_FS" in lines["hemangioma_stir"]
+    assert "radiographs, concat" in lines["chou_concat"] and "ticked" in lines["feature_regression"]
     for study in PAPERS:
         assert any(study in line.split() for line in lines.values()), study
-    assert "network.trunk: resnet10, resnet18, resnet34, resnet50, resnet101" in lines["yeh2022"]
     one = run.invoke(cli, ["models", "available", "yolov8"])
     assert "yolov8x" in one.output and "schedule.epochs" in one.output
+    other = run.invoke(cli, ["models", "available", "yeh2022"])
+    assert "resnet10, resnet18, resnet34, resnet50, resnet101" in other.output
     wrong = run.invoke(cli, ["models", "available", "yolo8"])
     assert isinstance(wrong.exception, InputError) and "Did you mean yolov8?" in str(wrong.exception)
 

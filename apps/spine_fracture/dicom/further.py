@@ -38,4 +38,4 @@ def _beside(pair: PairedStack, volumes: list[Volume], sequence: Sequence) -> Fur
         fit = put_on_grid(max(volumes, key=merit), pair.reference, grid, pixels)
     except InputError:  # they do not overlap
         return None
-    return fit and FurtherSeries(sequence, pixels, fit.residual_px, fit.registered)
+    return None if fit is None else FurtherSeries(sequence, pixels, fit.residual_px, fit.registered)
