@@ -5,6 +5,7 @@ way back.
 from __future__ import annotations
 
 import getpass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,14 +18,12 @@ from rich.table import Table
 from spine_fracture.errors import InputError
 
 if TYPE_CHECKING:
-    from spine_fracture.training.choices import Choice
     from spine_fracture.training.families import System
 
 models = typer.Typer(
     help="What can be trained, and model versions: list them, promote one, roll back.", no_args_is_help=True
 )
 Task = Annotated[str, typer.Option(help="detection or classification")]
-_ALL_NAMED = 6  # a longer list of choices is counted
 
 
 def register(cli: typer.Typer) -> None:
@@ -35,27 +34,30 @@ def register(cli: typer.Typer) -> None:
 def available(
     name: Annotated[str | None, typer.Argument(help="One system, to see all of its settings.")] = None,
 ) -> None:
-    """The systems that `train system` trains, with the study that each follows and what can be chosen."""
-    from spine_fracture.training.choices import choices
+    """The systems that `train system` trains: what each is asked, reads, and which study it follows."""
     from spine_fracture.training.families import available as systems
     from spine_fracture.training.families import load_system
+    from spine_fracture.training.inputs import input_of
 
     console = Console()
     if name is not None:
         _show(load_system(name), console)
         return
-    table = Table(title="Systems (not for clinical use)", box=SIMPLE)
-    for heading in ("system", "kind", "family", "study", "question", "can be chosen", "in configs/"):
-        table.add_column(heading, overflow="fold")
-    for system in systems():
-        config, kind = system.config, system.family.kind
-        table.add_row(
-            *(config.name, kind, config.family, config.paper or "-", config.question),
-            "\n".join(escape(_in_short(choice)) for choice in choices(config)),
-            f"{kind}s/{config.name}.yaml",
-        )
-    console.print(table)
-    console.print("All settings of one: `models available SYSTEM`.", style="dim", highlight=False)
+    for kind, of_kind in groupby(systems(), lambda system: system.family.kind):
+        title = f"{kind.capitalize()}s, in configs/{kind}s/ (not for clinical use)"
+        table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+        table.add_column("system", no_wrap=True)
+        for heading in ("task", "input", "paper"):
+            table.add_column(heading)
+        for config in (system.config for system in of_kind):
+            reads = escape(input_of(config).replace("+", " + "))
+            table.add_row(config.name, config.question.replace("_", " "), reads, config.paper or "-")
+        console.print(table)
+    console.print(
+        "`models available SYSTEM` shows all settings of one, and what they may be.",
+        style="dim",
+        highlight=False,
+    )
 
 
 @models.command("list")
@@ -124,19 +126,23 @@ def rollback(task: Task = "classification") -> None:
     Console().print(f"{version.name} serves {version.task} again.", highlight=False, markup=False)
 
 
-def _in_short(choice: Choice) -> str:
-    names = choice.names
-    told = ", ".join(names) if len(names) <= _ALL_NAMED else f"{names[0]} .. {names[-1]} ({len(names)})"
-    return f"{choice.key}: {told}"
-
-
 def _show(system: System, console: Console) -> None:
     """Every setting of a system, and for those with names what they may be."""
     from spine_fracture.training.choices import choices
     from spine_fracture.training.family import settings_of, value_of
+    from spine_fracture.training.inputs import input_of
 
+    config = system.config
+    console.print(
+        f"{config.name} ({system.family.kind}, {config.family}) reads {input_of(config)}; "
+        f"{config.question.replace('_', ' ')}; {config.paper or 'no study of others'}. Not for clinical use.",
+        highlight=False,
+        markup=False,
+    )
     named = {choice.key: ", ".join(choice.names) for choice in choices(system.config)}
-    table = Table("--set", "value", "may be", title=escape(system.name), box=SIMPLE)
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    for heading in ("--set", "value", "may be"):
+        table.add_column(heading, overflow="fold")
     for key in settings_of(system.config):
         table.add_row(key, escape(str(value_of(system.config, key))), escape(named.get(key, "")))
     console.print(table)

@@ -17,6 +17,7 @@ from spine_fracture.geometry import PixelBox
 PREDICTED = "#ffb000"
 REFERENCE = "#35d07f"
 CHOSEN = "#ff4d6d"
+_NAME, _RIM = "#ffffff", "#000000"
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,23 @@ def grey(pixels: npt.NDArray[Any]) -> Image.Image:
     return Image.fromarray((scaled * 255).astype(np.uint8))
 
 
-def draw(picture: Image.Image, boxes: Sequence[DrawnBox], *, scale: float = 2.0) -> Image.Image:
-    """The picture enlarged by ``scale`` with boxes; boxes are in pixels of the original."""
+def draw(
+    picture: Image.Image, boxes: Sequence[DrawnBox], *, scale: float = 2.0, text: int = 13, name: str = ""
+) -> Image.Image:
+    """The picture enlarged by ``scale`` with boxes and its ``name`` in the upper left corner.
+
+    Boxes are in pixels of the original; letters are ``text`` pixels high, on a dark rim: bone is bright.
+    """
     size = (round(picture.width * scale), round(picture.height * scale))
     canvas = picture.resize(size, Image.Resampling.BICUBIC).convert("RGB")
     pen = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(size=13)
+    font = ImageFont.load_default(size=text)
     for item in boxes:
         x0, y0, x1, y1 = (value * scale for value in item.box.as_tuple())
         pen.rectangle((x0, y0, x1, y1), outline=item.colour, width=2)
         if item.label:
-            pen.text((x1 + 3, y0), item.label, fill=item.colour, font=font)
+            pen.text((x1 + 3, y0), item.label, fill=item.colour, font=font, stroke_width=2, stroke_fill=_RIM)
+    pen.text((text / 2, text / 3), name, fill=_NAME, font=font, stroke_width=2, stroke_fill=_RIM)
     return canvas
 
 

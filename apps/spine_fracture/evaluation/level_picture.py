@@ -9,17 +9,23 @@ from PIL import Image
 
 from spine_fracture.evaluation.drawing import DrawnBox, beside, crop, draw, grey
 from spine_fracture.geometry import PixelBox
+from spine_fracture.imaging import CHANNELS
 
 _MARGIN = 3.2
 _SIDE = 300
+_TEXT = 20  # pixels: pages show the picture at about half its size
 
 
 def level_picture(channels: npt.NDArray[Any], box: PixelBox, label: str) -> Image.Image:
-    """The neighbourhood of ``box``, in pixels, on every sequence of a slice (channels, rows, columns);
-    those that are all zeros are missing and left out.
+    """The neighbourhood of ``box``, in pixels, on every sequence of a slice (channels, rows, columns), the
+    channels as in CHANNELS; those that are all zeros are missing and left out.
     """
     frame = box.square(_MARGIN)
     inner = box.shifted(-round(frame.x0), -round(frame.y0))
-    parts = [crop(grey(channel), frame) for channel in channels if channel.any()]
-    scale = _SIDE / max(parts[0].width, 1)
-    return beside([draw(part, [DrawnBox(inner, label)], scale=scale) for part in parts])
+    parts = [
+        (str(sequence), crop(grey(channel), frame))
+        for sequence, channel in zip(CHANNELS, channels, strict=False)
+        if channel.any()
+    ]
+    scale, boxes = _SIDE / max(round(frame.x1) - round(frame.x0), 1), [DrawnBox(inner, label)]
+    return beside([draw(part, boxes, scale=scale, text=_TEXT, name=name) for name, part in parts])

@@ -20,6 +20,7 @@ from spine_fracture.evaluation.pairwise import Difference
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.statistics import Estimate, Resampling
 from spine_fracture.evaluation.subgroups import Subgroup, subgroups
+from spine_fracture.evaluation.thresholds import Threshold
 
 
 class Pictures(Protocol):
@@ -66,6 +67,7 @@ class PictureGallery:
 
     part: Part
     unit: Unit
+    threshold: Threshold
     false_positives: tuple[ShownMistake, ...]
     false_negatives: tuple[ShownMistake, ...]
 
@@ -203,4 +205,6 @@ def _gallery(answers: Answers, part: Part, units: Sequence[Unit], pictures: Pict
     def shown(mistakes: Sequence[Mistake]) -> tuple[ShownMistake, ...]:
         return tuple(ShownMistake(mistake, pictures.of_case(mistake.case)) for mistake in mistakes)
 
-    return PictureGallery(part, unit, shown(worst.false_positives), shown(worst.false_negatives))
+    return PictureGallery(
+        part, unit, worst.threshold, shown(worst.false_positives), shown(worst.false_negatives)
+    )
