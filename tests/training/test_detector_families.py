@@ -163,6 +163,18 @@ def test_a_detector_is_asked_only_what_its_classes_can_answer():
     assert with_settings(lesions, {"task": "kinds", "question": "altered_or_normal"}).task == "kinds"
 
 
+def test_what_a_cohort_does_not_read_is_no_setting_and_said_to_have_no_effect():
+    shipped = load_system("yolo11n").config
+    assert {"notes", "sources.phantoms"} <= set(shipped.without_effect)
+    assert load_system("yolov5").config.without_effect == ()
+    assert with_settings(shipped, {"sources.slices": 2}).sources == shipped.sources.model_copy(
+        update={"slices": 2}
+    )
+    for key in ("seed", "notes", "sources.phantoms", "sources.workers"):
+        with pytest.raises(InputError, match=f"no setting {key}"):
+            with_settings(shipped, {key: 1})
+
+
 def test_pictures_of_an_older_form_are_made_again(cohort, monkeypatch):
     folder = cohort_pictures(small("yolov8"), cohort)._cache.folder
     monkeypatch.setattr(detector_cohort, "_FORM", -1)

@@ -32,6 +32,8 @@ def box_task(config: DetectorConfig, cohort: Path, seed: int) -> BoxTask:
 
 def train(config: DetectorConfig, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train from scratch on the slices of ``cohort``, keep the epoch of the best mAP50-95."""
+    if config.without_effect:
+        tell(f"{config.name}: {', '.join(config.without_effect)} have no effect on a cohort")
     studies = StudyCache(cohort / "studies")
     checkpoint = Checkpointing(out / "checkpoint.pt", config, studies.name)
     task, told = box_task(config, cohort, seed), telling(config.name, tell)

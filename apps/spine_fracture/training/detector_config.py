@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, flattened
 from spine_fracture.detection.families import Architecture, FamilyName
 from spine_fracture.detection.tasks import DetectionTask, Sequences
 from spine_fracture.evaluation.answers import ALTERED_OR_NORMAL, QUESTIONS, Question
@@ -97,9 +97,14 @@ class DetectorConfig(SystemConfig):
     says what boxes are called, ``sequences`` which channels are read. ``size`` is the side of the square
     canvas that teaches. Pictures are read with the area of a square of side ``reading_size``, best
     somewhat more: random magnification makes bodies look larger in training than they are (Touvron et al.
-    2019). ``imagenet`` is a local safetensors file of torchvision's weights for a ResNet trunk. ``seed`` is
-    that of a training without a cohort; ``notes`` are printed on the model card.
+    2019). ``imagenet`` is a local safetensors file of torchvision's weights for a ResNet trunk. ``seed``,
+    ``notes``, which are printed on the model card, and all of ``sources`` but ``slices`` are of a training
+    on the open lumbar set, without a cohort.
     """
+
+    elsewhere: ClassVar[frozenset[str]] = frozenset(
+        {"seed", "notes", *(f"sources.{key}" for key in Sources.model_fields if key != "slices")}
+    )
 
     name: str = "yolo11n"
     family: FamilyName = "yolo"
@@ -126,6 +131,12 @@ class DetectorConfig(SystemConfig):
                 f"{' or '.join(_answerable(self.task))}."
             )
         return self
+
+    @property
+    def without_effect(self) -> tuple[str, ...]:
+        """What is set here, dotted, although a training on a cohort does not read it."""
+        here, usual = flattened(self), flattened(type(self)())
+        return tuple(key for key in sorted(self.elsewhere) if here[key] != usual[key])
 
     @property
     def architecture(self) -> Architecture:

@@ -34,6 +34,8 @@ class SystemConfig(Config):
 
     #: What models of the family can be asked; a family that tells two classes apart names its one question.
     answerable: ClassVar[tuple[Question, ...]] = tuple(QUESTIONS.values())
+    #: Dotted keys that a training on a cohort does not read: they are no settings of the system.
+    elsewhere: ClassVar[frozenset[str]] = frozenset()
 
     name: str
     family: str
@@ -71,8 +73,8 @@ def with_settings(config: S, settings: Mapping[str, JsonValue]) -> S:
 
 
 def settings_of(config: SystemConfig) -> tuple[str, ...]:
-    """All dotted keys of a configuration."""
-    return tuple(flattened(config))
+    """All dotted keys of a configuration that a training on a cohort reads."""
+    return tuple(key for key in flattened(config) if key not in config.elsewhere)
 
 
 def value_of(config: SystemConfig, key: str) -> JsonValue:
