@@ -127,7 +127,7 @@ def test_one_changed_byte_is_noticed(bundle: Path, tmp_path: Path) -> None:
 def test_another_kind_of_model_is_refused(bundle: Path, tmp_path: Path) -> None:
     state = SixChannelNetwork(NARROW).state_dict()
     _write(tmp_path, state, classes=("vertebra", "sacrum"))
-    with pytest.raises(ModelFileError, match="not a six_channel that answers"):
+    with pytest.raises(ModelFileError, match="and a six_channel answers"):
         LevelClassifier.load(tmp_path)
     _write(tmp_path, state, architecture=SixChannelConfig(trunk="resnet18", width=8).model_dump())
     with pytest.raises(ModelFileError, match="do not fit"):

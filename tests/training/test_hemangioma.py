@@ -125,7 +125,7 @@ def test_a_bundle_of_another_family_is_refused(trained: Path, tmp_path: Path) ->
     (tmp_path / "weights.safetensors").write_bytes((trained / "weights.safetensors").read_bytes())
     text = (trained / "model.json").read_text()
     (tmp_path / "model.json").write_text(text.replace('"family": "hemangioma"', '"family": "yeh2022"', 1))
-    with pytest.raises(ModelFileError, match="family yeh2022"):
+    with pytest.raises(ModelFileError, match="is a yeh2022, not a hemangioma"):
         HemangiomaModel.load(tmp_path)
 
 

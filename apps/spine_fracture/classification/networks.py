@@ -29,10 +29,14 @@ def load_network(
     Raises :class:`ModelFileError` for a bundle that is damaged, of another family, or does not fit.
     """
     manifest, state = read_bundle(folder)
-    if manifest.family != family or manifest.classes != tuple(classes):
+    if manifest.family != family:
         raise ModelFileError(
-            f"Model {manifest.name} is a {manifest.family} that answers {', '.join(manifest.classes)}, not a "
-            f"{family} that answers {', '.join(classes)}: choose one of that family."
+            f"Model {manifest.name} is a {manifest.family}, not a {family}: choose one of that family."
+        )
+    if manifest.classes != tuple(classes):
+        raise ModelFileError(
+            f"Model {manifest.name} answers {', '.join(manifest.classes)}, and a {family} answers "
+            f"{', '.join(classes)}: choose or train another."
         )
     try:
         config = kind.model_validate(manifest.architecture)
