@@ -25,6 +25,7 @@ from spine_fracture.training.cross_validation import (
     write_view,
 )
 from spine_fracture.training.families import System, load_system
+from spine_fracture.training.family import EpochLine
 from spine_fracture.training.radiograph_cache import RadiographCache, RadiographCacheWriter, RadiographLabel
 from spine_fracture.training.study_cache import StudyCache, StudyCacheWriter
 
@@ -44,7 +45,7 @@ def test_each_patient_is_judged_by_a_model_that_never_saw_them(
 ) -> None:
     labels = StudyCache(small_cohort / "studies").labels
     folds = folds_by_patient(small_cohort, 5, 1)
-    told: list[str] = []
+    told: list[str | EpochLine] = []
     results, work = tmp_path / "results", tmp_path / "work"
     judged = cross_validate(system, small_cohort, folds, 1, results, work, "here", told.append)
     answers = judged.answers

@@ -16,7 +16,7 @@ from spine_fracture.evaluation.papers import Paper
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.comparison import Comparison, system_of
 from spine_fracture.training.families import load_system
-from spine_fracture.training.family import with_settings
+from spine_fracture.training.family import EpochLine, with_settings
 from spine_fracture.training.hemangioma import (
     FAMILY,
     HemangiomaTraining,
@@ -46,7 +46,7 @@ TINY = with_settings(
 @pytest.fixture(scope="session")
 def trained(small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("hemangioma")
-    lines: list[str] = []
+    lines: list[str | EpochLine] = []
     assert train(TINY, small_cohort, out, 5, lines.append).cost.epochs == 2 and len(lines) == 2
     return out
 

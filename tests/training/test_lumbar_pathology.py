@@ -25,7 +25,7 @@ from spine_fracture.imaging import Pixels
 from spine_fracture.training import box_confidences
 from spine_fracture.training.box_confidences import CohortConfidences
 from spine_fracture.training.families import load_system
-from spine_fracture.training.family import with_settings
+from spine_fracture.training.family import EpochLine, with_settings
 from spine_fracture.training.lumbar_pathology import (
     FAMILY,
     LumbarPathologyTraining,
@@ -77,9 +77,9 @@ def eye() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def trained(eye: None, small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("lumbar_pathology")
-    lines: list[str] = []
+    lines: list[str | EpochLine] = []
     trained = train(TINY, small_cohort, out, 3, lines.append)
-    assert len(lines) == 3 and "trees grown" in lines[-1] and trained.cost.epochs == 2
+    assert len(lines) == 3 and "trees grown" in str(lines[-1]) and trained.cost.epochs == 2
     assert sorted(path.name for path in out.iterdir()) == ["model.json", TREES, "weights.safetensors"]
     return out
 

@@ -17,7 +17,7 @@ from spine_fracture.cli import cli
 from spine_fracture.errors import InputError, StorageError, TrainingError
 from spine_fracture.training import search as searching
 from spine_fracture.training.families import System, load_system
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.family import EpochLine, Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.search import BEST, search
@@ -36,7 +36,7 @@ SEARCH = SearchConfig(
     random=2,
     unjudged=1,
 )
-Told = list[str]
+Told = list[str | EpochLine]
 
 
 class Nothing:
@@ -78,7 +78,8 @@ class MadeUp:
             return config.schedule.learning_rate + 1 / self.epochs[-1] if self.validated else None
 
         schedule = Schedule(epochs=4, steps=1, batch=1)
-        return Trained(None, fit(Nothing(judged), schedule, seed).cost)  # type: ignore[arg-type]
+        fitted = fit(Nothing(judged), schedule, seed, tell=telling(config.name, tell))
+        return Trained(None, fitted.cost)  # type: ignore[arg-type]
 
     def answer(self, bundle: Path, cohort: Path) -> Judged:
         raise NotImplementedError
@@ -107,6 +108,8 @@ def test_a_search_goes_on_and_draws_what_it_would_have_drawn(family: MadeUp, tmp
     told: Told = []
     first = search(SEARCH.model_copy(update={"trials": 2}), tmp_path, tmp_path / "cut", told.append)
     assert len(first.attempts) == 2 and len(family.asked) == 2
+    epochs = [line.epoch.number for line in told if isinstance(line, EpochLine)]
+    assert epochs == [1, 2, 3, 4] * 2 and "made-up: epoch 4 of 4, loss" in str(told[-2])
     found = search(SEARCH, tmp_path, tmp_path / "cut", told.append)
     assert len(family.asked) == 4 and found.attempts[:2] == first.attempts
     whole = search(SEARCH, tmp_path, tmp_path / "whole", told.append)

@@ -16,6 +16,7 @@ from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFi
 from spine_fracture.evaluation.answers import Answers, Part
 from spine_fracture.training.classifier_config import Balance
 from spine_fracture.training.families import load_system
+from spine_fracture.training.family import EpochLine
 from spine_fracture.training.level_crops import level_crop_cache
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.six_channel import FAMILY, SixChannelTraining, crop_task
@@ -34,7 +35,7 @@ TINY = SixChannelTraining(
 @pytest.fixture(scope="module")
 def trained(small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("six_channel")
-    told: list[str] = []
+    told: list[str | EpochLine] = []
     done = FAMILY.train(TINY, small_cohort, out, 3, told.append)
     assert len(told) == done.cost.epochs == 2 and done.manifest.seed == 3
     return out

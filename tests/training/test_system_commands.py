@@ -19,6 +19,7 @@ from spine_fracture.training.carrying_out import carry_out
 from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.comparison import Entry, Run
 from spine_fracture.training.families import load_system
+from spine_fracture.training.family import EpochLine
 from spine_fracture.training.judged_models import judged_model
 from spine_fracture.training.paper_results import results_in
 from spine_fracture.training.study_cache import StudyCache
@@ -179,10 +180,10 @@ def test_a_registered_model_goes_by_its_name(models: Path, small_cohort: Path) -
             return models / "majority"
         raise NotFoundError(name)
 
-    told: list[str] = []
+    told: list[str | EpochLine] = []
     model = judged_model("mine-1", small_cohort, registered, told.append)
     assert (model.name, model.family, model.seeds, model.cohort) == ("majority", "majority", (3,), "small")
-    assert len(told) == 1 and model.version in told[0]
+    assert len(told) == 1 and model.version in str(told[0])
     with pytest.raises(InputError, match="models list"):
         judged_model("no-such-model", small_cohort, registered, print)
 

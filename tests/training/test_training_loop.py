@@ -171,11 +171,14 @@ def test_a_resumed_run_ends_with_the_same_bits(unbroken: Fitted, tmp_path: Path,
     with pytest.raises(KeyboardInterrupt):
         fit(CutShort(last), BRIEF, 3, kept(file))
     task = Brightness()
-    resumed = fit(task, BRIEF, 3, kept(file))
+    heard: list[Epoch] = []
+    resumed = fit(task, BRIEF, 3, kept(file), heard.append)
     assert task.steps == 20 - last
     assert_same(resumed, unbroken)
+    assert tuple(heard) == resumed.history
     # And once it is over, nothing is trained again.
-    assert_same(fit(CutShort(0), BRIEF, 3, kept(file)), unbroken)
+    assert_same(fit(CutShort(0), BRIEF, 3, kept(file), heard.append), unbroken)
+    assert tuple(heard) == 2 * resumed.history
 
 
 def test_another_seed_is_another_run(unbroken: Fitted) -> None:

@@ -17,6 +17,7 @@ from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Part
 from spine_fracture.evaluation.metrics import auc
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.classifier_config import Augmentation
+from spine_fracture.training.family import EpochLine
 from spine_fracture.training.study_cache import (
     CachedStudy,
     LevelLabel,
@@ -108,7 +109,7 @@ def test_a_level_is_told_by_another_one(tmp_path: Path) -> None:
 def trained(small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two epochs on the small cohort."""
     out = tmp_path_factory.mktemp("trained")
-    lines: list[str] = []
+    lines: list[str | EpochLine] = []
     done = FAMILY.train(recipe(), small_cohort, out, 3, lines.append)
     assert len(lines) == done.cost.epochs == 2
     return out

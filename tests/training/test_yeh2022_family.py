@@ -15,6 +15,7 @@ from spine_fracture.classification.yeh2022 import CLASSES, FractureConfig, stand
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import Answers, Part
+from spine_fracture.training.family import EpochLine
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 from spine_fracture.training.yeh2022 import FAMILY, Affine, FractureTraining, lesion_slices, slice_task
@@ -34,7 +35,7 @@ TINY = FractureTraining(
 @pytest.fixture(scope="module")
 def trained(small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("yeh2022")
-    told: list[str] = []
+    told: list[str | EpochLine] = []
     done = FAMILY.train(TINY, small_cohort, out, 3, told.append)
     assert len(told) == done.cost.epochs == 2
     assert done.cost.pictures == 2 * 12 * 8

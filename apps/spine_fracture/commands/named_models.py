@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from spine_fracture.training.family import Tell
     from spine_fracture.training.judged_models import JudgedModel
 
 MODELS = (
@@ -24,9 +25,9 @@ def judged_models(named: Iterable[str], cohort: Path | None, console: Console) -
     return [judged_model(name, cohort, _registered, teller(console)) for name in named]
 
 
-def teller(console: Console) -> Callable[[str], None]:
+def teller(console: Console) -> Tell:
     """What prints each line of progress as it is."""
-    return lambda line: console.print(line, markup=False, highlight=False)
+    return lambda line: console.print(str(line), markup=False, highlight=False)
 
 
 def _registered(name: str) -> Path:

@@ -10,6 +10,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from spine_fracture.commands.named_models import teller
+
 
 def register(group: typer.Typer) -> None:
     group.command("search")(search_command)
@@ -42,9 +44,7 @@ def search_command(
     if trials is not None:
         recipe = recipe.model_copy(update={"trials": trials})
     console = Console()
-    found = search(
-        recipe, cohort, out, lambda line: console.print(line, markup=False, highlight=False), storage
-    )
+    found = search(recipe, cohort, out, teller(console), storage)
     table = Table("Trial", "Validation loss", *recipe.space, box=SIMPLE)
     for attempt in sorted(found.attempts, key=lambda one: (one.pruned, one.loss)):
         ended = " (ended early)" if attempt.pruned else ""

@@ -20,8 +20,23 @@ from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.training.loop import Epoch, Progress, Task
 from spine_fracture.training.schedule import Schedule
 
-#: Hears one line of progress: what was just done.
-Tell = Callable[[str], None]
+
+@dataclass(frozen=True)
+class EpochLine:
+    """One epoch of the network ``name``; as a string, the line that is shown of it."""
+
+    name: str
+    epoch: Epoch
+
+    def __str__(self) -> str:
+        epoch = self.epoch
+        judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
+        line = f"{self.name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}"
+        return line.rstrip()
+
+
+#: Hears one line of progress: what was just done. It may end a training by raising at an epoch.
+Tell = Callable[[str | EpochLine], None]
 
 
 class SystemConfig(Config):
@@ -84,13 +99,7 @@ def value_of(config: SystemConfig, key: str) -> JsonValue:
 
 def telling(name: str, tell: Tell) -> Progress:
     """What puts every epoch of ``name`` into a line for ``tell``."""
-
-    def told(epoch: Epoch) -> None:
-        judged = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
-        line = f"{name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}{judged} {epoch.note}"
-        tell(line.rstrip())
-
-    return told
+    return lambda epoch: tell(EpochLine(name, epoch))
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,8 @@ class Family:
 
     ``train(config, cohort, out, seed, tell)`` reads the cohort's folder (``studies/``, a
     :class:`spine_fracture.training.study_cache.StudyCache`, and where it was made ``radiographs/``), keeps
-    a checkpoint in ``out`` from which a second call goes on, and writes a bundle there.
+    a checkpoint in ``out`` from which a second call goes on, and writes a bundle there. It passes
+    :func:`telling` to each fit: so a search follows any family, and ends a training that is hopeless.
     ``answer(bundle, cohort)`` judges nothing: it says what the model answers to every study that does
     not teach.
     ``task(config, cohort, seed)`` is what ``train`` gives to :func:`spine_fracture.training.loop.fit` under

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -77,7 +75,7 @@ class Epoch:
     note: str = ""
 
 
-#: Hears of every epoch as it ends.
+#: Hears of every epoch as it ends; it may end the training by raising.
 Progress = Callable[[Epoch], None]
 
 
@@ -91,22 +89,6 @@ class Fitted:
     cost: Cost
 
 
-_OVERHEARD: ContextVar[Callable[[Epoch], None]] = ContextVar("overheard", default=lambda epoch: None)
-
-
-@contextmanager
-def overhearing(listener: Callable[[Epoch], None]) -> Iterator[None]:
-    """Within this context ``listener`` hears of every epoch of every fit, those before an interruption too.
-
-    It may end a training by raising. So a search watches any family without the family's help.
-    """
-    token = _OVERHEARD.set(listener)
-    try:
-        yield
-    finally:
-        _OVERHEARD.reset(token)
-
-
 def fit(
     task: Task[B],
     schedule: Schedule,
@@ -117,25 +99,23 @@ def fit(
     """Train ``task.network`` in place and return the best running mean of its weights.
 
     With ``checkpoint`` the run is written there every ``checkpoint_minutes`` and at its end, and a later
-    call goes on from it; :class:`InputError` where it is of another training. The network stays on the
-    device with the weights of the last step.
+    call goes on from it; :class:`InputError` where it is of another training. ``tell`` hears of the epochs
+    before the interruption too, at once. The network stays on the device with the weights of the last step.
 
     A loss that is NaN or infinite ends the training, which keeps the best epoch before; without one,
     and where not even one example fits into the GPU's memory, :class:`TrainingError`.
     """
     run = _Run(task, schedule, seed)
-    overheard = _OVERHEARD.get()
     if checkpoint is not None and checkpoint.path.is_file():
         run.restore(checkpoint)
         for epoch in run.result().history:
-            overheard(epoch)
+            tell(epoch)
     with Feed(task.batch, seed, schedule.epochs, schedule.steps, run.readers) as feed:
         saved = time.monotonic()
         while not run.stopped():
             ended = run.advance(feed)
             if ended is not None:
                 tell(ended)
-                overheard(ended)
             due = time.monotonic() - saved > 60 * schedule.checkpoint_minutes
             if checkpoint is not None and (due or run.stopped()):
                 run.save(checkpoint)

@@ -32,8 +32,8 @@ from spine_fracture.errors import InputError, StorageError, TrainingError
 from spine_fracture.files import write_atomically
 from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.families import System, load_system
-from spine_fracture.training.family import Tell, with_settings
-from spine_fracture.training.loop import Epoch, overhearing
+from spine_fracture.training.family import EpochLine, Tell, with_settings
+from spine_fracture.training.loop import Epoch
 from spine_fracture.training.search_config import SearchConfig
 
 BEST = "best.yaml"
@@ -108,10 +108,9 @@ def _attempt(
     chosen = with_settings(system.config, settings)
     folder = out / "trials" / hashlib.sha256(chosen.model_dump_json().encode()).hexdigest()[:16]
     tell(f"trial {trial.number}: " + ", ".join(f"{key} {_short(value)}" for key, value in settings.items()))
-    listener = _Listener(trial)
+    listener = _Listener(trial, tell)
     try:
-        with overhearing(listener):
-            system.family.train(chosen, cohort, folder, config.seed, tell)
+        system.family.train(chosen, cohort, folder, config.seed, listener)
     except TrainingError as error:
         tell(f"trial {trial.number} ended: {error}")
         shutil.rmtree(folder, ignore_errors=True)
@@ -134,12 +133,12 @@ def _attempt(
 
 
 class _Listener:
-    """Reports each epoch to the trial. Of a family with several fits each counts alike: epochs are numbered
-    on, and the loss is the mean of the fits' lowest.
+    """Hands on what is told, and reports each epoch to the trial. Of a family with several fits each counts
+    alike: epochs are numbered on, and the loss is the mean of the fits' lowest.
     """
 
-    def __init__(self, trial: Trial) -> None:
-        self._trial = trial
+    def __init__(self, trial: Trial, tell: Tell) -> None:
+        self._trial, self._tell = trial, tell
         self._epochs = 0
         self.best: list[float] = []
 
@@ -147,7 +146,12 @@ class _Listener:
     def loss(self) -> float:
         return math.fsum(self.best) / len(self.best)
 
-    def __call__(self, epoch: Epoch) -> None:
+    def __call__(self, told: str | EpochLine) -> None:
+        self._tell(told)
+        if isinstance(told, EpochLine):
+            self._report(told.epoch)
+
+    def _report(self, epoch: Epoch) -> None:
         self._epochs += 1
         if epoch.validation_loss is None:
             return
