@@ -71,8 +71,6 @@ class LesionDetector:
         """
         if not levels:
             return ()
-        if any(not boxes for boxes in levels):
-            raise InputError("A level without a box cannot be classified: draw its box first.")
         pair = pixels[:, :2]
         own = self.probabilities(self._finder.find(pair), levels)
         moved = self.probabilities(self._finder.find(pair * np.float32(_DIMMED), _MAGNIFIED), levels)
@@ -89,6 +87,8 @@ class LesionDetector:
 
     def probabilities(self, found: Sequence[Found], levels: Sequence[Sequence[BoxOnSlice]]) -> _FloatArray:
         """What was found said of each level, (levels, MODEL_CLASSES)."""
+        if not all(levels):
+            raise InputError("A level without a box cannot be classified: draw its box first.")
         classes = self._finder.task.classes
         rows = np.zeros((len(levels), len(MODEL_CLASSES)))
         for row, boxes in zip(rows, levels, strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 from spine_fracture.anatomy import MODEL_CLASSES, Level
 from spine_fracture.detection.candidates import LEAST_SCORE
 from spine_fracture.detection.detector import VertebraDetector
-from spine_fracture.detection.finder import BoxFinder
+from spine_fracture.detection.finder import BoxFinder, Found
 from spine_fracture.detection.fusion import fuse_slices
 from spine_fracture.detection.lesion_detector import LesionDetector
 from spine_fracture.detection.naming import name_tracks
@@ -34,7 +34,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     """Boxes on the middle slices of each study: of named levels, or of lesions. A detector of lesions also
     gives the probabilities of every level, whose reference boxes it is shown, and of every patient.
     """
-    # In the reference runtime: OpenVINO 2026.4 was seen to corrupt memory on pictures of 64 pixels.
+    # In the reference runtime, which has all families, and a GPU where there is one.
     finder, studies = BoxFinder.load(bundle, "torch"), StudyCache(cohort / "studies")
     judged = (studies[at] for at, label in enumerate(studies.labels) if label.part is not None)
     if finder.task is DetectionTask.KINDS:
@@ -46,8 +46,9 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     pictures = []
     cases: list[Case] = []
     for study in judged:
-        pictures.extend(_lesions(finder, study))
-        cases.extend(_cases(model, study, question))
+        found = finder.find(study.pair())
+        pictures.extend(_lesions(finder.task, study, found))
+        cases.extend(_cases(model, study, found, question))
     answers = answers_of(model.manifest, studies.name, question, MODEL_CLASSES, cases)
     return Judged(answers, _boxes(finder, studies, "lesions", finder.task.classes, pictures))
 
@@ -71,10 +72,11 @@ def _boxes(
     )
 
 
-def _cases(model: LesionDetector, study: CachedStudy, question: str) -> Iterable[Case]:
+def _cases(
+    model: LesionDetector, study: CachedStudy, found: Sequence[Found], question: str
+) -> Iterable[Case]:
     levels = study.label.levels
-    opinions = model.classify(study.pair(), [level.on_slices() for level in levels])
-    rows = (opinion.probabilities for opinion in opinions)
+    rows = model.probabilities(found, [level.on_slices() for level in levels])
     return study_cases(study.label, zip(levels, rows, strict=True), question)
 
 
@@ -91,23 +93,19 @@ def _levels(detector: VertebraDetector, study: CachedStudy) -> Iterable[PictureA
         yield _picture(study, at, found.get(at, ()), reference, ())
 
 
-def _lesions(finder: BoxFinder, study: CachedStudy) -> Iterable[PictureAnswer]:
+def _lesions(task: DetectionTask, study: CachedStudy, found: Sequence[Found]) -> Iterable[PictureAnswer]:
     """Every box stands there once for each class that it may be of."""
-    slices = _middle(study)
-    found: dict[int, list[BoxAnswer]] = {}
-    for each in finder.find(study.pair()[slices]):
-        for label, score in zip(finder.task.classes, each.scores, strict=True):
+    boxes: dict[int, list[BoxAnswer]] = {}
+    for each in found:
+        for label, score in zip(task.classes, each.scores, strict=True):
             if score >= LEAST_SCORE:
                 box = BoxAnswer(label=label, box=each.box.as_tuple(), score=score)
-                found.setdefault(slices[each.slice_index], []).append(box)
-    for at in slices:
-        kinds = [
-            (kind_in(finder.task, level, shown=shown), box)
-            for level, box, shown in bodies_on(study.label, at)
-        ]
-        reference = [(finder.task.classes[kind], box) for kind, box in kinds if kind >= 0]
+                boxes.setdefault(each.slice_index, []).append(box)
+    for at in _middle(study):
+        kinds = [(kind_in(task, level, shown=shown), box) for level, box, shown in bodies_on(study.label, at)]
+        reference = [(task.classes[kind], box) for kind, box in kinds if kind >= 0]
         doubtful = [box for kind, box in kinds if kind == DOUBTFUL]
-        yield _picture(study, at, found.get(at, ()), reference, doubtful)
+        yield _picture(study, at, boxes.get(at, ()), reference, doubtful)
 
 
 def _picture(
