@@ -164,6 +164,11 @@ class PairedStack:
         return frozenset(v.sequence for v in (self.reference, self.other) if v is not None)
 
     @property
+    def acquired(self) -> frozenset[Sequence]:
+        """The sequences of the pair and of what lies beside it."""
+        return self.sequences.union(one.sequence for one in self.further)
+
+    @property
     def channels(self) -> Pixels:
         """(slices, 4, rows, columns), channels as in CHANNELS: the pair with what lies beside it."""
         slices, _, rows, columns = self.pixels.shape

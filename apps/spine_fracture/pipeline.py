@@ -91,8 +91,7 @@ def require_spine_mr(pair: PairedStack) -> None:
 
 def _require_one_of(sequences: tuple[Sequence, ...], pair: PairedStack, model: str) -> None:
     """A network that is shown none of what it was taught on finds nothing, which is no sign of health."""
-    acquired = pair.sequences.union(one.sequence for one in pair.further)
-    if not acquired.intersection(sequences):
+    if not pair.acquired.intersection(sequences):
         read = " or ".join(sequences)
         raise InputError(
             f"{model} reads {read}, and the study has no sagittal {read}: choose a study that has, or let a "

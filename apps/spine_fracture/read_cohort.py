@@ -11,7 +11,7 @@ from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import find_snapshot, read_snapshot
 from spine_fracture.errors import InsufficientEvidenceError
-from spine_fracture.imaging import CHANNELS
+from spine_fracture.imaging import CHANNELS, FURTHER
 from spine_fracture.read_studies import ReadStudy, agreed, read_studies
 from spine_fracture.training.cohort_making import STUDIES
 from spine_fracture.training.study_cache import CachedStudy, LevelLabel, StudyCacheWriter, StudyLabel
@@ -24,12 +24,13 @@ def cache_snapshot(
     project: Project, snapshot: str, out: Path, tell: Callable[[str, int, int], None] | None = None
 ) -> tuple[int, tuple[str, ...]]:
     """Write ``out/studies``, a :class:`StudyCache` named after the snapshot; returns how many studies it
-    holds, and which reads could not be used and why.
+    holds, and which reads and further series could not be used and why.
 
-    T1 and T2 as the server gives them to a model. A study goes to the part of its patient's split, so that
-    reads of validation patients choose and those of the locked test patients judge; what trains looks
-    at ``StudyLabel.part`` alone. Levels that nobody read are there as indeterminate, which is never a
-    target. Raises :class:`InsufficientEvidenceError` when no read can be used.
+    T1 and T2, and the further sequences that a study has, as the server gives them to a model. A study
+    goes to the part of its patient's split, so that reads of validation patients choose and those of the
+    locked test patients judge; what trains looks at ``StudyLabel.part`` alone. Levels that nobody read are
+    there as indeterminate, which is never a target. Raises :class:`InsufficientEvidenceError` when no read
+    can be used.
     """
     content = read_snapshot(project, snapshot)
     with project.session() as session:
@@ -38,7 +39,7 @@ def cache_snapshot(
     reads = agreed([*content.training, *content.evaluation], left_out)
     written = 0
     with StudyCacheWriter(out / STUDIES, f"{frozen.name}-{frozen.sha256[:12]}") as writer:
-        for study in read_studies(project, reads, left_out, "studies", tell):
+        for study in read_studies(project, reads, left_out, "studies", tell, FURTHER):
             writer.add(_cached(study))
             written += 1
         if not written:
@@ -50,9 +51,6 @@ def cache_snapshot(
 
 def _cached(study: ReadStudy) -> CachedStudy:
     by_time = sorted((read for read in study.reads if read is not None), key=lambda read: read.read_id)
-    slices, _, rows, columns = study.pixels.shape
-    pixels = np.zeros((slices, len(CHANNELS), rows, columns), np.uint8)
-    pixels[:, :2] = np.rint(study.pixels * 255)
     levels = []
     for name, boxes, read in zip(study.names, study.boxes, study.reads, strict=True):
         ordered = sorted(boxes, key=lambda item: item[0])
@@ -72,8 +70,8 @@ def _cached(study: ReadStudy) -> CachedStudy:
         split=by_time[0].split,
         source="read",
         field_strength=study.field_strength,
-        sequences=tuple(sequence for sequence in CHANNELS if sequence in study.sequences),
+        sequences=tuple(sequence for sequence in CHANNELS if sequence in study.pair.acquired),
         levels=tuple(sorted(levels, key=lambda level: level.level.order)),
         index_level=next((read.level for read in by_time if read.diagnosis in _INDEX), None),
     )
-    return CachedStudy(label, pixels)
+    return CachedStudy(label, np.rint(study.pair.channels * 255).astype(np.uint8))

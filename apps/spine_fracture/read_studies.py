@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,29 +11,29 @@ from sqlalchemy.orm import Session
 
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.classification.crops import BoxOnSlice
-from spine_fracture.cohort.models import LevelSource
+from spine_fracture.cohort.models import LevelSource, Study
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import SnapshotRead
-from spine_fracture.cohort.studies import files_of, find_study, load_pair
+from spine_fracture.cohort.studies import files_of, find_study, further_series, load_pair, read_volume
+from spine_fracture.dicom.further import with_further
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.seen import picture_hash
 from spine_fracture.files import without_names
 from spine_fracture.geometry import PixelBox
-from spine_fracture.imaging import PairedStack, Pixels
+from spine_fracture.imaging import PairedStack, Volume
 from spine_fracture.imaging import Sequence as MrSequence
 from spine_fracture.training.classifier_samples import Tell
 
 
 @dataclass(frozen=True, eq=False)
 class ReadStudy:
-    """One study's pair with its levels on the pair's grid; of each level its name, its boxes, and the read
-    that counts or None where nobody answered. ``sequences`` are those that ``pixels`` holds.
+    """One study's pair, with the further sequences that were asked for, and its levels on the pair's grid; of
+    each level its name, its boxes, and the read that counts or None where nobody answered.
     """
 
     patient: str
     pictures: str
-    pixels: Pixels
-    sequences: frozenset[MrSequence]
+    pair: PairedStack
     field_strength: float | None
     names: tuple[Level, ...]
     boxes: tuple[tuple[BoxOnSlice, ...], ...]
@@ -63,16 +63,24 @@ def agreed(reads: Sequence[SnapshotRead], left_out: list[str]) -> tuple[Snapshot
 
 
 def read_studies(
-    project: Project, reads: Sequence[SnapshotRead], left_out: list[str], what: str, tell: Tell | None = None
+    project: Project,
+    reads: Sequence[SnapshotRead],
+    left_out: list[str],
+    what: str,
+    tell: Tell | None = None,
+    further: Collection[MrSequence] = (),
 ) -> Iterator[ReadStudy]:
-    """The studies of these reads, one after the other; one that cannot be read goes to ``left_out``."""
+    """The studies of these reads, one after the other, each with what it has of ``further`` beside its pair.
+
+    One that cannot be read goes to ``left_out``; so does a further series, and its study comes without it.
+    """
     by_study: dict[str, dict[int, SnapshotRead]] = defaultdict(dict)
     for read in reads:
         by_study[read.study_uid][read.level_id] = read
     for number, (study_uid, of_study) in enumerate(by_study.items(), 1):
         with project.session() as session:
             try:
-                study = _read_study(session, study_uid, of_study)
+                study = _read_study(session, study_uid, of_study, further, left_out)
             except InputError as error:
                 files = [
                     path for series in find_study(session, study_uid).series for path in files_of(series)
@@ -84,7 +92,13 @@ def read_studies(
             tell(what, number, len(by_study))
 
 
-def _read_study(session: Session, study_uid: str, reads: dict[int, SnapshotRead]) -> ReadStudy:
+def _read_study(
+    session: Session,
+    study_uid: str,
+    reads: dict[int, SnapshotRead],
+    further: Collection[MrSequence],
+    left_out: list[str],
+) -> ReadStudy:
     """Read levels with their boxes of the snapshot; the others, which show the usual signal, as they are."""
     pair = load_pair(session, study_uid)
     grid = pair.reference.series_uid
@@ -99,16 +113,27 @@ def _read_study(session: Session, study_uid: str, reads: dict[int, SnapshotRead]
     kept = {level_id: on_grid for level_id, on_grid in boxes.items() if on_grid}
     if not kept.keys() & reads.keys():
         raise InputError("no level that was read has a box on the series that the models read")
+    pair = with_further(pair, _beside(study, further, left_out))
     return ReadStudy(
         patient=next(iter(reads.values())).patient,
         pictures=_hash(pair),
-        pixels=pair.pixels,
-        sequences=pair.sequences,
+        pair=pair,
         field_strength=study.patient.field_strength,
         names=tuple(names[level_id] for level_id in kept),
         boxes=tuple(kept.values()),
         reads=tuple(reads.get(level_id) for level_id in kept),
     )
+
+
+def _beside(study: Study, further: Collection[MrSequence], left_out: list[str]) -> Iterator[Volume]:
+    """A series that was lost or damaged is as one that was not acquired: the reads rest on T1 and T2."""
+    for series in further_series(study):
+        if series.sequence in further:
+            try:
+                yield read_volume(series)
+            except InputError as error:
+                why = without_names(str(error), files_of(series))
+                left_out.append(f"{series.sequence} of study {study.uid}: {why}")
 
 
 def _boxes_of(read: SnapshotRead, grid: str) -> tuple[BoxOnSlice, ...]:

@@ -118,7 +118,9 @@ def _export(
                     LabelledLevel(middle(boxes, network.slices), truth)
                     for boxes, truth in zip(study.boxes, study.truths, strict=True)
                 )
-                writer.add(LabelledStudy(study.pictures, study.pixels, levels), "read", held_out=held_out)
+                writer.add(
+                    LabelledStudy(study.pictures, study.pair.pixels, levels), "read", held_out=held_out
+                )
     cache = open_cache(folder)
     if not len(cache.where(held_out=False)):
         raise InsufficientEvidenceError(
@@ -141,7 +143,7 @@ def _judge(
     models = (load_level_model(champion), load_level_model(candidate))
     answers = []
     for study in read_studies(project, reads, left_out, "test patients", tell):
-        first, second = (model.classify(study.pixels, study.boxes) for model in models)
+        first, second = (model.classify(study.pair.pixels, study.boxes) for model in models)
         answers += [
             TestLevel(
                 study.patient, truth, most_probable(old.probabilities), most_probable(new.probabilities)

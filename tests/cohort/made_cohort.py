@@ -28,6 +28,13 @@ TIMING = {
     Sequence.T2: Acquisition(
         repetition_time=3500.0, echo_time=105.0, scanning_sequence=("SE",), field_strength=1.5
     ),
+    Sequence.T2_FAT_SAT: Acquisition(
+        repetition_time=3500.0,
+        echo_time=60.0,
+        inversion_time=150.0,
+        scanning_sequence=("SE", "IR"),
+        field_strength=1.5,
+    ),
 }
 SURE = Uncertainty(0.1, 0.2, 0.0, 0.05, 0.0, 0.1)
 

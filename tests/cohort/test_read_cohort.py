@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_cohort import series
 from read_cohort import PATIENTS, read_study
 from typer.testing import CliRunner
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level
 from spine_fracture.cli import cli
+from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.models import StudyFolder
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import LATEST, freeze
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.studies import load_pair
+from spine_fracture.dicom.write import PatientTags, write_series
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part
-from spine_fracture.imaging import Sequence
+from spine_fracture.imaging import FURTHER, Sequence
 from spine_fracture.read_cohort import cache_snapshot
 from spine_fracture.settings import settings
-from spine_fracture.training.study_cache import StudyCache
+from spine_fracture.training.study_cache import CachedStudy, StudyCache
 
 
 def test_reads_keep_to_the_part_of_their_patient(project: Project, pictures: Path, tmp_path: Path) -> None:
@@ -55,6 +59,41 @@ def test_reads_keep_to_the_part_of_their_patient(project: Project, pictures: Pat
         pair = load_pair(session, studies[Split.TRAIN].uid)
     np.testing.assert_allclose(taught.pair(), pair.pixels, atol=0.5 / 255 + 1e-6)
     assert not taught.pixels[:, 2:].any()
+
+
+def test_what_lies_beside_the_pair_comes_along(project: Project, pictures: Path, tmp_path: Path) -> None:
+    """As a served model is given it; a STIR that was lost takes nothing from T1 and T2."""
+    studies = {split: read_study(project, pictures, split) for split in (Split.TRAIN, Split.TEST)}
+    for study in studies.values():
+        study.read("ann")
+    patient, uid = PATIENTS[Split.TRAIN], studies[Split.TRAIN].uid
+    with project.session() as session:
+        plain = np.rint(load_pair(session, uid).pixels * 255)
+    stir = series(Sequence.T2_FAT_SAT, patient)
+    write_series(stir, PatientTags(patient, uid), pictures / "stir", series_number=3)
+    ingest(pictures / "stir", "Centre A", project)
+    freeze(project)
+
+    assert cache_snapshot(project, LATEST, tmp_path / "whole") == (2, ())
+    whole, other = taught_first(tmp_path / "whole")
+    assert whole.label.sequences == (Sequence.T1, Sequence.T2, Sequence.T2_FAT_SAT)
+    with project.session() as session:
+        served = load_pair(session, uid, FURTHER).channels
+    np.testing.assert_array_equal(whole.pixels, np.rint(served * 255))
+    np.testing.assert_array_equal(whole.pixels[:, :2], plain)
+    assert whole.pixels[:, 2].any() and not whole.pixels[:, 3].any()
+    assert other.label.sequences == (Sequence.T1, Sequence.T2) and not other.pixels[:, 2:].any()
+
+    shutil.rmtree(pictures / "stir")
+    written, (reason,) = cache_snapshot(project, LATEST, tmp_path / "lost")
+    assert written == 2 and reason.startswith(f"T2_FS of study {uid}: ") and "stir" not in reason
+    lost, _ = taught_first(tmp_path / "lost")
+    assert lost.label.sequences == (Sequence.T1, Sequence.T2) and not lost.pixels[:, 2:].any()
+    np.testing.assert_array_equal(lost.pixels[:, :2], plain)
+
+
+def taught_first(cohort: Path) -> list[CachedStudy]:
+    return sorted(StudyCache(cohort / "studies"), key=lambda study: study.label.part is not None)
 
 
 def test_readers_who_disagree_are_left_out_by_name(project: Project, pictures: Path, tmp_path: Path) -> None:
