@@ -16,13 +16,14 @@ from sqlalchemy import func, select
 from spine_fracture.cohort import tables
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.models import AuditEvent, Instance, Patient, Refused, Role, Series, Study
+from spine_fracture.cohort.overview import reasons
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.cohort.studies import load_pair, read_volume
 from spine_fracture.dicom.nifti import write_nifti
 from spine_fracture.dicom.write import PatientTags, uid_from, write_series
 from spine_fracture.errors import InputError, NotFoundError
-from spine_fracture.imaging import Sequence, SpacingOrigin
+from spine_fracture.imaging import FURTHER, Sequence, SpacingOrigin
 
 
 def contents(project: Project) -> dict[str, list[tuple[object, ...]]]:
@@ -268,6 +269,19 @@ def test_what_went_in_is_on_record(project: Project, pictures: Path) -> None:
         event = session.scalars(select(AuditEvent)).one()
         assert event.action == "study.ingested" and event.code_version.startswith("spine-fracture ")
         assert session.scalar(select(func.count(Instance.id))) == 6
+
+
+def test_stir_is_kept_beside_the_pair_and_nothing_is_held_against_it(
+    project: Project, pictures: Path
+) -> None:
+    uid = write_study(pictures, "p1", sequences=(Sequence.T1, Sequence.T2, Sequence.T2_FAT_SAT))
+    ingest(pictures, "Centre A", project)
+    with project.session() as session:
+        (stir,) = session.scalars(select(Series).where(Series.sequence == Sequence.T2_FAT_SAT))
+        assert (stir.role, stir.usable, stir.reason) == (None, True, "")
+        assert reasons(session) == ()
+        (beside,) = load_pair(session, uid, FURTHER).further
+    assert beside.sequence is Sequence.T2_FAT_SAT
 
 
 def test_the_models_are_not_given_axial_slices(project: Project, pictures: Path) -> None:

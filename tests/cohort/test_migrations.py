@@ -17,7 +17,7 @@ from sqlalchemy import Engine, func, select, text
 from spine_fracture.anatomy import Basis, Diagnosis
 from spine_fracture.cohort import tables
 from spine_fracture.cohort.database import MIGRATIONS, connect, writing
-from spine_fracture.cohort.models import Read
+from spine_fracture.cohort.models import Read, Series
 from spine_fracture.cohort.people import User
 from spine_fracture.cohort.project import open_project
 
@@ -30,6 +30,19 @@ _ROWS = (
     f"INSERT INTO level VALUES (1, 1, 'L1', '{_BOX}', 1, 'detected', 1, 3)",
     "INSERT INTO read VALUES (1, 1, 'ann', 't1', 'blinded', 'submitted', 'L1', 'malignant', '[]', 4, 20.0,"
     f" 'a note', NULL, '', NULL, NULL, NULL, '{_WHEN}')",
+    "INSERT INTO study_folder VALUES (1, '/pictures')",
+    *(
+        f"INSERT INTO series VALUES ({number}, '1.2.3.{number}', 1, 1, 'dicom', '{sequence}', '{plane}',"
+        f" 'measured', 3, 9, 9, NULL, NULL, NULL, NULL, 0, '{why}', NULL)"
+        for number, (sequence, plane, why) in enumerate(
+            (
+                ("T2_FS", "sagittal", "sequence T2_FS: plain T1 and T2 are read"),
+                ("T2_FS", "axial", "axial slices: sagittal ones are read"),
+                ("unknown", "sagittal", "sequence unknown: plain T1 and T2 are read"),
+            ),
+            start=1,
+        )
+    ),
 )
 
 
@@ -56,6 +69,11 @@ def test_a_database_of_the_first_version_is_opened_with_all_it_holds(tmp_path: P
         assert (read.diagnosis, read.note, read.basis) == (Diagnosis.MALIGNANT, "a note", Basis.IMAGING)
         assert (read.level.version, read.level.current, read.level.edited_by) == (3, True, None)
         assert session.scalar(select(func.count(User.id))) == 0
+        assert [(one.usable, one.reason) for one in session.scalars(select(Series).order_by(Series.id))] == [
+            (True, ""),
+            (False, "axial slices: sagittal ones are read"),
+            (False, "sequence unknown: T1, T2, T2_FS, T1_CE are read"),
+        ]
     with project.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, tables.METADATA) == []
@@ -72,7 +90,7 @@ def test_the_way_back_leaves_the_first_tables(tmp_path: Path) -> None:
     assert "read" in names and not names & {"user", "lease", "skip", "report"}
 
 
-@pytest.mark.parametrize("module", ["r0001_first_tables", "r0002_reading_desk"])
+@pytest.mark.parametrize("module", ["r0001_first_tables", "r0002_reading_desk", "r0003_further_series"])
 def test_postgresql_understands_every_step(module: str) -> None:
     written = StringIO()
     context = MigrationContext.configure(
@@ -80,7 +98,7 @@ def test_postgresql_understands_every_step(module: str) -> None:
     )
     with Operations.context(context):
         importlib.import_module(f"spine_fracture.cohort.migrations.versions.{module}").upgrade()
-    assert "CREATE TABLE" in written.getvalue()
+    assert ("UPDATE series" if module == "r0003_further_series" else "CREATE TABLE") in written.getvalue()
     if module == "r0002_reading_desk":
         assert 'CREATE TABLE "user"' in written.getvalue()
         assert (

@@ -19,7 +19,7 @@ from spine_fracture.cohort.studies import known_series, missing_half
 from spine_fracture.dicom.scan import Refusal
 from spine_fracture.errors import ConflictError, InputError
 from spine_fracture.files import without_names
-from spine_fracture.imaging import Plane, Sequence
+from spine_fracture.imaging import CHANNELS, Plane
 
 
 @dataclass(frozen=True)
@@ -194,8 +194,8 @@ def _unused(found: FoundSeries) -> str:
         return "plain radiographs, which radiograph_classification reads"
     if found.plane is not Plane.SAGITTAL:
         return f"{found.plane} slices: sagittal ones are read"
-    if found.sequence not in (Sequence.T1, Sequence.T2):
-        return f"sequence {found.sequence}: plain T1 and T2 are read"
+    if found.sequence not in CHANNELS:
+        return f"sequence {found.sequence}: {', '.join(CHANNELS)} are read"
     return ""
 
 
