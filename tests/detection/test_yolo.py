@@ -72,6 +72,18 @@ def test_an_unknown_layout_is_refused(layout):
         YoloNetwork(layout, 2, 2)
 
 
+@pytest.mark.parametrize("version", ["yolov5", "yolov8", "yolo11"])
+def test_every_size_is_built_and_larger_than_the_one_before(version, monkeypatch):
+    # To draw up to a hundred million weights is what takes long in building, and none is looked at.
+    monkeypatch.setattr(torch.nn.init, "kaiming_uniform_", lambda weights, **how: weights)
+    sizes = []
+    for size in "nsmlx":
+        network = YoloNetwork(version + size, len(KINDS), 2)
+        assert network.model.stride.tolist() == [8, 16, 32]
+        sizes.append(sum(weights.numel() for weights in network.parameters()))
+    assert sizes == sorted(set(sizes))
+
+
 def test_pillow_opens_pictures_by_itself():
     assert Image.open.__module__ == "PIL.Image"
     with pytest.raises(UnidentifiedImageError):
