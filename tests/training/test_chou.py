@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save_file
 from torchvision.models import efficientnet_b0
 
@@ -22,7 +23,7 @@ from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.radiography import Radiograph, View
-from spine_fracture.training.chou import FAMILY, ChouTraining
+from spine_fracture.training.chou import FAMILY, ChouTraining, member_task
 from spine_fracture.training.families import load_system, system_names
 from spine_fracture.training.family import Trained
 from spine_fracture.training.radiograph_cache import (
@@ -159,6 +160,19 @@ def test_one_class_alone_is_refused(cohort: Path, tmp_path: Path) -> None:
                 writer.add(label, pixels)
     with pytest.raises(InsufficientEvidenceError, match="add patients of the class"):
         FAMILY.train(config(InputForm.AP), tmp_path, tmp_path / "out", 1, print)
+
+
+def test_validation_patients_of_one_class_choose_no_epoch(cohort: Path, tmp_path: Path) -> None:
+    cache = RadiographCache(cohort / "radiographs")
+    with RadiographCacheWriter(tmp_path / "radiographs", "one-sided") as writer:
+        for label, pixels in zip(cache.labels, cache.pixels, strict=True):
+            if label.part is not Part.VALIDATION or label.diagnosis is Diagnosis.BENIGN_FRACTURE:
+                writer.add(label, pixels)
+    losses = []
+    for folder in (cohort, tmp_path):
+        task = member_task(config(InputForm.AP), folder, 1)
+        losses.append(task.validation_loss(task.network.eval(), torch.device("cpu")))
+    assert losses[0] is not None and losses[1] is None
 
 
 def test_the_baselines_answer_patients_of_radiographs(cohort: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class CropTask:
         self._teaching = BalancedSampler(cache, cache.where(held_out=False), config.balance)
         held_out = cache.where(held_out=True)
         self._judging: Index | None = None
-        if len(held_out):
+        if len(np.unique(self._labels[held_out])) > 1:  # one class cannot tell two apart
             sampler = BalancedSampler(cache, held_out, config.balance, every_class=False)
             count = min(_VALIDATION_DRAWS, 8 * len(held_out))
             self._judging = sampler.draw(count, np.random.default_rng(seed))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from spine_fracture.errors import TrainingError
-from spine_fracture.evaluation.answers import Cost
+from spine_fracture.evaluation.answers import ALL_EPOCHS, Cost
 from spine_fracture.training.checkpoint import (
     Checkpoint,
     Checkpointing,
@@ -51,8 +51,9 @@ class Task(Protocol[B]):
         ...
 
     def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
-        """The loss on held-out examples, always the same ones; None where nothing is held out, or where
-        nothing can be said of them yet: then the last epoch counts as the best.
+        """The loss on held-out examples, always the same ones; None where nothing is held out, where they
+        are of one class alone, or where nothing can be said of them yet: then the last epoch counts as the
+        best.
 
         ``network`` is the running mean in eval mode; this runs in inference mode and full precision.
         """
@@ -166,7 +167,7 @@ class _Run(Generic[B]):
         if course.failed:
             return course.failed
         if passed >= schedule.epochs:
-            return "all epochs done"
+            return ALL_EPOCHS
         if passed - course.best_epoch >= schedule.patience:
             return f"no lower validation loss in {schedule.patience} epochs"
         return ""

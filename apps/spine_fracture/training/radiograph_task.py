@@ -127,7 +127,7 @@ class RadiographTask:
         return functional.cross_entropy(network(pictures).float(), truth)
 
     def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
-        if not len(self._judging):
+        if len(set(self._judging.malignant.tolist())) < len(CLASSES):
             return None
         losses = []
         truth = torch.from_numpy(self._judging.malignant).to(device)

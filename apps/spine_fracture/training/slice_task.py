@@ -63,7 +63,8 @@ class SliceTask:
         return functional.cross_entropy(network(view).float(), labels)
 
     def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
-        if not len(self._judging):
+        positive = self._judging.positive
+        if positive.all() or not positive.any():  # one side cannot tell two apart
             return None
         losses = []
         for at in range(0, len(self._judging), _FORWARD_BATCH):
@@ -71,8 +72,8 @@ class SliceTask:
             crops, references, labels = (t.to(device) for t in _tensors(self._judging.only(index)))
             answers = network(self._plain(crops, references)).float()
             losses.append(functional.cross_entropy(answers, labels, reduction="none").cpu())
-        each, positive = torch.cat(losses).numpy(), self._judging.positive
-        return float(np.mean([each[side].mean() for side in (positive, ~positive) if side.any()]))
+        each = torch.cat(losses).numpy()
+        return float(np.mean([each[side].mean() for side in (positive, ~positive)]))
 
 
 def _tensors(pictures: SlicePictures) -> tuple[Tensor, Tensor, Tensor]:

@@ -141,14 +141,15 @@ class SliceTask:
         )
 
     def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
-        if not len(self._judging):
+        malignant = self._judging.malignant
+        if malignant.all() or not malignant.any():  # one side cannot tell two apart
             return None
         parts = []
         for at in range(0, len(self._judging), _FORWARD_BATCH):
             crops = self._judging.crops[at : at + _FORWARD_BATCH]
             patches = self._patches(crops, np.tile(_UNCHANGED, (len(crops), 1)), device)
             parts.append(network(patches)[:, 0].float().cpu())
-        truth = torch.from_numpy(self._judging.malignant.astype(np.float32))
+        truth = torch.from_numpy(malignant.astype(np.float32))
         return float(functional.binary_cross_entropy_with_logits(torch.cat(parts), truth))
 
     def _patches(
