@@ -23,7 +23,7 @@ from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.files import write_atomically
 from spine_fracture.training.carrying_out import carry_out
 from spine_fracture.training.cohort_folder import CohortFolder
-from spine_fracture.training.comparison import Comparison, planned, read_results
+from spine_fracture.training.comparison import Comparison, planned, read_results, require_known
 from spine_fracture.training.comparison_table import comparison_page
 
 HERE = Path(__file__).parent
@@ -43,6 +43,7 @@ def main() -> None:
     comparison = load_config(options.config, Comparison)
     results = HERE / "results" / comparison.name
     cohorts = {name: CohortFolder.open(Path(folder)) for name, folder in map(_named, options.cohort)}
+    require_known(comparison, options.only, cohorts)
     began = time.monotonic()
     for run in () if options.table else planned(comparison, results, cohorts):
         late = time.monotonic() - began > 60 * options.minutes

@@ -140,3 +140,31 @@ def test_overlap_fills_a_row_from_another_entrys_truths(model: Callable[..., Ans
     (filled,) = fill(table, results, HOW).rows
     assert filled.ours[Figure.OVERLAP].value == pytest.approx(0.8)
     assert filled.ours[Figure.RECALL].value == 1
+
+
+def test_of_an_even_number_of_seeds_the_worse_of_the_middle_fills_a_row() -> None:
+    def boxes(seed: int, width: float) -> BoxAnswers:
+        pictures = tuple(
+            PictureAnswer(
+                picture=f"{part}-{n}", part=part, patient=f"{part}-{n}",
+                predicted=(BoxAnswer(label="a", box=(0, 0, width, 10)),),
+                reference=(BoxAnswer(label="a", box=(0, 0, 10, 10)),),
+            )
+            for part in (Part.VALIDATION, Part.TEST) for n in range(2)
+        )  # fmt: skip
+        return BoxAnswers(
+            system="d",
+            version=f"d-{seed}",
+            seed=seed,
+            cohort="c",
+            task="lesions",
+            labels=("a",),
+            pictures=pictures,
+        )
+
+    runs = EntryRuns("c", (), (boxes(1, 10), boxes(2, 7.2), boxes(3, 9.2), boxes(4, 6.2)))
+    table = PaperTable(
+        title="", boxes=True, columns=(Figure.MAP50_95,), rows=(TableRow(label="d", entry="d"),)
+    )
+    (filled,) = fill(table, {"d": runs}, HOW).rows
+    assert filled.ours[Figure.MAP50_95].value == pytest.approx(0.5)  # 0.3, 0.5, 0.9 and 1

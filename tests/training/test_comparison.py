@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from spine_fracture.anatomy import Diagnosis
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.statistics import Resampling
@@ -18,6 +19,7 @@ from spine_fracture.training.comparison import (
     planned,
     read_result,
     read_results,
+    require_known,
     system_of,
 )
 from spine_fracture.training.comparison_table import comparison_page
@@ -25,6 +27,7 @@ from spine_fracture.training.families import System
 from spine_fracture.training.family import Judged, SystemConfig, Tell, Trained
 from spine_fracture.training.study_cache import StudyCache
 
+FRACTURES = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)
 BASELINES = Comparison(
     name="baselines",
     cohort="small",
@@ -127,6 +130,38 @@ def test_a_model_that_is_whole_is_not_trained_again(small_cohort: Path, tmp_path
     assert len(trained) == 2
 
 
+def test_what_is_kept_tells_sure_answers_apart(small_cohort: Path, tmp_path: Path) -> None:
+    """Two that a model is sure of may differ behind the sixth decimal place only."""
+    run, *_ = planned(BASELINES, tmp_path / "results", {"small": CohortFolder.open(small_cohort)})
+    own = run.system.family
+    sure = iter([1.23456789e-9, 2e-9])
+
+    def answer(bundle: Path, cohort: Path) -> Judged:
+        answers = own.answer(bundle, cohort).answers
+        assert answers is not None
+        given = [(1 - rest, rest) for rest in sure]
+        asked = [case for case in answers.cases if case.truth in FRACTURES][: len(given)]
+        cases = [c.model_copy(update={"probabilities": p}) for c, p in zip(asked, given, strict=True)]
+        return Judged(answers.model_copy(update={"cases": tuple(cases), "classes": FRACTURES}))
+
+    doubtless = replace(run, system=System(run.system.config, replace(own, answer=answer)))
+    kept = carry_out(doubtless, tmp_path / "work", "here", print).answers
+    assert kept is not None and kept == read_result(doubtless.folder).answers
+    assert [case.probabilities[1] for case in kept.cases] == [1.23457e-9, 2e-9]
+    first, second = kept.scores(kept.cases)
+    assert first != second
+
+
+def test_a_name_that_the_comparison_lacks_is_refused() -> None:
+    require_known(BASELINES, ["majority", "brightness"], ["small"])
+    with pytest.raises(InputError, match=r"no entry brightnes: did you mean brightness\?"):
+        require_known(BASELINES, ["majority", "brightnes"], [])
+    with pytest.raises(InputError, match=r"no cohort smal: did you mean small\?"):
+        require_known(BASELINES, [], ["smal"])
+    with pytest.raises(InputError, match=r"no cohort xyz: it has small\."):
+        require_known(BASELINES, [], ["xyz"])
+
+
 def test_names_and_seeds_stand_once() -> None:
     for change, remedy in (
         ({"entries": [{"system": "majority"}, {"system": "majority"}]}, "label of its own"),
@@ -158,7 +193,7 @@ def test_budget_and_own_settings_reach_the_system() -> None:
     comparison = load_config("comparisons/cpu", Comparison)
     systems = [system_of(comparison, entry) for entry in comparison.entries]  # every setting exists
     for entry, system in zip(comparison.entries, systems, strict=True):
-        assert system.config.schedule.epochs == 10
+        assert system.config.schedule.epochs == comparison.budget[system.family.kind]["schedule.epochs"]
         wanted = entry.settings.get("schedule.batch", 8 if system.family.kind == "detector" else None)
         assert wanted in (None, system.config.schedule.batch)
     assert {system.config.paper for system in systems} >= {

@@ -10,6 +10,8 @@ import pytest
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.evaluation.answers import Answers, Case, Cost, Part
 from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
+from spine_fracture.evaluation.scores import Unit
+from spine_fracture.evaluation.seeds import over_seeds
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.training.comparison import Comparison, Entry, RunRecord, RunResult
 from spine_fracture.training.comparison_table import comparison_page
@@ -220,3 +222,87 @@ def test_what_training_took_is_said(text: str) -> None:
     found = {row["model"]: row for row in rows(text, "What training took")}
     assert found["whole"]["epochs (best)"] == "3 (2), 3 (2)"
     assert found["yeh"]["minutes a seed"] == "1.0" and found["yeh"]["waiting for data"] == "10%"
+    assert found["yeh"]["pictures/s"] == "10"
+
+
+def knowing(given: Answers, *known: Diagnosis) -> Answers:
+    """A model that answers with all classes, and gives nothing to those that it does not know."""
+    cases = []
+    for case in given.cases:
+        kept = [
+            p if name in known else 0.0 for name, p in zip(given.classes, case.probabilities, strict=True)
+        ]
+        cases.append(case.model_copy(update={"probabilities": tuple(p / sum(kept) for p in kept)}))
+    return given.model_copy(update={"cases": tuple(cases)})
+
+
+def test_a_question_that_a_model_cannot_answer_has_no_row_of_it() -> None:
+    """Whatever classes it answers with, and in results that were kept before."""
+    two_sided = knowing(answers("lp", 1.0, question="sick_or_healthy"), *SICK)
+    detector = knowing(answers("yolo", 1.0), Diagnosis.NORMAL, *FRACTURES)
+    finds_nothing = knowing(answers("blind", 1.0), Diagnosis.NORMAL)
+    found = page(
+        [
+            run("whole", "whole_study", answers("whole_study", 2.0)),
+            run("sick", "lumbar_pathology", two_sided),
+            run("finder", "yolo", detector),
+            run("blind", "yolo", finds_nothing),
+        ]
+    )
+    assert [row["model"] for row in rows(found, "malignant, or benign?")] == ["whole", "finder", "blind"]
+    other = " (trained for malignant_or_benign)"
+    assert [row["model"] for row in rows(found, "or healthy?")] == ["sick", f"whole{other}", f"finder{other}"]
+    assert "over the 3 verdicts of this table" in found[found.index("or healthy?") :]
+
+
+def test_what_single_seeds_have_stands_beside_their_ensemble() -> None:
+    runs = [answers("yeh2022", 1.0, classes=FRACTURES, seed=seed) for seed in (1, 2, 3)]
+    (row,) = rows(page([run("yeh", "yeh2022", one) for one in runs]), "malignant, or benign?")
+    spread = over_seeds(runs, unit=Unit.LEVEL)
+    assert spread is not None and spread.sd is not None
+    assert (row["mean of single seeds"], row["sd over seeds"]) == (f"{spread.mean:.3f}", f"{spread.sd:.3f}")
+    assert float(row["AUC (95 %)"].split()[0]) > spread.mean + 0.01  # the mean of three is surer than one
+
+
+def test_of_two_seeds_the_worse_detector_is_shown() -> None:
+    there, beside = BoxAnswer(label="a", box=(0, 0, 10, 10)), BoxAnswer(label="a", box=(20, 20, 30, 30))
+
+    def boxes(seed: int, missed: int) -> BoxAnswers:
+        pictures = tuple(
+            PictureAnswer(
+                picture=f"{part}-{n}", part=part, patient=f"{part}-{n}",
+                predicted=(beside if n < missed else there,), reference=(there,),
+            )
+            for part in Part for n in range(6)
+        )  # fmt: skip
+        return BoxAnswers(
+            system="d",
+            version="v",
+            seed=seed,
+            cohort="main",
+            task="lesions",
+            labels=("a",),
+            pictures=pictures,
+        )
+
+    found = page([run("d", "yolo", None, boxes(1, 0)), run("d", "yolo", None, boxes(2, 4))])
+    (row,) = rows(found, "Boxes of lesions")
+    assert row["mAP50-95 (95 %)"].startswith("0.") and row["recall"].startswith("0.333")
+
+
+def test_what_does_not_count_as_finished_is_named() -> None:
+    def runs(entry: str, seeds: int, stopped: str, teaching: int = 300) -> list[RunResult]:
+        given = [answers("yeh2022", 1.0, classes=FRACTURES, seed=seed) for seed in range(seeds)]
+        cost = Cost(seconds=1, pictures=1, waited=0, device="CPU", stopped=stopped)
+        return [
+            run(entry, "yeh2022", one.model_copy(update={"cost": cost}), teaching=teaching) for one in given
+        ]
+
+    stopped = "no lower validation loss in 5 epochs"
+    finished = runs("finished", 3, stopped)
+    found = page([*finished, *runs("few", 2, stopped), *runs("small", 3, f"{stopped}; all epochs done", 299)])
+    lines = [line for line in found.splitlines() if line.startswith("- ")]
+    assert lines[0] == "- Fewer than 3 seeds: few."
+    assert lines[1] == "- Fewer than 300 patients who taught: small."
+    assert lines[2].startswith("- Ended at the last epoch") and lines[2].endswith(": small (3 of 3).")
+    assert "count as finished" not in page(finished)

@@ -11,7 +11,7 @@ from spine_fracture.cohort.splits import Split
 from spine_fracture.detection.candidates import Candidate
 from spine_fracture.detection.tasks import KINDS, DetectionTask
 from spine_fracture.errors import InputError, InsufficientEvidenceError
-from spine_fracture.evaluation.answers import Part
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, METASTASIS_OR_HEMANGIOMA, Part
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Sequence
 from spine_fracture.training import detector_cohort, loop
@@ -112,6 +112,8 @@ def test_every_system_trains_and_answers(cohort, tmp_path, monkeypatch, system):
     assert all(told_of[patient, None] == told_of[patient, Level.L5] for patient in ("p2", "p3", "p4"))
     for case in judged.answers.cases:
         assert sum(case.probabilities) == pytest.approx(1)
+    assert judged.answers.can_answer(MALIGNANT_OR_BENIGN)  # what it is trained for, though it finds nothing
+    assert not judged.answers.can_answer(METASTASIS_OR_HEMANGIOMA)
 
 
 def test_every_system_of_the_studies_is_there_by_name():

@@ -19,7 +19,7 @@ from spine_fracture.classification.lumbar_pathology import TREES, LumbarPatholog
 from spine_fracture.detection.confidence import Confidences
 from spine_fracture.detection.finder import Found
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
-from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Answers, Part
+from spine_fracture.evaluation.answers import QUESTIONS, SICK_OR_HEALTHY, Answers, Part
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels
 from spine_fracture.training import box_confidences
@@ -105,6 +105,8 @@ def test_it_tells_diseased_vertebrae_from_healthy_ones(trained: Path, small_coho
     assert {case.truth for case in answers.cases} > {Diagnosis.HEMANGIOMA, Diagnosis.BENIGN_FRACTURE}
     assert answers.classes == MODEL_CLASSES and {case.part for case in answers.cases} == set(Part)
     assert all(case.probabilities[1] == case.probabilities[3] == 0 for case in answers.cases)
+    answerable = [name for name, question in QUESTIONS.items() if answers.can_answer(question)]
+    assert answerable == ["sick_or_healthy", "altered_or_normal"]
 
 
 def test_trees_learn_from_patients_the_network_never_saw(small_cohort: Path) -> None:

@@ -116,6 +116,10 @@ class Case(_Frozen):
     note: str = ""
 
 
+#: What :attr:`Cost.stopped` says of a training that no early stop ended.
+ALL_EPOCHS = "all epochs done"
+
+
 class Cost(_Frozen):
     """What a training took. ``waited`` seconds of ``seconds`` were spent waiting for data;
     ``device_mib`` is the GPU's peak, 0 on a CPU; ``stopped`` says why it ended.
@@ -134,6 +138,11 @@ class Cost(_Frozen):
     def pictures_a_second(self) -> float:
         return self.pictures / self.seconds if self.seconds > 0 else 0.0
 
+    @property
+    def ran_out(self) -> bool:
+        """Whether it, or one of its parts, ended at the last epoch, so that it may not have been over."""
+        return ALL_EPOCHS in self.stopped
+
 
 class Answers(_Frozen):
     """All cases of one run of one system. ``question`` is the name of the one it was trained for."""
@@ -147,6 +156,14 @@ class Answers(_Frozen):
     cases: tuple[Case, ...]
     cost: Cost | None = None
     figures: dict[str, float] = {}
+
+    def can_answer(self, question: Question) -> bool:
+        """Whether the model tells both sides of this question apart; that of its training it always can.
+
+        Models may answer with more classes than they know. One that is given nothing in any case is such.
+        """
+        told = [name for at, name in enumerate(self.classes) if any(c.probabilities[at] for c in self.cases)]
+        return question.name == self.question or question.answerable(told)
 
     def asked(self, part: Part, question: Question | None = None) -> tuple[Case, ...]:
         """The cases of this part that the question (default: its own) is put about."""

@@ -154,6 +154,9 @@ def _asked(answers: Sequence[Answers], question: str) -> Question | None:
         return None
     asked = QUESTIONS[question or next(iter(own))]
     for a in answers:
-        if not asked.answerable(a.classes):
-            raise InputError(f"{a.system} knows only {', '.join(a.classes)}: it cannot answer {asked.name}.")
+        if not a.can_answer(asked):
+            raise InputError(
+                f"{a.system} was trained for {a.question} and does not tell apart what {asked.name} asks: "
+                "leave it out, or choose another question."
+            )
     return asked

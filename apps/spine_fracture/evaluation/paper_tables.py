@@ -156,7 +156,7 @@ def _figures(result: BinaryResult) -> dict[Figure, Estimate]:
 
 
 def _of_boxes(row: TableRow, runs: EntryRuns, results: Results, how: Resampling) -> FilledRow:
-    """Of the run with the median mAP50-95."""
+    """Of the run with the median mAP50-95, the worse of two in the middle."""
     judged: list[tuple[DetectionResult, BoxAnswers]] = [
         (result, boxes)
         for boxes in runs.boxes
@@ -165,7 +165,7 @@ def _of_boxes(row: TableRow, runs: EntryRuns, results: Results, how: Resampling)
     ]
     if not judged:
         return FilledRow(row, runs, "", {})
-    result, boxes = sorted(judged, key=lambda one: one[0].map50_95.value)[len(judged) // 2]
+    result, boxes = sorted(judged, key=lambda one: one[0].map50_95.value)[(len(judged) - 1) // 2]
     values = {
         Figure.PRECISION: result.precision,
         Figure.RECALL: result.recall,

@@ -16,7 +16,8 @@ from spine_fracture.training.comparison import RECORD, Run, RunRecord, RunResult
 from spine_fracture.training.family import Judged, Tell
 
 _COST = "cost.json"
-_DIGITS = 4  # of the probabilities that are kept
+#: Significant ones of the probabilities that are kept: sure answers differ in what is next to nothing.
+_DIGITS = 6
 
 
 def carry_out(run: Run, work: Path, machine: str, tell: Tell) -> RunResult:
@@ -74,13 +75,15 @@ def _trained(run: Run, data: CohortFolder, out: Path, tell: Tell) -> Cost | None
 
 
 def _asked(answers: Answers) -> Answers:
-    """Only what the system's question is about, or any question where its classes answer all of them, in a
-    few digits: results are kept with the code.
+    """Only what the system's question is about, or any question where it answers with all classes, in a few
+    digits: results are kept with the code.
     """
 
     def short(case: Case) -> Case:
         given = {"probabilities": case.probabilities, "alone": case.alone}
-        return case.model_copy(update={k: tuple(round(p, _DIGITS) for p in v) for k, v in given.items()})
+        return case.model_copy(
+            update={k: tuple(float(f"{p:.{_DIGITS}g}") for p in v) for k, v in given.items()}
+        )
 
     every = all(question.answerable(answers.classes) for question in QUESTIONS.values())
     questions = QUESTIONS.values() if every else (QUESTIONS[answers.question],)

@@ -16,9 +16,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, nearest
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Answers, read_answers, write_answers
+from spine_fracture.evaluation.answers import Answers, Cost, read_answers, write_answers
 from spine_fracture.evaluation.boxes import BoxAnswers, read_boxes, write_boxes
 from spine_fracture.training.cohort_folder import CohortFolder
 from spine_fracture.training.families import System, load_system
@@ -125,6 +125,23 @@ class RunResult:
     record: RunRecord
     answers: Answers | None
     boxes: BoxAnswers | None
+
+    @property
+    def cost(self) -> Cost | None:
+        """What its training took; None where that was not kept."""
+        return next((one.cost for one in (self.answers, self.boxes) if one is not None), None)
+
+
+def require_known(comparison: Comparison, entries: Iterable[str], cohorts: Iterable[str]) -> None:
+    """Raises :class:`InputError` for a name that no entry of the comparison has, or none of its cohorts."""
+    named = {entry.name for entry in comparison.entries}
+    keys = {comparison.cohort, *(entry.cohort for entry in comparison.entries if entry.cohort)}
+    for what, given, known in (("entry", entries, named), ("cohort", cohorts, keys)):
+        for name in given:
+            if name not in known:
+                near = nearest(name, sorted(known))
+                remedy = f"did you mean {near}?" if near else f"it has {', '.join(sorted(known))}."
+                raise InputError(f"The comparison {comparison.name} has no {what} {name}: {remedy}")
 
 
 def planned(

@@ -55,7 +55,7 @@ class ClassifierRow:
         asked = QUESTIONS[question]
         if question == self.answers.question:
             return self
-        if self.is_baseline or not asked.answerable(self.answers.classes):
+        if self.is_baseline or not self.answers.can_answer(asked):
             return None
         answers = self.answers.under(asked)
         if len({case.truth in asked.positive for case in answers.asked(Part.TEST)}) < 2:

@@ -1,6 +1,6 @@
 """The comparison as a page of Markdown: a table for each question and cohort, one for detectors.
 
-Figures are of the answers joined over seeds; what the seed alone changes stands beside them.
+Figures are of the answers joined over seeds; what a single seed has stands beside them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from spine_fracture.training.cost_table import cost_table
 from spine_fracture.training.detector_table import detector_tables
 from spine_fracture.training.question_table import question_table
 from spine_fracture.training.skip_lesion_table import skip_lesion_table
+from spine_fracture.training.unfinished import unfinished
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,11 @@ def comparison_page(comparison: Comparison, results: Sequence[RunResult], how: R
     """
     entries = by_entry(comparison, results)
     rows = classifier_rows(entries)
-    parts = [f"{comparison.note.strip()}\n" if comparison.note else "", _machines(results)]
+    parts = [
+        f"{comparison.note.strip()}\n" if comparison.note else "",
+        _machines(results),
+        unfinished(entries),
+    ]
     cohorts: dict[str, list[ClassifierRow]] = defaultdict(list)
     for row in rows:
         cohorts[row.cohort].append(row)

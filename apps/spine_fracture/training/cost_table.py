@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spine_fracture.evaluation.answers import Cost
+import numpy as np
+
 from spine_fracture.training.comparison import RunResult
 from spine_fracture.training.markdown import table
 
@@ -18,7 +19,7 @@ def cost_table(entries: Mapping[str, tuple[RunResult, ...]]) -> str:
     """A line for each entry of which it is known."""
     lines = []
     for name, runs in entries.items():
-        costs = [cost for run in runs if (cost := _cost(run)) is not None]
+        costs = [run.cost for run in runs if run.cost is not None]
         if costs:
             seconds = sum(cost.seconds for cost in costs)
             lines.append(
@@ -28,13 +29,9 @@ def cost_table(entries: Mapping[str, tuple[RunResult, ...]]) -> str:
                     f"{seconds / 60 / len(costs):.1f}",
                     ", ".join(f"{cost.epochs} ({cost.best_epoch})" for cost in costs),
                     "; ".join(dict.fromkeys(cost.stopped for cost in costs)),
-                    f"{sum(cost.pictures for cost in costs) / max(seconds, 1e-9):.0f}",
+                    f"{np.mean([cost.pictures_a_second for cost in costs]):.0f}",
                     f"{sum(cost.waited for cost in costs) / max(seconds, 1e-9):.0%}",
                     f"{max(cost.device_mib for cost in costs):.0f}",
                 )
             )
     return "\n".join(["### What training took\n", *table(_COLUMNS, lines), ""])
-
-
-def _cost(run: RunResult) -> Cost | None:
-    return next((answers.cost for answers in (run.answers, run.boxes) if answers is not None), None)

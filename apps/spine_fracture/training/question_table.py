@@ -16,10 +16,15 @@ from spine_fracture.training.comparison_rows import ClassifierRow
 from spine_fracture.training.markdown import interval, shown, signed, table
 
 _COLUMNS = (
-    "model", "study", "seeds", "taught", "cases", "positive", "patients", "AUC (95 %)", "AUC, sd over seeds",
-    "AUC by patient", "sensitivity", "specificity", "external cases", "positive", "patients", "external AUC",
-    "above intensity", "above majority",
+    "model", "study", "seeds", "taught", "cases", "positive", "patients", "AUC (95 %)",
+    "mean of single seeds", "sd over seeds", "AUC by patient", "sensitivity", "specificity",
+    "external cases", "positive", "patients", "external AUC", "above intensity", "above majority",
 )  # fmt: skip
+_NOTE = (
+    "The figures of a row are those of an ensemble of its seeds, the mean of their probabilities, but for "
+    "`mean of single seeds`, the AUC that one of them has on average, and `sd over seeds`, how much it "
+    "differs. `taught` counts the patients who teach. Thresholds are fixed on validation. "
+)
 _AGAINST = ("other", "cases of both", "patients", "AUC, other", "AUC, ours", "difference (95 %)", "")
 
 
@@ -37,7 +42,7 @@ def question_table(cohort: str, question: str, rows: Sequence[ClassifierRow], ho
             f"### {QUESTIONS[question].text} Cohort `{cohort}`\n",
             *table(_COLUMNS, lines),
             "",
-            "`taught` counts the patients who teach. Thresholds are fixed on validation. " + _said(verdicts),
+            _NOTE + _said(verdicts),
             "",
             *_against_ours([row for row, _ in kept], how),
         ]
@@ -68,6 +73,7 @@ def _cells(
         row.taught,
         *_counts(own),
         interval(own.auc),
+        "" if spread is None else f"{spread.mean:.3f}",
         "" if spread is None or spread.sd is None else f"{spread.sd:.3f}",
         interval(patient.auc if patient else None),
         interval(own.sensitivity),
