@@ -35,7 +35,7 @@ def load_config(name: str | Path, kind: type[C]) -> C:
     if not path.is_file():
         raise InputError(
             f"No configuration {name}: give a YAML file or a name under configs/."
-            + _meant(nearest(str(name), config_names()))
+            + meant(nearest(str(name), config_names()))
         )
     try:
         content = yaml.safe_load(path.read_text())
@@ -85,7 +85,8 @@ def _end(name: str) -> str:
     return name.replace("/", ".").rsplit(".", 1)[-1]
 
 
-def _meant(name: str | None) -> str:
+def meant(name: str | None) -> str:
+    """What to end a message with where :func:`nearest` gave a name; nothing where it gave none."""
     return f" Did you mean {name}?" if name else ""
 
 

@@ -34,3 +34,17 @@ def test_a_family_of_all_classes_takes_any_question_that_there_is() -> None:
             assert with_settings(config, {"question": question}).question == question
         with pytest.raises(InputError, match="no question 'malign': set `question` to"):
             with_settings(config, {"question": "malign"})
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        ("schedule.epoch", " Did you mean schedule.epochs?"),
+        ("learning_rate", " Did you mean schedule.learning_rate?"),
+        ("xyz", " It has name, "),
+    ],
+)
+def test_a_setting_that_there_is_not_is_answered_with_the_nearest(key: str, remedy: str) -> None:
+    with pytest.raises(InputError) as refused:
+        with_settings(load_system("whole_study").config, {key: 1})
+    assert str(refused.value).startswith(f"whole_study has no setting {key}.{remedy}")

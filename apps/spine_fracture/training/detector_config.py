@@ -102,7 +102,7 @@ class DetectorConfig(SystemConfig):
     on the open lumbar set, without a cohort.
     """
 
-    elsewhere: ClassVar[frozenset[str]] = frozenset(
+    unread_on_cohorts: ClassVar[frozenset[str]] = frozenset(
         {"seed", "notes", *(f"sources.{key}" for key in Sources.model_fields if key != "slices")}
     )
 
@@ -136,7 +136,7 @@ class DetectorConfig(SystemConfig):
     def without_effect(self) -> tuple[str, ...]:
         """What is set here, dotted, although a training on a cohort does not read it."""
         here, usual = flattened(self), flattened(type(self)())
-        return tuple(key for key in sorted(self.elsewhere) if here[key] != usual[key])
+        return tuple(key for key in sorted(self.unread_on_cohorts) if here[key] != usual[key])
 
     @property
     def architecture(self) -> Architecture:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
 import yaml
 
-from spine_fracture.configuration import CONFIGS, load_config
+from spine_fracture.configuration import CONFIGS, load_config, meant, nearest
 from spine_fracture.errors import InputError
 from spine_fracture.training.family import Family, SystemConfig
 
@@ -68,9 +67,10 @@ def load_system(name: str) -> System:
     """The system of this name in ``configs/``, or of the YAML file at this path."""
     path = next((p for p in _files() if p.stem == name), Path(name))
     if not path.is_file():
-        near = get_close_matches(name, system_names(), 1)
-        meant = f" Did you mean {near[0]}?" if near else ""
-        raise InputError(f"There is no system {name!r}: `spine-fracture models available` lists them.{meant}")
+        raise InputError(
+            f"There is no system {name!r}: `spine-fracture models available` lists them."
+            + meant(nearest(name, system_names()))
+        )
     stated = _family_of(path)
     if stated is None:
         raise InputError(f"{path.name} names no family: add `family:`, one of {', '.join(_WHERE)}.")

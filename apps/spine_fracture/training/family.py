@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import JsonValue, ValidationInfo, field_validator
 
 from spine_fracture.bundle import Manifest
-from spine_fracture.configuration import Config, checked, flattened
+from spine_fracture.configuration import Config, checked, flattened, meant, nearest
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Cost, Question
 from spine_fracture.evaluation.boxes import BoxAnswers
@@ -50,7 +50,7 @@ class SystemConfig(Config):
     #: What models of the family can be asked; a family that tells two classes apart names its one question.
     answerable: ClassVar[tuple[Question, ...]] = tuple(QUESTIONS.values())
     #: Dotted keys that a training on a cohort does not read: they are no settings of the system.
-    elsewhere: ClassVar[frozenset[str]] = frozenset()
+    unread_on_cohorts: ClassVar[frozenset[str]] = frozenset()
 
     name: str
     family: str
@@ -76,9 +76,12 @@ S = TypeVar("S", bound=SystemConfig)
 def with_settings(config: S, settings: Mapping[str, JsonValue]) -> S:
     """``config`` with other values, keys dotted (``schedule.learning_rate``), checked again as a whole."""
     values = config.model_dump(mode="json")
+    known = settings_of(config)
     for key, value in settings.items():
-        if key not in settings_of(config):
-            raise InputError(f"{config.name} has no setting {key}: it has {', '.join(settings_of(config))}.")
+        if key not in known:
+            near = nearest(key, known)
+            remedy = meant(near) if near else f" It has {', '.join(known)}."
+            raise InputError(f"{config.name} has no setting {key}.{remedy}")
         *path, last = key.split(".")
         inner = values
         for part in path:
@@ -89,7 +92,7 @@ def with_settings(config: S, settings: Mapping[str, JsonValue]) -> S:
 
 def settings_of(config: SystemConfig) -> tuple[str, ...]:
     """All dotted keys of a configuration that a training on a cohort reads."""
-    return tuple(key for key in flattened(config) if key not in config.elsewhere)
+    return tuple(key for key in flattened(config) if key not in config.unread_on_cohorts)
 
 
 def value_of(config: SystemConfig, key: str) -> JsonValue:
