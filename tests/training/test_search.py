@@ -14,7 +14,9 @@ from torch import nn
 from typer.testing import CliRunner
 
 from spine_fracture.cli import cli
+from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError, StorageError, TrainingError
+from spine_fracture.imaging import Sequence
 from spine_fracture.training import search as searching
 from spine_fracture.training.families import System, load_system
 from spine_fracture.training.family import EpochLine, Family, Judged, SystemConfig, Tell, Trained, telling
@@ -22,7 +24,7 @@ from spine_fracture.training.loop import fit
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.search import BEST, search
 from spine_fracture.training.search_config import Choice, Range, SearchConfig
-from spine_fracture.training.study_cache import StudyCacheWriter
+from spine_fracture.training.study_cache import CachedStudy, StudyCacheWriter, StudyLabel
 
 SEARCH = SearchConfig(
     name="made-up",
@@ -64,7 +66,7 @@ class MadeUp:
         self.asked: list[SystemConfig] = []
         self.epochs: list[int] = []
         self.raising: BaseException | None = None
-        self.validated = True
+        self.unjudged: set[int] = set()
 
     def train(self, config: SystemConfig, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
         self.asked.append(config)
@@ -75,7 +77,9 @@ class MadeUp:
 
         def judged() -> float | None:
             self.epochs[-1] += 1
-            return config.schedule.learning_rate + 1 / self.epochs[-1] if self.validated else None
+            if len(self.asked) - 1 in self.unjudged:
+                return None
+            return config.schedule.learning_rate + 1 / self.epochs[-1]
 
         schedule = Schedule(epochs=4, steps=1, batch=1)
         fitted = fit(Nothing(judged), schedule, seed, tell=telling(config.name, tell))
@@ -90,9 +94,13 @@ def _cohort(tmp_path: Path) -> None:
     name_cohort(tmp_path, "small")
 
 
-def name_cohort(folder: Path, name: str) -> None:
-    with StudyCacheWriter(folder / "studies", name):
-        pass
+def name_cohort(folder: Path, name: str, split: Split = Split.VALIDATION) -> None:
+    """A cohort of one patient, without levels."""
+    label = StudyLabel(
+        patient="p", centre="A", split=split, source="phantom", sequences=(Sequence.T1,), levels=()
+    )
+    with StudyCacheWriter(folder / "studies", name) as writer:
+        writer.add(CachedStudy(label, np.zeros((1, 4, 1, 1), np.uint8)))
 
 
 @pytest.fixture
@@ -157,14 +165,30 @@ def test_what_cannot_be_searched_is_refused_before_any_training(family: MadeUp, 
     wrong = SEARCH.model_copy(update={"space": {"schedule.rate": Range(low=0, high=1)}})
     with pytest.raises(InputError, match=r"no setting schedule\.rate"):
         search(wrong, tmp_path, tmp_path, Told().append)
+    near = SEARCH.model_copy(update={"space": {"schedule.leaning_rate": Range(low=0, high=1)}})
+    with pytest.raises(InputError, match=r"Did you mean schedule\.learning_rate\?$"):
+        search(near, tmp_path, tmp_path, Told().append)
     with pytest.raises(ValueError, match="low < high"):
         Range(low=0, high=1, log=True)
     with pytest.raises(StorageError, match="cannot be opened"):
         search(SEARCH, tmp_path, tmp_path, Told().append, f"sqlite:///{tmp_path}/no/folder/search.db")
+    name_cohort(tmp_path, "small", Split.TEST)
+    with pytest.raises(InputError, match="is for validation: divide the cohort"):
+        search(SEARCH, tmp_path, tmp_path / "none", Told().append)
     assert not family.asked
-    family.validated = False
-    with pytest.raises(InputError, match="validation patients"):
-        search(SEARCH, tmp_path, tmp_path, Told().append)
+
+
+def test_a_trial_without_a_validation_loss_ends_alone(family: MadeUp, tmp_path: Path) -> None:
+    family.unjudged = {0, 2}
+    told: Told = []
+    found = search(SEARCH, tmp_path, tmp_path / "out", told.append)
+    assert [attempt.number for attempt in found.attempts if np.isinf(attempt.loss)] == [0, 2]
+    assert found.best.number in (1, 3) and len(found.attempts) == SEARCH.trials
+    assert told.count("trial 2 ended without a validation loss") == 1
+    assert not any((tmp_path / "out" / "trials").iterdir())
+    family.unjudged = set(range(8))
+    with pytest.raises(TrainingError, match="the validation patients have"):
+        search(SEARCH, tmp_path, tmp_path / "all", Told().append)
 
 
 def test_a_missing_driver_is_named(family: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

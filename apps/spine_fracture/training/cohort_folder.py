@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from spine_fracture.errors import InputError
+from spine_fracture.evaluation.answers import Part
 from spine_fracture.training.radiograph_cache import RadiographCache
 from spine_fracture.training.radiograph_cohort import RADIOGRAPHS
 from spine_fracture.training.study_cache import StudyCache
@@ -16,11 +17,12 @@ from spine_fracture.training.study_cache import StudyCache
 @dataclass(frozen=True)
 class CohortFolder:
     """``teaching`` has the keys of the patients who teach, by the full name of the cache of studies or of
-    radiographs that says so. Answers tell that name.
+    radiographs that says so. Answers tell that name. ``validates``: whether any patient is for validation.
     """
 
     path: Path
     teaching: Mapping[str, frozenset[str]]
+    validates: bool
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -38,6 +40,7 @@ class CohortFolder:
                 cache.name: frozenset(label.patient for label in cache.labels if label.part is None)
                 for cache in caches
             },
+            any(label.part is Part.VALIDATION for cache in caches for label in cache.labels),
         )
 
     @property

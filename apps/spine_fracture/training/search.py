@@ -73,8 +73,13 @@ def search(config: SearchConfig, cohort: Path, out: Path, tell: Tell, storage: s
     base = with_settings(system.config, config.settings)
     with_settings(base, {key: among.example for key, among in config.space.items()})
     out.mkdir(parents=True, exist_ok=True)
-    names = CohortFolder.open(cohort).names
-    recipe = json.dumps([config.model_dump_json(exclude={"trials"}), base.model_dump_json(), *names])
+    folder = CohortFolder.open(cohort)
+    if not folder.validates:
+        raise InputError(
+            f"No patient of {cohort.name} is for validation: divide the cohort so that some are, since a "
+            "search looks for the lowest loss on them."
+        )
+    recipe = json.dumps([config.model_dump_json(exclude={"trials"}), base.model_dump_json(), *folder.names])
     study = _study(
         config,
         hashlib.sha256(recipe.encode()).hexdigest(),
@@ -89,8 +94,9 @@ def search(config: SearchConfig, cohort: Path, out: Path, tell: Tell, storage: s
     finished = [attempt for attempt in attempts if not attempt.pruned]
     if not finished:
         raise TrainingError(
-            f"None of the {len(attempts)} trials of {config.name} came to its end: narrow the ranges, "
-            "those of the learning rate first."
+            f"None of the {len(attempts)} trials of {config.name} came to its end with a validation loss: "
+            "narrow the ranges, those of the learning rate first, and see that the validation patients have "
+            "all that is to be told apart."
         )
     best = min(finished, key=lambda attempt: attempt.loss)
     chosen = with_settings(base, best.settings).model_dump(mode="json")
@@ -122,12 +128,10 @@ def _attempt(
     except KeyboardInterrupt:
         trial.study.enqueue_trial(trial.params)
         raise
-    if not listener.best:
-        raise InputError(
-            f"{config.system} was trained without validation: the cohort needs validation patients "
-            "to search by."
-        )
     shutil.rmtree(folder, ignore_errors=True)
+    if not listener.best:  # e.g. a detector that never found anything
+        tell(f"trial {trial.number} ended without a validation loss")
+        raise optuna.TrialPruned
     tell(f"trial {trial.number}: validation {listener.loss:.4f}")
     return listener.loss
 
