@@ -89,7 +89,9 @@ class StudyLabel(_Frozen):
 
     @model_serializer(mode="wrap")
     def _without_what_follows(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A start that follows from the source is not written: cohorts are named for what is written."""
+        """A start that follows from the source is not written."""
+        # A cohort's name has a digest of what is written of its studies. Cohorts were made, and answers and
+        # bundles name them, before this field was there: written always, it would make them other cohorts.
         written: dict[str, Any] = serialise(self)
         if self.labelled_from is _usual_start(self.source):
             written.pop("labelled_from", None)
