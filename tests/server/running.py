@@ -51,4 +51,4 @@ def running(
         yield RunningServer(f"http://127.0.0.1:{port}", room, pipeline)
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(90)  # what the room is in the middle of ends first

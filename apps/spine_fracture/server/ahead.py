@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from spine_fracture.errors import InputError, SpineFractureError
+from spine_fracture.server.companion import Companion
 from spine_fracture.server.readings import ModelPair, Pipeline, StudyReader
 from spine_fracture.server.studies import Catalogue
 
@@ -35,16 +36,16 @@ class ReadAhead:
         self._pipeline = pipeline
         self._when_idle = when_idle
         self._aside: set[tuple[str, ModelPair]] = set()
-        self._closing = threading.Event()
+        self._companion = Companion("reading ahead")
 
     def start(self) -> None:
         """Returns when the studies are in the catalogue, or after a while."""
         ready = threading.Event()
-        threading.Thread(target=self._run, args=(ready,), name="reading ahead", daemon=True).start()
+        self._companion.start(lambda: self._run(ready))
         ready.wait(PATIENCE_S)
 
     def close(self) -> None:
-        self._closing.set()
+        self._companion.close()
 
     def one_more(self) -> bool:
         """Read a study that the serving models have not seen; False when there is none that they can read."""
@@ -68,9 +69,10 @@ class ReadAhead:
             _log.error("The server starts without its studies or models: %s", type(error).__name__)
         finally:
             ready.set()
-        while not self._closing.is_set():
+        closing = self._companion.closing
+        while not closing.is_set():
             if not self.one_more() and not self._idle():
-                self._closing.wait(LOOK_EVERY_S)
+                closing.wait(LOOK_EVERY_S)
 
     def _idle(self) -> bool:
         try:

@@ -76,7 +76,7 @@ def create_app(open_the_room: Callable[[], ReadingRoom], hosts: Sequence[str] = 
         app.state.dicom_web = web_over(room.project, room.source)
         yield
         await app.state.dicom_web.close()
-        room.close()
+        await to_thread.run_sync(room.close)
 
     app = FastAPI(
         title="spine_fracture",

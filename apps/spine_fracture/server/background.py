@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from spine_fracture.errors import ConflictError, NotFoundError, SpineFractureError
+from spine_fracture.server.companion import Companion
 
 _log = logging.getLogger(__name__)
 #: One step of the work: does it, and says in a line what came of it.
@@ -27,13 +28,13 @@ class Run:
     """One piece of work and how far it is; ``status`` is in MONAI Label's words."""
 
     request: dict[str, Any]
+    worker: Companion
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: str = "RUNNING"
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended: datetime | None = None
     done: int = 0
     details: deque[str] = field(default_factory=lambda: deque(maxlen=20))
-    stopping: threading.Event = field(default_factory=threading.Event)
 
     def as_monai_label(self) -> dict[str, Any]:
         return {
@@ -59,19 +60,24 @@ class Background:
         with self._lock:
             if self._running() is not None:
                 raise ConflictError(f"{self._kind} runs already: wait for it, or stop it first.")
-            run = Run(request)
+            run = Run(request, Companion(self._kind))
             self._runs.append(run)
-        worker = threading.Thread(target=_work, args=(run, steps), name=self._kind, daemon=True)
-        worker.start()
+        run.worker.start(lambda: _work(run, steps))
         if wait:
-            worker.join()
+            run.worker.join()
         return run
 
     def stop(self) -> Run:
         """Let the running one end after its current step."""
         run = self.running()
-        run.stopping.set()
+        run.worker.closing.set()
         return run
+
+    def close(self) -> None:
+        """Stop the running one, and wait for its step."""
+        run = self._running()
+        if run is not None:
+            run.worker.close()
 
     def last(self) -> Run:
         if not self._runs:
@@ -94,7 +100,7 @@ class Background:
 def _work(run: Run, steps: Sequence[Step]) -> None:
     failed = 0
     for step in steps:
-        if run.stopping.is_set():
+        if run.worker.closing.is_set():
             break
         try:
             run.details.append(step())
@@ -108,7 +114,7 @@ def _work(run: Run, steps: Sequence[Step]) -> None:
         run.done += 1
     run.ended = datetime.now(UTC)
     everything_failed = bool(steps) and failed == len(steps)
-    run.status = "STOPPED" if run.stopping.is_set() else "ERROR" if everything_failed else "DONE"
+    run.status = "STOPPED" if run.worker.closing.is_set() else "ERROR" if everything_failed else "DONE"
 
 
 def monai_time(moment: datetime) -> str:

@@ -78,6 +78,8 @@ class ReadingRoom:
 
     def close(self) -> None:
         self.ahead.close()
+        self.batch.close()
+        self.scoring.close()
         self.reports.close()
 
     def labelled_images(self) -> frozenset[str]:

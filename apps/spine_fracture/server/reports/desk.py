@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reports import ArrivalState, FeedPosition, ReceivedReport, Report, ReportState
 from spine_fracture.dicom.sr.reading import read_report
 from spine_fracture.errors import ConflictError, NotFoundError, SpineFractureError
+from spine_fracture.server.companion import Companion
 from spine_fracture.server.reports import arrivals
 from spine_fracture.server.reports.arrivals import ArchiveShelf, FolderShelf, Shelf
 from spine_fracture.server.reports.delivery import delivery_for
@@ -102,18 +102,18 @@ class Receiver:
     shelf: Shelf
     feed: Feed | None
     look_every_s: float = LOOK_EVERY_S
-    _closing: threading.Event = field(default_factory=threading.Event)
+    _companion: Companion = field(default_factory=lambda: Companion("reports in"))
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="reports in", daemon=True).start()
+        self._companion.start(self._run)
 
     def close(self) -> None:
-        self._closing.set()
+        self._companion.close()
 
     def look(self) -> None:
         """Take in what came. Raises :class:`RemoteError` when the archive does not answer."""
         done = self.feed is None
-        while not done and not self._closing.is_set():
+        while not done and not self._companion.closing.is_set():
             done = self._follow()
         with self.project.session() as session:
             rows = arrivals.to_look_at(session)
@@ -178,7 +178,7 @@ class Receiver:
 
     def _run(self) -> None:
         wait = self.look_every_s
-        while not self._closing.wait(wait):
+        while not self._companion.closing.wait(wait):
             try:
                 self.look()
                 wait = self.look_every_s

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.dicom.sr.statements import Form, StudyReport
 from spine_fracture.errors import SpineFractureError
 from spine_fracture.files import locked, write_atomically
+from spine_fracture.server.companion import Companion
 from spine_fracture.server.dicomweb.holdings import Holdings
 from spine_fracture.server.reports import outbox
 from spine_fracture.server.reports.authors import Kind, author_of
@@ -55,13 +55,13 @@ class Sender:
     delivery: Delivery
     kind: Kind = Kind.READER
     look_every_s: float = LOOK_EVERY_S
-    _closing: threading.Event = field(default_factory=threading.Event)
+    _companion: Companion = field(default_factory=lambda: Companion("reports out"))
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="reports out", daemon=True).start()
+        self._companion.start(self._run)
 
     def close(self) -> None:
-        self._closing.set()
+        self._companion.close()
 
     def send(
         self, progress: Callable[[int, int], None] = lambda done, total: None, *, settle_s: float = 0.0
@@ -123,7 +123,7 @@ class Sender:
 
     def _run(self) -> None:
         is_ready, wait = False, 0.0
-        while not self._closing.wait(wait):
+        while not self._companion.closing.wait(wait):
             try:
                 if not is_ready:
                     self._prepare()
