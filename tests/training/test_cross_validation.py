@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spine_fracture.anatomy import Diagnosis
+from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.bundle import read_manifest
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import QUESTIONS, Answers, Cost, Part, is_positive
-from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
+from spine_fracture.evaluation.answers import QUESTIONS, Answers, Case, Cost, Part, is_positive
+from spine_fracture.evaluation.box_gallery import worst_pictures
+from spine_fracture.evaluation.box_judging import judge_boxes
+from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
+from spine_fracture.evaluation.gallery import gallery
+from spine_fracture.evaluation.judging import judge
 from spine_fracture.evaluation.metrics import auc
+from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.training.comparison import RunRecord, RunResult
 from spine_fracture.training.cross_validation import (
     cross_validate,
@@ -29,6 +34,7 @@ from spine_fracture.training.family import EpochLine
 from spine_fracture.training.radiograph_cache import RadiographCache, RadiographCacheWriter, RadiographLabel
 from spine_fracture.training.study_cache import StudyCache, StudyCacheWriter
 
+FRACTURES = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)
 RECORD = RunRecord(
     entry="fold", system="d", family="yolo", kind="detector", paper="", seed=1, cohort="c",
     cohort_name="c-1", teaching=3, recipe="r", version="v", parameters=1, machine="here",
@@ -51,15 +57,19 @@ def test_each_patient_is_judged_by_a_model_that_never_saw_them(
     answers = judged.answers
     assert isinstance(answers, Answers) and judged.boxes is None
     inside = {label.patient for label in labels if not label.external}
-    assert sorted(case.patient for case in answers.cases if case.level) == sorted(inside)
-    assert {case.part for case in answers.cases} == {Part.TEST}
+    levels = [case for case in answers.cases if case.level]
+    for part in (Part.TEST, Part.VALIDATION):
+        assert sorted(case.patient for case in levels if case.part is part) == sorted(inside)
     assert (answers.cohort, answers.version[:28]) == ("small", "intensity_regression-5-folds")
     for fold in folds:
         (bundle,) = (work / fold.name).iterdir()
         taught = set(read_manifest(bundle).training_patients)
+        for part, patients in ((Part.VALIDATION, fold.validation), (Part.TEST, fold.test)):
+            assert {c.patient for c in levels if (c.fold, c.part) == (fold.name, part)} == patients
         assert taught == fold.training and not taught & fold.test
         assert taught <= inside
-    area = auc(answers.scores(answers.cases), is_positive(answers.cases, QUESTIONS[answers.question]))
+    asked = answers.asked(Part.TEST)
+    area = auc(answers.scores(asked), is_positive(asked, QUESTIONS[answers.question]))
     assert area is not None and area > 0.95
     assert not list((work / "views").iterdir())
     # A second call takes what is there; a fold whose result is missing asks its model again.
@@ -74,9 +84,13 @@ def test_a_centre_is_left_out_whole(system: System, small_cohort: Path, tmp_path
     folds = folds_by_centre(small_cohort, 1)
     judged = cross_validate(system, small_cohort, folds, 1, tmp_path / "r", tmp_path / "w", "here", print)
     assert judged.answers is not None
-    cases = judged.answers.cases
+    cases = judged.answers.asked(Part.TEST)
     assert sorted(case.patient for case in cases if case.level) == [f"patient-{n:02d}" for n in range(30)]
     assert {case.centre for case in cases} == {"A", "B", "C"}
+    # Its own patients, who are for validation in other folds, have no say in how a centre is judged.
+    for name, fold in judged.answers.by_fold().items():
+        centres = [{case.centre for case in fold.asked(part)} for part in (Part.TEST, Part.VALIDATION)]
+        assert centres[0] == {name[-1]} and centres[1] and not centres[0] & centres[1]
 
 
 def test_a_view_shares_the_pixels_and_changes_who_teaches(small_cohort: Path, tmp_path: Path) -> None:
@@ -111,11 +125,57 @@ def test_boxes_of_folds_are_joined_too() -> None:
             pictures=pictures,
             cost=Cost(seconds=2, pictures=10, waited=0.5, device="CPU", device_mib=number, epochs=3),
         )  # fmt: skip
-        results.append(RunResult(RECORD, None, boxes))
+        results.append(RunResult(RECORD.model_copy(update={"entry": f"fold-{number}"}), None, boxes))
     both = joined(results, "whole").boxes
     assert both is not None and both.cohort == "whole"
-    assert [picture.picture for picture in both.pictures] == ["test-0", "test-1"]
+    kept = [(picture.picture, picture.fold) for picture in both.pictures]
+    assert kept == [(f"{part}-{n}", f"fold-{n}") for n in range(2) for part in ("validation", "test")]
     assert both.cost == Cost(seconds=4, pictures=20, waited=1.0, device="CPU", device_mib=1, epochs=6)
+
+
+def test_each_fold_is_judged_at_its_own_threshold() -> None:
+    """Of two models, all right, one is less sure than the other, and less than half."""
+    there, beside = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)
+    results = []
+    for fold, right, wrong in (("fold-1", 0.3, 0.1), ("fold-2", 0.9, 0.6)):
+        pictures = tuple(
+            PictureAnswer(
+                picture=f"{fold}-{part}-{n}", part=part, patient=f"{fold}-{part}-{n}",
+                predicted=(
+                    BoxAnswer(label="L1", box=there, score=right),
+                    BoxAnswer(label="L1", box=beside, score=wrong),
+                ),
+                reference=(BoxAnswer(label="L1", box=there),),
+            )
+            for part in Part for n in range(3)
+        )  # fmt: skip
+        cases = tuple(
+            Case(
+                part=part, patient=f"{fold}-{part}-{n}", level=Level.L1, truth=FRACTURES[n % 2],
+                probabilities=(1 - score, score),
+            )
+            for part in Part for n in range(10) for score in [right if n % 2 else wrong]
+        )  # fmt: skip
+        told = {"system": "d", "version": fold, "seed": 1, "cohort": fold}
+        answers = Answers(**told, question="malignant_or_benign", classes=FRACTURES, cases=cases)
+        boxes = BoxAnswers(**told, task="levels", labels=("L1",), pictures=pictures)
+        results.append(RunResult(RECORD.model_copy(update={"entry": fold}), answers, boxes))
+    together = joined(results, "whole")
+    assert together.answers is not None and together.boxes is not None
+    (found,) = judge_boxes(together.boxes, resampling=Resampling(draws=20))
+    assert found.part is Part.TEST and (found.patients, found.recall.value) == (6, 1.0)
+    assert (
+        found.precision is not None
+        and found.precision.value == 1
+        and not worst_pictures(together.boxes, Part.TEST, found.threshold, 3)
+    )
+    assert found.threshold.folds == pytest.approx({"fold-1": 0.2, "fold-2": 0.75})
+    assert "no box was rightly found" not in found.threshold.rule
+    by_level = next(r for r in judge(together.answers, resampling=Resampling(draws=20)) if r.unit == "level")
+    assert by_level.accuracy is not None and (by_level.cases, by_level.accuracy.value) == (20, 1.0)
+    assert by_level.threshold.folds == pytest.approx({"fold-1": 0.2, "fold-2": 0.75})
+    wrongly = gallery(together.answers)
+    assert not wrongly.false_positives and not wrongly.false_negatives
 
 
 def both(small_cohort: Path, folder: Path, names: Sequence[str]) -> Path:

@@ -99,7 +99,7 @@ class Case(_Frozen):
 
     ``probabilities`` follow the ``classes`` of the answers it is in, and so does ``alone``: what a model that
     sees a level in the light of others says of it without them, empty for other models. ``note`` is what a
-    subset is told by, e.g. the primary tumour.
+    subset is told by, e.g. the primary tumour; ``fold`` the one of a cross-validation whose model answered.
     """
 
     part: Part
@@ -114,6 +114,7 @@ class Case(_Frozen):
     sex: str = ""
     age: float | None = None
     note: str = ""
+    fold: str = ""
 
 
 #: What :attr:`Cost.stopped` says of a training that no early stop ended.
@@ -169,6 +170,13 @@ class Answers(_Frozen):
         """The cases of this part that the question (default: its own) is put about."""
         wanted = question or QUESTIONS[self.question]
         return tuple(case for case in self.cases if case.part is part and wanted.about(case))
+
+    def by_fold(self) -> dict[str, Answers]:
+        """What the model of each fold answered; all of it under no name where nothing was cross-validated."""
+        cases: dict[str, list[Case]] = {}
+        for case in self.cases:
+            cases.setdefault(case.fold, []).append(case)
+        return {fold: self.model_copy(update={"cases": tuple(own)}) for fold, own in cases.items()}
 
     def under(self, question: Question) -> Answers:
         """The same as answers to another question. Without what was said of patients as a whole, for that was

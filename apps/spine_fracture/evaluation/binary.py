@@ -118,7 +118,7 @@ def judge_scores(
         for metric, (of, among) in _SHARES.items()
     }
     by_metric: dict[str, Estimate | None] = {metric.value: value for metric, value in estimates.items()}
-    truth, called = scores.positive, scores.score >= threshold.value
+    truth, called = scores.positive, threshold.calls(scores)
     points, ece = reliability(scores.score, truth)
     return BinaryResult(
         part=part,
@@ -174,7 +174,7 @@ def drawn_metrics(scores: Scores, threshold: Threshold, how: Resampling) -> Mapp
 
 
 def _by_patient(scores: Scores, threshold: Threshold) -> FloatArray:
-    truth, called = scores.positive, scores.score >= threshold.value
+    truth, called = scores.positive, threshold.calls(scores)
     columns = [
         truth & called,
         ~truth & called,

@@ -27,7 +27,7 @@ def worst_pictures(
     """The worst first; none without a mistake."""
     of_patient: dict[str, WorstPicture] = {}
     for picture in boxes.of(part):
-        called = tuple(box for box in picture.predicted if box.score >= threshold.value)
+        called = tuple(box for box in picture.predicted if box.score >= threshold.at(picture.fold))
         judged = _judged(picture.model_copy(update={"predicted": called}))
         before = of_patient.get(picture.patient)
         if _wrong(judged) and (before is None or _wrong(judged) > _wrong(before)):

@@ -15,7 +15,7 @@ from spine_fracture.evaluation.judging import JUDGED
 from spine_fracture.evaluation.matching import Matches, match, reference_labels
 from spine_fracture.evaluation.shares import ratio, share
 from spine_fracture.evaluation.statistics import Estimate, FloatArray, Resampling, drawn_sums, estimate
-from spine_fracture.evaluation.thresholds import MIDDLE, Threshold
+from spine_fracture.evaluation.thresholds import MIDDLE, Threshold, of_folds
 
 LEVELS = "levels"
 
@@ -53,13 +53,20 @@ def judge_boxes(
     ``threshold`` where one is prescribed; else the one with the best F1 on validation.
     """
     how = resampling or Resampling()
-    cut = threshold or best_f1(match(answers.of(Part.VALIDATION)))
+    cut = threshold or _fixed(answers)
     results = []
     for part in JUDGED:
         pictures = answers.of(part)
         if len({picture.patient for picture in pictures if picture.reference}) >= 2:
             results.append(_judge_part(pictures, part, answers.task, cut, how))
     return tuple(results)
+
+
+def _fixed(answers: BoxAnswers) -> Threshold:
+    """Where F1 is best on validation, of each fold for itself."""
+    folds = dict.fromkeys(picture.fold for picture in answers.pictures) or {"": None}
+    validation = answers.of(Part.VALIDATION)
+    return of_folds({fold: best_f1(match([p for p in validation if p.fold == fold])) for fold in folds})
 
 
 def best_f1(validation: Matches) -> Threshold:
@@ -85,7 +92,7 @@ def _judge_part(
         [([box for box in p.predicted if box.label in labels], p.reference) for p in pictures]
     )
     map50_95, map50 = precision_intervals(matches, value, how)
-    called = matches.score >= cut.value
+    called = matches.score >= np.array([cut.at(picture.fold) for picture in pictures])[matches.picture]
     patients = len(matches.pictures)
     calls = np.bincount(matches.patient[called], minlength=patients).astype(np.float64)
     hits = np.bincount(matches.patient[called & matches.found], minlength=patients).astype(np.float64)

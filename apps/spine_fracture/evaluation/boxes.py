@@ -26,7 +26,7 @@ class BoxAnswer(_Frozen):
 
 
 class PictureAnswer(_Frozen):
-    """One slice: what was predicted, and what is there."""
+    """One slice: what was predicted, and what is there. ``fold`` is as that of a case."""
 
     picture: str
     part: Part
@@ -36,6 +36,7 @@ class PictureAnswer(_Frozen):
     sequences: str = ""
     predicted: tuple[BoxAnswer, ...]
     reference: tuple[BoxAnswer, ...]
+    fold: str = ""
 
 
 class BoxAnswers(_Frozen):

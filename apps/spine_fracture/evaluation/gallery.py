@@ -43,7 +43,7 @@ def gallery(
     """The negatives with the highest and the positives with the lowest scores, of those called wrongly."""
     scores = unit_scores(answers, part, unit, question)
     cut = threshold or fixed_threshold(answers, unit, question)
-    called = scores.score >= cut.value
+    called = cut.calls(scores)
     return Gallery(
         part,
         unit,

@@ -6,7 +6,7 @@ from spine_fracture.evaluation.answers import Answers, Part, Question
 from spine_fracture.evaluation.binary import BinaryResult, judge_scores
 from spine_fracture.evaluation.scores import Unit, question_of, unit_scores
 from spine_fracture.evaluation.statistics import Resampling
-from spine_fracture.evaluation.thresholds import Threshold, youden
+from spine_fracture.evaluation.thresholds import Threshold, of_folds, youden
 
 JUDGED = (Part.TEST, Part.EXTERNAL)
 
@@ -35,5 +35,8 @@ def judge(
 
 
 def fixed_threshold(answers: Answers, unit: Unit, question: Question | None = None) -> Threshold:
-    """The threshold that the validation part asks for."""
-    return youden(unit_scores(answers, Part.VALIDATION, unit, question))
+    """The threshold that the validation part asks for, of each fold its own."""
+    parts = answers.by_fold() or {"": answers}
+    return of_folds(
+        {name: youden(unit_scores(part, Part.VALIDATION, unit, question)) for name, part in parts.items()}
+    )

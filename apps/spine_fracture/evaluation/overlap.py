@@ -25,7 +25,7 @@ def mean_overlap(
     patients: list[str] = []
     overlaps: list[tuple[float, float]] = []
     for picture in pictures:
-        called = [PixelBox(*box.box) for box in picture.predicted if box.score >= threshold.value]
+        called = [PixelBox(*box.box) for box in picture.predicted if box.score >= threshold.at(picture.fold)]
         for box in picture.reference:
             if (picture.patient, box.label) in wanted:
                 there = PixelBox(*box.box)

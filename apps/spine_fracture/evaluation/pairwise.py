@@ -98,8 +98,7 @@ class Contestant:
 
     @property
     def right(self) -> list[bool]:
-        called = self.scores.score >= self.threshold.value
-        return [bool(same) for same in called == self.scores.positive]
+        return [bool(same) for same in self.threshold.calls(self.scores) == self.scores.positive]
 
 
 def compare(

@@ -148,7 +148,7 @@ def _sheet(
     if not by_reader or len({key[0] for _, key in common}) < 2:
         raise InputError("Readers and model need at least two patients that all of them have answered about.")
     places = np.array([at for at, _ in common], dtype=np.int64)
-    called = (model.score[places] >= threshold.value).astype(np.int64)
+    called = threshold.calls(model)[places].astype(np.int64)
     rows = [[given[key] for _, key in common] for given in by_reader.values()]
     return _Sheet(
         names=(*by_reader, name),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from spine_fracture.evaluation.answers import BoolArray
 from spine_fracture.evaluation.scores import Scores
 
 #: Fewer validation cases of either kind than this say nothing about where to cut.
@@ -15,10 +17,34 @@ MIDDLE = 0.5
 
 @dataclass(frozen=True)
 class Threshold:
-    """Scores of ``value`` and above are positive; ``rule`` says in words where it comes from."""
+    """Scores of ``value`` and above are positive; ``rule`` says in words where it comes from.
+
+    Each model of a cross-validation has its own in ``folds``, and ``value`` is then their mean, to be shown.
+    """
 
     value: float
     rule: str
+    folds: Mapping[str, float] = field(default_factory=dict)
+
+    def at(self, fold: str) -> float:
+        """That of the model that answered in this fold."""
+        return self.folds.get(fold, self.value)
+
+    def calls(self, scores: Scores) -> BoolArray:
+        """Which of n scores are positive, (n,)."""
+        return np.asarray(scores.score >= np.array([self.at(case.fold) for case in scores.cases]), dtype=bool)
+
+
+def of_folds(found: Mapping[str, Threshold]) -> Threshold:
+    """One of all folds, by name, from what was fixed in each; of a single one that very threshold."""
+    if len(found) == 1:
+        return next(iter(found.values()))
+    told = "; ".join(f"{fold} {one.value:.3f}, {one.rule}" for fold, one in found.items())
+    return Threshold(
+        float(np.mean([one.value for one in found.values()])),
+        f"mean of {len(found)} folds, each judged by its own: {told}",
+        {fold: one.value for fold, one in found.items()},
+    )
 
 
 def youden(validation: Scores) -> Threshold:

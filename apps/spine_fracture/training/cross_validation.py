@@ -3,6 +3,10 @@
 Each fold sees the cohort through a folder of its own, in which the patients are divided otherwise and the
 pixels are shared. A fold that is done is not done again. Its models are for judging a way to train; none of
 them is to be served, for together they have seen everybody.
+
+What a family takes from models that are not trained here stays as it is in every fold: the trees of
+``lumbar_pathology`` see how surely the shipped detector finds a box, and that has learnt from real patients
+of the open lumbar set. Where these are judged, its figures may be too good.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ from spine_fracture.training.radiograph_cache import RadiographCache, Radiograph
 from spine_fracture.training.study_cache import StudyCache, StudyLabel
 
 L = TypeVar("L", StudyLabel, RadiographLabel)
+#: Nobody is external to a fold: who takes no part in any is not answered about.
+_KEPT = (Part.VALIDATION, Part.TEST)
 
 
 def folds_by_patient(cohort: Path, count: int, seed: int) -> tuple[Fold, ...]:
@@ -67,7 +73,8 @@ def cross_validate(
     machine: str,
     tell: Tell,
 ) -> Judged:
-    """Train and ask one model a fold; the answers to all test patients, joined, as part ``test``.
+    """Train and ask one model a fold; the answers to all test patients, joined, as part ``test``, and those
+    to each fold's validation patients, who fix the threshold of its model.
 
     Each fold's result is kept in ``results``, so that a second call goes on; bundles, checkpoints and the
     folds' views of the cohort are in ``work``. Raises :class:`InputError` where a patient is judged in two
@@ -111,15 +118,29 @@ def write_view(cohort: Path, view: Path, tag: str, fold: Fold) -> None:
 
 
 def joined(results: Sequence[RunResult], cohort: str) -> Judged:
-    """One answer to every test case of any fold. The version names all models, the cost is their sum.
+    """The answers of all folds to their test and validation cases. The version names all models, the cost is
+    their sum.
+
+    A patient who is judged in one fold may be for validation in others, where another model answered: each
+    fold's threshold is fixed by its own, or a centre that is left out would have a say in how it is judged.
 
     The figures that each model kept are dropped: they are AUCs and shares of the few patients of a fold, some
     at a threshold of its own, and no figure of all patients can be made of them.
     """
     answers = [result.answers for result in results if result.answers is not None]
     boxes = [result.boxes for result in results if result.boxes is not None]
-    cases = tuple(case for part in answers for case in part.cases if case.part is Part.TEST)
-    pictures = tuple(picture for part in boxes for picture in part.of(Part.TEST))
+    cases = tuple(
+        case.model_copy(update={"fold": result.record.entry})
+        for result in results
+        for case in (result.answers.cases if result.answers else ())
+        if case.part in _KEPT
+    )
+    pictures = tuple(
+        picture.model_copy(update={"fold": result.record.entry})
+        for result in results
+        for picture in (result.boxes.pictures if result.boxes else ())
+        if picture.part in _KEPT
+    )
     return Judged(
         answers[0].model_copy(update=_together(answers, cohort) | {"cases": cases, "figures": {}})
         if answers

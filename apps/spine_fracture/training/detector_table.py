@@ -22,7 +22,7 @@ _COLUMNS = (
 _NOTE = (
     "The run of the median mAP50-95 is shown, of two the worse, but for the external mAP50-95, which is the "
     "mean over seeds. Thresholds are those of the best F1 on validation. `taught` counts the patients who "
-    "teach, `boxes` those that are there to find. Intervals are by bootstrap over patients and not adjusted.\n"
+    "teach, `boxes` those that are there to find. Intervals are by bootstrap over patients, not adjusted.\n"
 )
 
 
