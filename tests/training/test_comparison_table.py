@@ -51,7 +51,7 @@ def answers(
                 given, apart = probabilities(truth, skill), probabilities(truth, alone or 0.0)
                 cases.append(
                     Case(
-                        part=list(Part)[number // 2 % 3], patient=f"{cohort}-{number}", level=level,
+                        part=list(Part)[number // 2 % 3], patient=f"patient-{number}", level=level,
                         truth=truth, probabilities=given, alone=() if alone is None else apart,
                     )
                 )  # fmt: skip
@@ -178,6 +178,7 @@ def test_the_gain_must_shrink_where_skip_lesions_tell_nothing(text: str) -> None
     assert {row["rival"] for row in (usual, equal)} == {"yeh2022"}  # the other one is on one cohort alone
     assert (usual["shrinks"], equal["shrinks"]) == ("", "yes")
     assert usual["not worse by 0.05"] == "yes"
+    assert (usual["patients of both"], equal["patients of both"]) == ("", equal["patients"])
     gains = [float(row["gain (95 %)"].split()[0]) for row in (usual, equal)]
     assert float(equal["change of the gain (95 %)"].split()[0]) == pytest.approx(
         gains[1] - gains[0], abs=0.002

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from spine_fracture.evaluation.statistics import Estimate
+from spine_fracture.evaluation.scores import Scores
+from spine_fracture.evaluation.statistics import (
+    Estimate,
+    FloatArray,
+    Resampling,
+    drawn_auc,
+    estimate,
+)
 
 #: How much AUC a model may lose and still be called not worse: a tenth of the way from guessing (0.5) to
 #: knowing (1). The interval of a paired difference spans about as much to either side with 100 patients: a
@@ -18,13 +27,35 @@ def is_not_worse(difference: Estimate, margin: float = MARGIN) -> bool:
     return difference.low > -margin
 
 
-def change(before: Estimate, after: Estimate) -> Estimate:
-    """``after - before`` of two figures about different patients, from their own intervals.
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """The scores of two models on the same cases of one cohort."""
 
-    The method of variance estimates recovery (Zou and Donner 2008, Stat Med 27:1693): each limit is as far
-    from the difference as the two limits that it comes from, squared and added, are from theirs.
+    weaker: Scores
+    stronger: Scores
+
+    @property
+    def patients(self) -> frozenset[str]:
+        return frozenset(case.patient for case in self.stronger.cases)
+
+
+def change(before: Matched, after: Matched, how: Resampling) -> Estimate:
+    """How much more AUC the stronger gains over the weaker on the cohort ``after`` than on ``before``.
+
+    A patient of both cohorts, told by the same key, is drawn for both at once: their gains are alike, and
+    taking them for independent would make the interval too wide. One of a single cohort counts in that.
     """
-    value = after.value - before.value
-    down = np.hypot(after.value - after.low, before.high - before.value)
-    up = np.hypot(after.high - after.value, before.value - before.low)
-    return Estimate(value, float(value - down), float(value + up), min(before.confidence, after.confidence))
+    everybody = sorted(before.patients | after.patients)
+    gains = [_gain(cohort, everybody, how) for cohort in (before, after)]
+    return estimate(gains[1] - gains[0], how.confidence)
+
+
+def _gain(cohort: Matched, everybody: list[str], how: Resampling) -> FloatArray:
+    """Drawn values of the difference in AUC, ``everybody`` being drawn."""
+    places = {patient: at for at, patient in enumerate(everybody)}
+    index = np.array([places[case.patient] for case in cohort.stronger.cases], dtype=np.int64)
+    one, other = (
+        drawn_auc(scores.score, scores.positive, index, how, len(everybody))
+        for scores in (cohort.weaker, cohort.stronger)
+    )
+    return np.asarray(other - one)

@@ -163,13 +163,14 @@ def auc_interval(
 
 
 def drawn_auc(
-    score: FloatArray, positive: npt.NDArray[np.bool_], index: IntArray, how: Resampling
+    score: FloatArray, positive: npt.NDArray[np.bool_], index: IntArray, how: Resampling, patients: int = 0
 ) -> FloatArray:
-    """Drawn values of the AUC, ties counting half; ``index`` (n,) is the patient of each case.
+    """Drawn values of the AUC, ties counting half; ``index`` (n,) is the patient of each case. Draws are of
+    ``patients``, where there are more of them than have cases here.
 
     Cases are sorted once. In each draw a positive wins against the weight of the negatives below it.
     """
-    weights = patient_weights(int(index.max()) + 1, how)
+    weights = patient_weights(patients or int(index.max()) + 1, how)
     order = np.argsort(score, kind="stable")
     up, owner = positive[order], index[order]
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))

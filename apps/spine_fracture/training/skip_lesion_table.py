@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Part
 from spine_fracture.evaluation.baselines import above_baseline
-from spine_fracture.evaluation.non_inferiority import MARGIN, change, is_not_worse
+from spine_fracture.evaluation.non_inferiority import MARGIN, Matched, change, is_not_worse
 from spine_fracture.evaluation.pairwise import Difference
-from spine_fracture.evaluation.scores import Unit
+from spine_fracture.evaluation.scores import Unit, shared, unit_scores
 from spine_fracture.evaluation.statistics import Estimate, Resampling
 from spine_fracture.evaluation.subgroups import MINIMUM
 from spine_fracture.training.comparison_rows import ClassifierRow
 from spine_fracture.training.markdown import signed, table
 
 _COLUMNS = (
-    "rival", "cohort", "cases", "patients", "AUC, rival", "AUC, ours", "gain (95 %)",
+    "rival", "cohort", "cases", "patients", "patients of both", "AUC, rival", "AUC, ours", "gain (95 %)",
     f"not worse by {MARGIN}", "change of the gain (95 %)", "shrinks", "gain over each level alone (95 %)",
 )  # fmt: skip
 
@@ -31,6 +31,7 @@ class _Gain:
 
     rival: str
     cohort: str
+    scores: Matched
     over_rival: Difference
     over_alone: Difference | None
 
@@ -44,16 +45,16 @@ def skip_lesion_table(rows: Sequence[ClassifierRow], cohort: str, how: Resamplin
     for system in dict.fromkeys(row.system for row in asked if row.family == "yeh2022"):
         gains = sorted(_gains(asked, system, how), key=lambda gain: gain.cohort != cohort)
         if len(gains) > 1:
-            usual = next((gain.over_rival.difference for gain in gains if gain.cohort == cohort), None)
-            lines += [_cells(gain, None if gain.cohort == cohort else usual) for gain in gains]
+            usual = next((gain.scores for gain in gains if gain.cohort == cohort), None)
+            lines += [_cells(gain, None if gain.cohort == cohort else usual, how) for gain in gains]
     if not lines:
         return ""
     note = (
         "AUC by level of the whole-study model less that of the same rival system on each cohort. Not worse: "
         f"the whole interval lies above -{MARGIN}, a tenth of the way from guessing to knowing, and about "
-        f"the least that 100 patients can show. The change is against the gain on `{cohort}`, whose "
-        "patients are others, so its interval is made of both; the gain shrinks where that lies below zero. "
-        "Intervals are not adjusted."
+        f"the least that 100 patients can show. The change is against the gain on `{cohort}`; `patients of "
+        "both` are on it too, and are drawn for both cohorts at once. The gain shrinks where the interval of "
+        "the change lies below zero. Intervals are not adjusted."
     )
     return "\n".join(["### What skip lesions are worth\n", *table(_COLUMNS, lines), "", note, ""])
 
@@ -70,17 +71,19 @@ def _gains(rows: Sequence[ClassifierRow], system: str, how: Resampling) -> Itera
         alone = ours.alone()
         if over_rival is not None:
             over_alone = above_baseline(ours, alone, unit=Unit.LEVEL, resampling=how) if alone else None
-            yield _Gain(system, cohort, over_rival, over_alone)
+            scores = shared([unit_scores(one, Part.TEST, Unit.LEVEL) for one in (rival, ours)])
+            yield _Gain(system, cohort, Matched(*scores), over_rival, over_alone)
 
 
-def _cells(gain: _Gain, usual: Estimate | None) -> tuple[str, ...]:
+def _cells(gain: _Gain, usual: Matched | None, how: Resampling) -> tuple[str, ...]:
     found = gain.over_rival
-    changed = usual and change(usual, found.difference)
+    changed = usual and change(usual, gain.scores, how)
     return (
         gain.rival,
         f"`{gain.cohort}`",
         str(found.cases),
         str(found.patients),
+        str(len(usual.patients & gain.scores.patients)) if usual else "",
         f"{found.first:.3f}",
         f"{found.second:.3f}",
         signed(found.difference),
