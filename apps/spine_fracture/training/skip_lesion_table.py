@@ -77,7 +77,7 @@ def _gains(rows: Sequence[ClassifierRow], system: str, how: Resampling) -> Itera
 
 def _cells(gain: _Gain, usual: Matched | None, how: Resampling) -> tuple[str, ...]:
     found = gain.over_rival
-    changed = usual and change(usual, gain.scores, how)
+    changed = change(usual, gain.scores, how) if usual else None
     return (
         gain.rival,
         f"`{gain.cohort}`",
