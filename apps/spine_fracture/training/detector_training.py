@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -41,28 +43,32 @@ def train_and_report(
 ) -> Manifest:
     """Train from scratch on ``data`` (laid out like the lumbar set, or None) and phantoms.
 
-    ``work`` keeps the picture cache and the checkpoint: a second call in it goes on where the
-    first one stopped. Writes weights, manifest and ``MODEL_CARD.md`` to ``out``; ``command`` is
-    what the card says makes them again.
+    ``work`` keeps the picture caches and the checkpoint: a second call in it goes on where the
+    first one stopped; :class:`InputError` where that was of other pictures or settings. Writes
+    weights, manifest and ``MODEL_CARD.md`` to ``out``; ``command`` is what the card says makes them
+    again.
     """
     if config.task is not DetectionTask.KINDS:
         raise InputError(
             f"{config.name} finds lesions: train it on a cohort, the lumbar set shows vertebrae alone."
         )
-    cache = work / "pictures"
+    patients = read_lumbar_set(data) if data else ()
+    teaching = training_patients(data) if data else ()
+    hashes = {patient.key: picture_hash(read_grey(patient.t1), read_grey(patient.t2)) for patient in patients}
+    shown = _shown(config, teaching, hashes)
+    cache = work / f"pictures-{shown}"
     if not (cache / "cache.json").is_file():
         write_pictures(cache, teaching_pictures(config, data, made))
     pictures = PictureCache(cache)
     torch.manual_seed(config.seed)
     network = build_network(config.family, config.architecture, len(config.task.classes), config.imagenet)
     task = BoxTask(network, pictures, source_chances(pictures.sources, config.sources), (), config)
-    checkpoint = Checkpointing(work / "checkpoint.pt", config, data.name if data else "phantoms")
+    checkpoint = Checkpointing(work / "checkpoint.pt", config, shown)
     fitted = fit(task, config.schedule, config.seed, checkpoint, ended)
 
-    patients = read_lumbar_set(data) if data else ()
     validation = [p for p in patients if split_of(p.key) is Split.VALIDATION]
-    seen = (*(training_patients(data) if data else ()), *validation)
-    manifest = manifest_of(config, config.seed, tuple(sorted(_hash(patient) for patient in seen)))
+    seen = tuple(sorted(hashes[patient.key] for patient in (*teaching, *validation)))
+    manifest = manifest_of(config, config.seed, seen)
     # What is scored is what is shipped: the half-precision weights, in the serving runtime.
     write_bundle(out, fitted.state, manifest)
     detector = VertebraDetector.load(out)
@@ -74,7 +80,6 @@ def train_and_report(
     phantoms = _phantoms(detector, config)
     scored = manifest.model_copy(update={"metrics": metrics_of(real, phantoms)})
     manifest = write_bundle(out, fitted.state, scored)
-    digests = {patient.key: _hash(patient) for patient in patients}
     trained = Trained(
         manifest=manifest,
         config=config,
@@ -83,7 +88,7 @@ def train_and_report(
         patients=Counter(str(split_of(p.key)) for p in patients),
         real=real,
         phantoms=phantoms,
-        failing=tuple((digests[k], r.given) for r in real.get(Split.TEST, ()) for k in r.failing),
+        failing=tuple((hashes[k], r.given) for r in real.get(Split.TEST, ()) for k in r.failing),
         minutes=fitted.cost.seconds / 60,
     )
     write_atomically(out / "MODEL_CARD.md", card(trained).encode())
@@ -99,5 +104,16 @@ def _phantoms(detector: VertebraDetector, config: DetectorConfig) -> PhantomRepo
     return report_phantoms(detector, (simulate_study(seed, still) for seed in seeds))
 
 
-def _hash(patient: LumbarPatient) -> str:
-    return picture_hash(read_grey(patient.t1), read_grey(patient.t2))
+def _shown(config: DetectorConfig, teaching: Iterable[LumbarPatient], hashes: Mapping[str, str]) -> str:
+    """A name for the pictures that teach: with other patients, outlines, settings or recipe it is another.
+
+    ``hashes`` are of the patients' pictures, by their keys.
+    """
+    recipe = load_config(config.sources.recipe, PhantomRecipe)
+    how = config.sources.model_dump(include={"phantoms", "slices", "lesions"})
+    digest = hashlib.sha256(json.dumps([config.size, config.seed, how, recipe.model_dump_json()]).encode())
+    for patient in teaching:
+        outlines = [(vertebra.level, vertebra.polygon.tolist()) for vertebra in patient.vertebrae]
+        facts = [patient.key, hashes[patient.key], patient.t1_to_t2, outlines]
+        digest.update(json.dumps(facts).encode())
+    return digest.hexdigest()[:16]
