@@ -14,7 +14,7 @@ from spine_fracture.training.families import load_system
 from spine_fracture.training.family import with_settings
 from spine_fracture.training.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 
-SMALL_CROPS: dict[str, JsonValue] = {"network.trunk": "resnet10", "network.width": 4}
+SMALL_CROPS: dict[str, JsonValue] = {"network.trunk": "resnet10", "network.width": 4, "network.size": 32}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.bundle import Manifest
 from spine_fracture.classification.radiograph import (
     CLASSES,
     NAME,
@@ -43,6 +43,7 @@ from spine_fracture.training.radiograph_task import (
     labelled,
 )
 from spine_fracture.training.schedule import Schedule
+from spine_fracture.training.trained_bundle import write_trained
 
 
 class ChouTraining(SystemConfig):
@@ -118,18 +119,14 @@ def train(config: ChouTraining, cohort: Path, out: Path, seed: int, tell: Tell) 
         config=config.model_dump(mode="json"),
         seed=seed,
         training_patients=(*teaching.patients, *judging.patients),
-        metrics={
-            "epochs": float(sum(len(run.history) for run in runs)),
-            "best_epoch": float(max(run.epoch for run in runs)),
-        },
     )
     manifest = manifest.model_copy(
         update={"temperature": _temperature(manifest, config.network, state, judging)}
     )
-    written = write_bundle(out, state, manifest)
+    trained = write_trained(out, state, _together([run.cost for run in runs]), manifest)
     for member in range(len(runs)):
         (out / f"member-{member}.pt").unlink(missing_ok=True)
-    return Trained(written, _together([run.cost for run in runs]))
+    return trained
 
 
 def _temperature(

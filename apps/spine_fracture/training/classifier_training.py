@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.bundle import Manifest, read_bundle, write_bundle
+from spine_fracture.classification.classifier import FAMILY
 from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
 from spine_fracture.errors import ModelFileError
 from spine_fracture.evaluation.calibration import fit_temperature
@@ -22,8 +23,8 @@ from spine_fracture.training.classifier_loop import CropTask
 from spine_fracture.training.classifier_report import cache_metrics, level_answers
 from spine_fracture.training.family import Trained
 from spine_fracture.training.loop import Progress, fit
+from spine_fracture.training.trained_bundle import CHECKPOINT, write_trained
 
-FAMILY = "six_channel"
 TASK = "classification"
 
 
@@ -58,19 +59,20 @@ def train_classifier(
         config = config.model_copy(update={"network": _architecture(before)})
         network = SixChannelNetwork(config.network)
         network.load_state_dict(state)
-    checkpoint = Checkpointing(out / "checkpoint.pt", config, _taught_by(cache, before))
+    checkpoint = Checkpointing(out / CHECKPOINT, config, _taught_by(cache, before))
     fitted = fit(CropTask(network, cache, config, seed), config.schedule, seed, checkpoint, progress)
     network.load_state_dict(fitted.state)
     held_out = cache.where(held_out=True)
     temperature = before.temperature if before else 1.0
-    metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
+    metrics: dict[str, float] = {}
     if len(held_out):
         answers = level_answers(network, cache, held_out, config.network)
         temperature = fit_temperature(answers.logits, answers.labels)
-        metrics |= cache_metrics(answers, config.network, temperature, "validation")
-    manifest = write_bundle(
+        metrics = cache_metrics(answers, config.network, temperature, "validation")
+    return write_trained(
         out,
         fitted.state,
+        fitted.cost,
         Manifest(
             name=config.name,
             task=TASK,
@@ -86,8 +88,6 @@ def train_classifier(
             metrics=metrics,
         ),
     )
-    checkpoint.path.unlink(missing_ok=True)
-    return Trained(manifest, fitted.cost)
 
 
 def _taught_by(cache: CropCache, before: Manifest | None) -> str:

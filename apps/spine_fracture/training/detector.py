@@ -7,17 +7,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spine_fracture.bundle import write_bundle
 from spine_fracture.detection.families import build_network
 from spine_fracture.evaluation.answers import Part
-from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.detector_answers import answer
 from spine_fracture.training.detector_cohort import JUDGES, TEACHES, cohort_pictures
 from spine_fracture.training.detector_config import DetectorConfig, manifest_of
 from spine_fracture.training.detector_task import BoxTask
-from spine_fracture.training.family import Family, Tell, Trained, telling
-from spine_fracture.training.loop import fit
+from spine_fracture.training.family import Family, Tell, Trained
 from spine_fracture.training.study_cache import StudyCache
+from spine_fracture.training.trained_bundle import fit_on_cohort, write_trained
 
 
 def box_task(config: DetectorConfig, cohort: Path, seed: int) -> BoxTask:
@@ -34,16 +32,10 @@ def train(config: DetectorConfig, cohort: Path, out: Path, seed: int, tell: Tell
     """Train from scratch on the slices of ``cohort``, keep the epoch of the best mAP50-95."""
     if config.without_effect:
         tell(f"{config.name}: {', '.join(config.without_effect)} have no effect on a cohort")
-    studies = StudyCache(cohort / "studies")
-    checkpoint = Checkpointing(out / "checkpoint.pt", config, studies.name)
-    task, told = box_task(config, cohort, seed), telling(config.name, tell)
-    fitted = fit(task, config.schedule, seed, checkpoint, told)
-    seen = {label.patient for label in studies.labels if label.part in (None, Part.VALIDATION)}
-    metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
-    manifest = manifest_of(config, seed, tuple(sorted(seen))).model_copy(update={"metrics": metrics})
-    manifest = write_bundle(out, fitted.state, manifest)
-    checkpoint.path.unlink(missing_ok=True)
-    return Trained(manifest, fitted.cost)
+    fitted = fit_on_cohort(box_task(config, cohort, seed), config, cohort, out, seed, tell)
+    labels = StudyCache(cohort / "studies").labels
+    seen = {label.patient for label in labels if label.part in (None, Part.VALIDATION)}
+    return write_trained(out, fitted.state, fitted.cost, manifest_of(config, seed, tuple(sorted(seen))))
 
 
 YOLO = Family("yolo", "detector", DetectorConfig, train, answer, box_task)

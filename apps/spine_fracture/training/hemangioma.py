@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from spine_fracture.anatomy import Diagnosis
-from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.hemangioma import (
     CLASSES,
     HemangiomaModel,
@@ -27,9 +26,7 @@ from spine_fracture.classification.hemangioma import FAMILY as NAME
 from spine_fracture.evaluation.answers import METASTASIS_OR_HEMANGIOMA, Part, Question
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cases import answers_of, case_of
-from spine_fracture.training.checkpoint import Checkpointing
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
-from spine_fracture.training.loop import fit
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.slice_pictures import (
     SlicePictures,
@@ -40,6 +37,7 @@ from spine_fracture.training.slice_pictures import (
 )
 from spine_fracture.training.slice_task import SliceTask
 from spine_fracture.training.study_cache import LevelLabel, StudyCache
+from spine_fracture.training.trained_bundle import classifier_manifest, fit_on_cohort, write_trained
 
 Tumour = Literal["all", "breast", "lung", "prostate", "renal", "myeloma"]
 #: Adam at an even rate; the rate itself, how long an epoch is and how patient it is are ours.
@@ -104,26 +102,10 @@ def down_sampled(pictures: SlicePictures, rng: np.random.Generator) -> SlicePict
 def train(config: HemangiomaTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train on the regions of ``cohort``, keep the epoch of the lowest validation loss."""
     task = region_task(config, cohort, seed)
-    checkpoint = Checkpointing(out / "checkpoint.pt", config, StudyCache(cohort / "studies").name)
-    fitted = fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
+    fitted = fit_on_cohort(task, config, cohort, out, seed, tell)
     reading = RegionReading(sequence=config.sequence, network=config.network)
-    manifest = write_bundle(
-        out,
-        fitted.state,
-        Manifest(
-            name=config.name,
-            task="classification",
-            family=NAME,
-            architecture=reading.model_dump(mode="json"),
-            classes=CLASSES,
-            config=config.model_dump(mode="json"),
-            seed=seed,
-            training_patients=task.patients,
-            metrics={"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)},
-        ),
-    )
-    checkpoint.path.unlink(missing_ok=True)
-    return Trained(manifest, fitted.cost)
+    manifest = classifier_manifest(config, seed, reading, CLASSES, task.patients)
+    return write_trained(out, fitted.state, fitted.cost, manifest)
 
 
 def answer(bundle: Path, cohort: Path) -> Judged:

@@ -18,7 +18,6 @@ from pydantic import Field
 from torch import nn
 
 from spine_fracture.anatomy import MODEL_CLASSES
-from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.convnext import start_from_imagenet
 from spine_fracture.classification.lumbar_pathology import (
     CLASSES,
@@ -35,9 +34,7 @@ from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Part, Question
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.training.box_confidences import CohortConfidences
 from spine_fracture.training.cases import answers_of, case_of
-from spine_fracture.training.checkpoint import Checkpointing
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
-from spine_fracture.training.loop import fit
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.slice_augmentation import ROOM, changed_slices, plain_slices
 from spine_fracture.training.slice_pictures import (
@@ -50,6 +47,7 @@ from spine_fracture.training.slice_pictures import (
 )
 from spine_fracture.training.slice_task import SliceTask
 from spine_fracture.training.study_cache import LevelLabel, StudyCache
+from spine_fracture.training.trained_bundle import classifier_manifest, fit_on_cohort, write_trained
 
 _SIDES = (*SICK_OR_HEALTHY.positive, *SICK_OR_HEALTHY.negative)
 
@@ -150,8 +148,7 @@ def _taught(level: LevelLabel) -> bool:
 def train(config: LumbarPathologyTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train the network on slices, then the trees on its answers to patients that it never saw."""
     task = slice_task(config, cohort, seed)
-    checkpoint = Checkpointing(out / "checkpoint.pt", config, StudyCache(cohort / "studies").name)
-    fitted = fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
+    fitted = fit_on_cohort(task, config, cohort, out, seed, tell)
     cache = StudyCache(cohort / "studies")
     roles = roles_of(cache, config, seed)
     network = slice_network(config.network)
@@ -170,29 +167,10 @@ def train(config: LumbarPathologyTraining, cohort: Path, out: Path, seed: int, t
     if truth.any() and not truth.all():
         odds = joiner.logits(judged)
         temperature = fit_temperature(np.stack([np.zeros_like(odds), odds], axis=1), truth)
-    manifest = write_bundle(
-        out,
-        fitted.state,
-        Manifest(
-            name=config.name,
-            task="classification",
-            family=NAME,
-            architecture=config.network.model_dump(mode="json"),
-            classes=CLASSES,
-            temperature=temperature,
-            config=config.model_dump(mode="json"),
-            seed=seed,
-            training_patients=tuple(
-                dict.fromkeys(
-                    cache.labels[at].patient for at in (*roles.network, *roles.trees, *roles.validation)
-                )
-            ),
-            metrics={"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)},
-        ),
-        {TREES: joiner.to_text().encode()},
-    )
-    checkpoint.path.unlink(missing_ok=True)
-    return Trained(manifest, fitted.cost)
+    everybody = (*roles.network, *roles.trees, *roles.validation)
+    patients = tuple(dict.fromkeys(cache.labels[at].patient for at in everybody))
+    manifest = classifier_manifest(config, seed, config.network, CLASSES, patients, temperature)
+    return write_trained(out, fitted.state, fitted.cost, manifest, {TREES: joiner.to_text().encode()})
 
 
 def _levels(

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from spine_fracture.bundle import Manifest, read_manifest
+from spine_fracture.classification.classifier import FAMILY
 from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.cohort.splits import Split
 from spine_fracture.configuration import Config
@@ -18,7 +19,7 @@ from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.training.classifier_cache import CropCache, joined, open_cache
 from spine_fracture.training.classifier_config import Augmentation, Balance, ClassifierTraining, Samples
 from spine_fracture.training.classifier_samples import Tell, export_samples
-from spine_fracture.training.classifier_training import FAMILY, train_classifier
+from spine_fracture.training.classifier_training import train_classifier
 from spine_fracture.training.gate import GateConfig
 from spine_fracture.training.loop import Progress
 from spine_fracture.training.schedule import Schedule

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from spine_fracture.anatomy import MODEL_CLASSES
+from spine_fracture.classification.classifier import FAMILY as NAME
 from spine_fracture.classification.classifier import LevelClassifier
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case
 from spine_fracture.training.cases import answers_of, study_cases
 from spine_fracture.training.classifier_config import CropTraining
 from spine_fracture.training.classifier_loop import CropTask
-from spine_fracture.training.classifier_training import FAMILY as NAME
 from spine_fracture.training.classifier_training import new_network, train_classifier
 from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
 from spine_fracture.training.level_crops import level_crop_cache

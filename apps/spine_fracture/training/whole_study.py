@@ -8,18 +8,16 @@ import numpy as np
 import torch
 
 from spine_fracture.anatomy import MODEL_CLASSES
-from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.whole_study import WholeStudyConfig
 from spine_fracture.classification.whole_study_classifier import FAMILY as NAME
 from spine_fracture.classification.whole_study_classifier import WholeStudyClassifier
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case
 from spine_fracture.evaluation.calibration import expected_calibration_error, fit_temperature
 from spine_fracture.training.cases import answers_of, study_cases
-from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.classifier_config import Augmentation
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
-from spine_fracture.training.loop import fit
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
 from spine_fracture.training.study_cache import StudyCache
+from spine_fracture.training.trained_bundle import classifier_manifest, fit_on_cohort, write_trained
 from spine_fracture.training.whole_study_cache import whole_study_cache
 from spine_fracture.training.whole_study_task import Teaching, WholeStudyTask
 
@@ -43,37 +41,22 @@ def task(config: WholeStudyTraining, cohort: Path, seed: int) -> WholeStudyTask:
 def train(config: WholeStudyTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train on the teaching studies of ``cohort``, keep the epoch of the lowest validation loss."""
     learning = task(config, cohort, seed)
-    checkpoint = Checkpointing(out / "checkpoint.pt", config, StudyCache(cohort / "studies").name)
-    fitted = fit(learning, config.schedule, seed, checkpoint, telling(config.name, tell))
+    fitted = fit_on_cohort(learning, config, cohort, out, seed, tell)
     learning.network.load_state_dict(fitted.state)
-    metrics = {"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)}
+    metrics: dict[str, float] = {}
     temperature = 1.0
     device = next(learning.network.parameters()).device
     logits, labels = (judged.numpy() for judged in learning.judged(learning.network, device))
     if len(labels):
         temperature = fit_temperature(logits, labels)
-        metrics |= {
+        metrics = {
             "validation.ece_before": expected_calibration_error(logits, labels),
             "validation.ece_after": expected_calibration_error(logits, labels, temperature),
         }
-    manifest = write_bundle(
-        out,
-        fitted.state,
-        Manifest(
-            name=config.name,
-            task="classification",
-            family=NAME,
-            architecture=config.network.model_dump(mode="json"),
-            classes=MODEL_CLASSES,
-            temperature=temperature,
-            config=config.model_dump(mode="json"),
-            seed=seed,
-            training_patients=learning.patients,
-            metrics=metrics,
-        ),
+    manifest = classifier_manifest(
+        config, seed, config.network, MODEL_CLASSES, learning.patients, temperature, metrics
     )
-    checkpoint.path.unlink(missing_ok=True)
-    return Trained(manifest, fitted.cost)
+    return write_trained(out, fitted.state, fitted.cost, manifest)
 
 
 def answer(bundle: Path, cohort: Path) -> Judged:

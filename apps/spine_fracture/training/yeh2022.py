@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.crops import CHANNELS
 from spine_fracture.classification.yeh2022 import (
     CLASSES,
@@ -33,12 +32,11 @@ from spine_fracture.configuration import Config
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case, Part, Question
 from spine_fracture.training.cases import answers_of, study_cases
-from spine_fracture.training.checkpoint import Checkpointing
 from spine_fracture.training.classifier_augmentation import cut
-from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained, telling
-from spine_fracture.training.loop import fit
+from spine_fracture.training.family import Family, Judged, SystemConfig, Tell, Trained
 from spine_fracture.training.schedule import Schedule
 from spine_fracture.training.study_cache import StudyCache
+from spine_fracture.training.trained_bundle import classifier_manifest, fit_on_cohort, write_trained
 
 #: Crops are kept this much wider than the square, so that they can be moved and turned.
 _ROOM = 2.0
@@ -197,25 +195,9 @@ def slice_task(config: FractureTraining, cohort: Path, seed: int) -> SliceTask:
 def train(config: FractureTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
     """Train on the index vertebrae of ``cohort``, keep the epoch of the lowest validation loss."""
     task = slice_task(config, cohort, seed)
-    checkpoint = Checkpointing(out / "checkpoint.pt", config, StudyCache(cohort / "studies").name)
-    fitted = fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
-    manifest = write_bundle(
-        out,
-        fitted.state,
-        Manifest(
-            name=config.name,
-            task="classification",
-            family=NAME,
-            architecture=config.network.model_dump(mode="json"),
-            classes=CLASSES,
-            config=config.model_dump(mode="json"),
-            seed=seed,
-            training_patients=task.patients,
-            metrics={"epochs": float(len(fitted.history)), "best_epoch": float(fitted.epoch)},
-        ),
-    )
-    checkpoint.path.unlink(missing_ok=True)
-    return Trained(manifest, fitted.cost)
+    fitted = fit_on_cohort(task, config, cohort, out, seed, tell)
+    manifest = classifier_manifest(config, seed, config.network, CLASSES, task.patients)
+    return write_trained(out, fitted.state, fitted.cost, manifest)
 
 
 def answer(bundle: Path, cohort: Path) -> Judged:
