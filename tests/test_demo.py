@@ -14,8 +14,9 @@ from rich.console import Console
 from sqlalchemy import select
 
 from spine_fracture.active_learning.strategies import load_strategy
-from spine_fracture.cohort.models import AuditEvent, Patient, Read, ReadMode
+from spine_fracture.cohort.models import Patient, Read, ReadMode
 from spine_fracture.cohort.project import open_project
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.splits import Split
 from spine_fracture.demo import READS, DemoPlan, DemoResult, run_demo
 

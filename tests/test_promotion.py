@@ -13,8 +13,8 @@ from spine_fracture import promotion, radiography
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification import feature_regression
-from spine_fracture.cohort.models import AuditEvent, ModelVersion
 from spine_fracture.cohort.project import Project, open_project
+from spine_fracture.cohort.records import AuditEvent, ModelVersion
 from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import ConflictError, ModelFileError, NotFoundError
 from spine_fracture.promotion import has_champion, open_registry, pass_gate, promote_by_hand, roll_back

@@ -24,10 +24,11 @@ from spine_fracture.classification.sixchannel import SixChannelConfig, SixChanne
 from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.levels import store_reading
-from spine_fracture.cohort.models import AuditEvent, ModelVersion, ReadMode, Study, StudyFolder
+from spine_fracture.cohort.models import ReadMode, Study, StudyFolder
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.protocol import load_protocol
 from spine_fracture.cohort.reads import ReadSubmission, submit_read
+from spine_fracture.cohort.records import AuditEvent, ModelVersion
 from spine_fracture.cohort.snapshots import freeze, read_snapshot
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.cohort.states import ModelStatus

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from spine_fracture import radiography
 from spine_fracture.classification import feature_regression
-from spine_fracture.cohort import models
+from spine_fracture.cohort import records
 from spine_fracture.cohort.audit import SYSTEM, record
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.states import ModelStatus
@@ -89,17 +89,17 @@ def roll_back(project: Project, registry: Registry, task: str, actor: str) -> Mo
 
 def has_champion(session: Session, task: str) -> bool:
     """Whether a model serves this task; asks the catalogue, as the registry takes seconds to open."""
-    serving = (models.ModelVersion.task == task) & (models.ModelVersion.status == ModelStatus.CHAMPION)
-    return session.scalar(select(models.ModelVersion.id).where(serving).limit(1)) is not None
+    serving = (records.ModelVersion.task == task) & (records.ModelVersion.status == ModelStatus.CHAMPION)
+    return session.scalar(select(records.ModelVersion.id).where(serving).limit(1)) is not None
 
 
 def mirror(session: Session, registry: Registry) -> None:
     """Bring the catalogue's model versions up to date with the registry's."""
-    known = {row.version: row for row in session.scalars(select(models.ModelVersion))}
+    known = {row.version: row for row in session.scalars(select(records.ModelVersion))}
     for version in registry.versions():
         row = known.get(version.name)
         if row is None:
-            row = models.ModelVersion(version=version.name, name=version.manifest.name, task=version.task)
+            row = records.ModelVersion(version=version.name, name=version.manifest.name, task=version.task)
             row.sha256, row.metrics = version.manifest.digest, dict(version.manifest.metrics)
             session.add(row)
         row.status = ModelStatus(version.state)
@@ -122,7 +122,7 @@ def _reconcile(project: Project, registry: Registry) -> None:
 
 def _unrecorded(session: Session, registry: Registry) -> list[ModelVersion]:
     """The champions of the registry that are not the catalogue's."""
-    serving = select(models.ModelVersion.version).where(models.ModelVersion.status == ModelStatus.CHAMPION)
+    serving = select(records.ModelVersion.version).where(records.ModelVersion.status == ModelStatus.CHAMPION)
     known = set(session.scalars(serving))
     return [v for v in registry.versions() if v.state is ModelState.CHAMPION and v.name not in known]
 

@@ -17,10 +17,11 @@ from spine_fracture.active_learning.worklists import next_items
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cli import cli
 from spine_fracture.cohort.desk import WorkList
-from spine_fracture.cohort.models import LevelSource, ModelVersion, ReadMode, Role, StudyLevel
+from spine_fracture.cohort.models import LevelSource, ReadMode, Role, StudyLevel
 from spine_fracture.cohort.project import open_project
 from spine_fracture.cohort.protocol import load_protocol
 from spine_fracture.cohort.reads import ReadSubmission, submit_read, withdraw_read
+from spine_fracture.cohort.records import ModelVersion
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import InputError

@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 
 from spine_fracture.anatomy import Level
 from spine_fracture.cohort.lumbar import ASSUMED_SPACING_MM, import_lumbar
-from spine_fracture.cohort.models import AuditEvent, LevelSource, NotedFinding, Series, Study, StudyLevel
+from spine_fracture.cohort.models import LevelSource, NotedFinding, Series, Study, StudyLevel
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.cohort.studies import load_pair
 from spine_fracture.geometry import PixelBox

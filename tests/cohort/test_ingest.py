@@ -15,9 +15,10 @@ from sqlalchemy import func, select
 
 from spine_fracture.cohort import tables
 from spine_fracture.cohort.ingest import ingest
-from spine_fracture.cohort.models import AuditEvent, Instance, Patient, Refused, Role, Series, Study
+from spine_fracture.cohort.models import Instance, Patient, Refused, Role, Series, Study
 from spine_fracture.cohort.overview import reasons
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.cohort.studies import load_pair, read_volume
 from spine_fracture.dicom.nifti import write_nifti

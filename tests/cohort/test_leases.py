@@ -27,8 +27,9 @@ from spine_fracture.cohort.leases import (
     take,
 )
 from spine_fracture.cohort.levels import find_level
-from spine_fracture.cohort.models import AuditEvent, ReadMode
+from spine_fracture.cohort.models import ReadMode
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.shown import note_level_shown, note_study_shown
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import ConflictError, NotFoundError

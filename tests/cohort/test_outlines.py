@@ -15,10 +15,11 @@ from spine_fracture.anatomy import Basis, Diagnosis, Level
 from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.leases import Seat, held, take
 from spine_fracture.cohort.levels import find_level, store_reading
-from spine_fracture.cohort.models import AuditEvent, LevelSource, ReadMode, StudyLevel
+from spine_fracture.cohort.models import LevelSource, ReadMode, StudyLevel
 from spine_fracture.cohort.outlines import draw_level, remove_level, restore_level, shift_names
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import DrawnBox, standing_reads
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.states import ReadState
 from spine_fracture.cohort.studies import load_pair
 from spine_fracture.errors import ConflictError, InputError, NotFoundError

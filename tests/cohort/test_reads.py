@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level
 from spine_fracture.cohort.levels import find_level, store_reading
-from spine_fracture.cohort.models import AuditEvent, Read, ReadMode
+from spine_fracture.cohort.models import Read, ReadMode
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.reads import (
     DrawnBox,
@@ -26,6 +26,7 @@ from spine_fracture.cohort.reads import (
     trains,
     withdraw_read,
 )
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.cohort.states import READ_TABLE, ReadEvent, ReadState, after
 from spine_fracture.dicom.write import uid_from

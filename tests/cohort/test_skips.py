@@ -9,8 +9,9 @@ from read_cohort import read_study
 from sqlalchemy import select
 
 from spine_fracture.cohort.desk import Skip, SkipReason
-from spine_fracture.cohort.models import AuditEvent, StudyLevel
+from spine_fracture.cohort.models import StudyLevel
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.skips import skip_level, skipped_by
 from spine_fracture.errors import InputError, NotFoundError
 

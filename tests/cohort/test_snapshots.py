@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cohort.levels import store_reading
-from spine_fracture.cohort.models import Snapshot
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import submit_read, withdraw_read
+from spine_fracture.cohort.records import Snapshot
 from spine_fracture.cohort.snapshots import find_snapshot, freeze, read_snapshot
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.errors import ConflictError, InsufficientEvidenceError, NotFoundError, StorageError

@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 
 from spine_fracture.anatomy import Level
 from spine_fracture.cohort.levels import find_level, slices_to_open, store_reading
-from spine_fracture.cohort.models import AuditEvent, LevelSlice, Prediction, Study, StudyLevel
+from spine_fracture.cohort.models import LevelSlice, Prediction, Study, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import submit_read
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PixelBox
 

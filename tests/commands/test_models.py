@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from spine_fracture import promotion
 from spine_fracture.bundle import Manifest, read_bundle, write_bundle
 from spine_fracture.cli import cli
-from spine_fracture.cohort.models import AuditEvent, ModelVersion
 from spine_fracture.cohort.project import open_project
+from spine_fracture.cohort.records import AuditEvent, ModelVersion
 from spine_fracture.configuration import CONFIGS
 from spine_fracture.detection.families import LAYOUTS, Architecture, build_network
 from spine_fracture.errors import ConflictError, InputError, NotFoundError

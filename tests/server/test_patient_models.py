@@ -21,8 +21,8 @@ from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification import feature_regression, radiograph
 from spine_fracture.classification.radiograph import RadiographConfig, RadiographNetwork
 from spine_fracture.classification.radiograph_pictures import InputForm, PictureConfig
-from spine_fracture.cohort.models import AuditEvent
 from spine_fracture.cohort.overview import overview, reasons
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.promotion import open_registry, promote_by_hand
 from spine_fracture.radiography import TASK as RADIOGRAPHS
 from spine_fracture.server.inference import ModelName

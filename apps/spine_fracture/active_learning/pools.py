@@ -8,18 +8,10 @@ from sqlalchemy.orm import Session
 from spine_fracture.active_learning.strategies import PoolLevel, StrategyConfig, chance
 from spine_fracture.cohort.desk import Lease, WorkList
 from spine_fracture.cohort.leases import active
-from spine_fracture.cohort.models import (
-    Centre,
-    LevelSource,
-    ModelVersion,
-    Patient,
-    Prediction,
-    Read,
-    Study,
-    StudyLevel,
-)
+from spine_fracture.cohort.models import Centre, LevelSource, Patient, Prediction, Read, Study, StudyLevel
 from spine_fracture.cohort.protocol import ProtocolConfig, has_reference, in_dispute
 from spine_fracture.cohort.reads import JUDGES, STANDING
+from spine_fracture.cohort.records import ModelVersion
 from spine_fracture.cohort.shown import shown_to
 from spine_fracture.cohort.skips import skipped_by
 from spine_fracture.cohort.splits import Split

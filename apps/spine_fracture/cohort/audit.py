@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from sqlalchemy.orm import Session
 
-from spine_fracture.cohort.models import AuditEvent
+from spine_fracture.cohort.records import AuditEvent
 
 CODE_VERSION = f"spine-fracture {version('spine-fracture')}"
 #: The actor of what no person asked for.

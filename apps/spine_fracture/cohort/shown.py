@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, String, cast, literal, or_, select
 from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.audit import record
-from spine_fracture.cohort.models import AuditEvent, StudyLevel
+from spine_fracture.cohort.models import StudyLevel
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.studies import find_study
 
 SHOWN = "prediction.shown"

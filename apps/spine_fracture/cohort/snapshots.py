@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
-from spine_fracture.cohort import models
+from spine_fracture.cohort import models, records
 from spine_fracture.cohort.audit import CODE_VERSION, record
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import REFERENCE, STANDING, evaluates, trains
@@ -73,7 +73,7 @@ class SnapshotContent(_Frozen):
     evaluation: tuple[SnapshotRead, ...]
 
 
-def freeze(project: Project, name: str | None = None) -> models.Snapshot:
+def freeze(project: Project, name: str | None = None) -> records.Snapshot:
     """Freeze all reads that count now; if nothing changed since the last snapshot, that one is returned.
 
     The content goes to ``snapshots/<sha256>.json`` and is never changed. Raises
@@ -93,8 +93,8 @@ def freeze(project: Project, name: str | None = None) -> models.Snapshot:
             return same
         # The file first: a row always has its file, and a file without a row is found again by its hash.
         write_atomically(_path(project, sha256), data)
-        number = (session.scalar(select(func.count()).select_from(models.Snapshot)) or 0) + 1
-        snapshot = models.Snapshot(name=name or f"snapshot-{number:04d}", sha256=sha256)
+        number = (session.scalar(select(func.count()).select_from(records.Snapshot)) or 0) + 1
+        snapshot = records.Snapshot(name=name or f"snapshot-{number:04d}", sha256=sha256)
         session.add(snapshot)
         session.flush()
         details: dict[str, object] = {
@@ -106,10 +106,10 @@ def freeze(project: Project, name: str | None = None) -> models.Snapshot:
         return snapshot
 
 
-def find_snapshot(session: Session, name: str = LATEST) -> models.Snapshot:
+def find_snapshot(session: Session, name: str = LATEST) -> records.Snapshot:
     """The snapshot of this name, or the last one for ``latest``."""
-    query = select(models.Snapshot).order_by(models.Snapshot.id.desc()).limit(1)
-    found = session.scalar(query if name == LATEST else query.where(models.Snapshot.name == name))
+    query = select(records.Snapshot).order_by(records.Snapshot.id.desc()).limit(1)
+    found = session.scalar(query if name == LATEST else query.where(records.Snapshot.name == name))
     if found is None:
         raise NotFoundError(f"There is no snapshot {name}: freeze one with spine-fracture cohort freeze.")
     return found
@@ -135,13 +135,13 @@ def read_snapshot(project: Project, name: str = LATEST) -> SnapshotContent:
         ) from error
 
 
-def _existing(session: Session, name: str | None, sha256: str) -> models.Snapshot | None:
+def _existing(session: Session, name: str | None, sha256: str) -> records.Snapshot | None:
     if name is None:
-        last = session.scalar(select(models.Snapshot).order_by(models.Snapshot.id.desc()).limit(1))
+        last = session.scalar(select(records.Snapshot).order_by(records.Snapshot.id.desc()).limit(1))
         return last if last is not None and last.sha256 == sha256 else None
     if name == LATEST:
         raise ConflictError(f"{LATEST} always means the last snapshot: choose another name.")
-    taken = session.scalar(select(models.Snapshot).where(models.Snapshot.name == name))
+    taken = session.scalar(select(records.Snapshot).where(records.Snapshot.name == name))
     if taken is not None and taken.sha256 != sha256:
         raise ConflictError(
             f"The name {name} is taken by another snapshot, which never changes: choose another."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spine_fracture.cohort import desk, models, people, reports  # noqa: F401 - each brings its tables
+from spine_fracture.cohort import desk, models, people, records, reports  # noqa: F401 - each brings tables
 from spine_fracture.cohort.base import Base
 
 METADATA = Base.metadata
