@@ -90,7 +90,7 @@ class WholeStudyTask:
 
     def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
         logits, labels = self.judged(network, device)
-        if len(labels[self._weights[labels] > 0].unique()) < 2:  # nothing is told apart
+        if len(set(labels[self._weights[labels] > 0].tolist())) < 2:  # nothing is told apart
             return None
         return float(functional.cross_entropy(logits, labels, self._weights.double()))
 
