@@ -22,7 +22,12 @@ from spine_fracture.bundle import Manifest
 from spine_fracture.classification.classifier import LevelOpinion
 from spine_fracture.classification.crops import BoxOnSlice, middle, slice_crops
 from spine_fracture.classification.networks import load_network
-from spine_fracture.classification.slices import channels_of, moved_views, refuse_without_boxes, two_sided
+from spine_fracture.classification.slices import (
+    channels_of,
+    moved_views,
+    refuse_without_boxes,
+    two_sided_opinions,
+)
 from spine_fracture.configuration import Config
 from spine_fracture.imaging import Pixels
 from spine_fracture.imaging import Sequence as MrSequence
@@ -140,12 +145,4 @@ class HemangiomaModel:
         own = self.metastasis(pixels, single)
         moved = self.metastasis(pixels, [[item] for items in views for item in items])
         spread = np.abs(moved.reshape(len(levels), -1) - own[:, None]).max(axis=1)
-        return tuple(
-            LevelOpinion(
-                probabilities=two_sided(Diagnosis.MALIGNANT, Diagnosis.HEMANGIOMA, float(chance)),
-                t1_only=None,
-                t2_only=None,
-                augmentation_spread=float(unsteady),
-            )
-            for chance, unsteady in zip(chances, spread, strict=True)
-        )
+        return two_sided_opinions(Diagnosis.MALIGNANT, Diagnosis.HEMANGIOMA, chances, spread)

@@ -35,7 +35,12 @@ from spine_fracture.classification.slice_joiner import (
     SliceJoiner,
     level_features,
 )
-from spine_fracture.classification.slices import channels_of, moved_views, refuse_without_boxes, two_sided
+from spine_fracture.classification.slices import (
+    channels_of,
+    moved_views,
+    refuse_without_boxes,
+    two_sided_opinions,
+)
 from spine_fracture.configuration import Config
 from spine_fracture.detection.confidence import Confidences, box_confidences, shipped_finder
 from spine_fracture.detection.finder import BoxFinder
@@ -143,15 +148,7 @@ class LumbarPathologyModel:
         features = level_features(evidence, *pixels.shape[2:])
         chances = 1 / (1 + np.exp(-self._joiner.logits(features) / self.manifest.temperature))
         spread = np.abs(moved.reshape(len(levels), -1) - [[level.middle] for level in features]).max(axis=1)
-        return tuple(
-            LevelOpinion(
-                probabilities=two_sided(Diagnosis.MALIGNANT, Diagnosis.NORMAL, float(chance)),
-                t1_only=None,
-                t2_only=None,
-                augmentation_spread=float(unsteady),
-            )
-            for chance, unsteady in zip(chances, spread, strict=True)
-        )
+        return two_sided_opinions(Diagnosis.MALIGNANT, Diagnosis.NORMAL, chances, spread)
 
 
 def slice_evidence(

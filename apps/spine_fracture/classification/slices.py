@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
-from spine_fracture.classification.classifier import Probabilities
+from spine_fracture.classification.classifier import LevelOpinion, Probabilities
 from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.errors import InputError
-from spine_fracture.geometry import PixelBox
+from spine_fracture.geometry import FloatArray, PixelBox
 from spine_fracture.imaging import CHANNELS, Pixels
 from spine_fracture.imaging import Sequence as MrSequence
 
@@ -47,7 +47,18 @@ def moved_views(box: PixelBox) -> tuple[PixelBox, ...]:
     return tuple(box.shifted(dx * side, dy * side).square(scale) for dx, dy, scale in _VIEWS)
 
 
-def two_sided(positive: Diagnosis, negative: Diagnosis, share: float) -> Probabilities:
-    """Probabilities over MODEL_CLASSES of a model that knows two of them; ``share`` is of ``positive``."""
-    known = {positive: share, negative: 1.0 - share}
-    return tuple(known.get(diagnosis, 0.0) for diagnosis in MODEL_CLASSES)
+def two_sided_opinions(
+    positive: Diagnosis, negative: Diagnosis, chances: FloatArray, spread: FloatArray
+) -> tuple[LevelOpinion, ...]:
+    """What a model that knows two of MODEL_CLASSES says of levels: ``chances`` (levels,) are of ``positive``,
+    ``spread`` (levels,) how far moved views go from them.
+    """
+
+    def over_classes(chance: float) -> Probabilities:
+        known = {positive: chance, negative: 1.0 - chance}
+        return tuple(known.get(diagnosis, 0.0) for diagnosis in MODEL_CLASSES)
+
+    return tuple(
+        LevelOpinion(over_classes(chance), t1_only=None, t2_only=None, augmentation_spread=unsteady)
+        for chance, unsteady in zip(chances.tolist(), spread.tolist(), strict=True)
+    )
