@@ -22,8 +22,8 @@ import torch
 import yaml
 
 from spine_fracture.detection import ultralytics_library  # noqa: F401  keeps ultralytics offline
-from spine_fracture.training.detector_cohort import TEACHES, cohort_pictures
-from spine_fracture.training.detector_config import DetectorConfig
+from spine_fracture.training.detectors.cohort import TEACHES, cohort_pictures
+from spine_fracture.training.detectors.config import DetectorConfig
 
 _EPOCHS = 3
 

@@ -21,10 +21,10 @@ from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError, SpineFractureError
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.files import write_atomically
-from spine_fracture.training.carrying_out import carry_out
-from spine_fracture.training.cohort_folder import CohortFolder
-from spine_fracture.training.comparison import Comparison, planned, read_results, require_known
-from spine_fracture.training.comparison_table import comparison_page
+from spine_fracture.training.cohorts.folder import CohortFolder
+from spine_fracture.training.comparisons.carrying_out import carry_out
+from spine_fracture.training.comparisons.comparison import Comparison, planned, read_results, require_known
+from spine_fracture.training.comparisons.comparison_table import comparison_page
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs" / "benchmarks.md"

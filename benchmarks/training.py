@@ -32,13 +32,13 @@ from rich.progress import Progress
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.simulation.radiograph_recipe import RadiographRecipe
-from spine_fracture.training.cohort_config import CohortConfig
-from spine_fracture.training.cohort_making import STUDIES, make_cohort
-from spine_fracture.training.families import System, available, load_system
-from spine_fracture.training.learner import half_is_fast
-from spine_fracture.training.loop import Epoch, Task, fit
-from spine_fracture.training.radiograph_cohort import RADIOGRAPHS, make_radiographs
-from spine_fracture.training.schedule import Schedule
+from spine_fracture.training.cohorts.config import CohortConfig
+from spine_fracture.training.cohorts.making import STUDIES, make_cohort
+from spine_fracture.training.cohorts.radiograph_cohort import RADIOGRAPHS, make_radiographs
+from spine_fracture.training.learning.learner import half_is_fast
+from spine_fracture.training.learning.loop import Epoch, Task, fit
+from spine_fracture.training.learning.schedule import Schedule
+from spine_fracture.training.systems.families import System, available, load_system
 
 SEED = 1
 WARM_UP_STEPS = 2

@@ -43,7 +43,7 @@ from spine_fracture.levels import LevelReading, SliceBox, StudyReading, Uncertai
 from spine_fracture.read_studies import agreed, read_studies
 from spine_fracture.registry import ModelState, Registry
 from spine_fracture.retraining import Retraining, retrain
-from spine_fracture.training.classifier_cache import CropCacheWriter, LabelledLevel, LabelledStudy
+from spine_fracture.training.classifiers.cache import CropCacheWriter, LabelledLevel, LabelledStudy
 from spine_fracture.training.gate import Verdict
 from spine_fracture.training.retrain import RetrainingConfig, recipe_for, replay_folder
 

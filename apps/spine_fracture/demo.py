@@ -44,7 +44,7 @@ from spine_fracture.registry import Registry
 from spine_fracture.retraining import retrain
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.truth import read_truth
-from spine_fracture.training.classifier_samples import Tell
+from spine_fracture.training.classifiers.samples import Tell
 
 READER = "simulated-reader"
 STRATEGY = "uncertainty"

@@ -13,8 +13,8 @@ from spine_fracture.cohort.snapshots import find_snapshot, read_snapshot
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.imaging import CHANNELS, FURTHER
 from spine_fracture.read_studies import ReadStudy, agreed, read_studies
-from spine_fracture.training.cohort_making import STUDIES
-from spine_fracture.training.study_cache import CachedStudy, LevelLabel, StudyCacheWriter, StudyLabel
+from spine_fracture.training.cohorts.making import STUDIES
+from spine_fracture.training.cohorts.study_cache import CachedStudy, LevelLabel, StudyCacheWriter, StudyLabel
 
 #: The first of these that was read is the vertebra that a study of one vertebra a patient is about.
 _INDEX = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)

@@ -22,7 +22,7 @@ from spine_fracture.files import without_names
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import PairedStack, Volume
 from spine_fracture.imaging import Sequence as MrSequence
-from spine_fracture.training.classifier_samples import Tell
+from spine_fracture.training.classifiers.samples import Tell
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,16 +22,16 @@ from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.promotion import pass_gate
 from spine_fracture.read_studies import agreed, read_studies
 from spine_fracture.registry import ModelVersion, Registry
-from spine_fracture.training.classifier_cache import (
+from spine_fracture.training.classifiers.cache import (
     CropCache,
     CropCacheWriter,
     LabelledLevel,
     LabelledStudy,
     open_cache,
 )
-from spine_fracture.training.classifier_samples import Tell
+from spine_fracture.training.classifiers.samples import Tell
 from spine_fracture.training.gate import GateDecision, TestLevel, decide
-from spine_fracture.training.loop import Progress
+from spine_fracture.training.learning.loop import Progress
 from spine_fracture.training.retrain import (
     RetrainingConfig,
     discard,

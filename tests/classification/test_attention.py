@@ -24,7 +24,7 @@ from spine_fracture.geometry import PixelBox
 from spine_fracture.pipeline import SHIPPED_WEIGHTS
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import PhantomStudy, simulate_study
-from spine_fracture.training.classifier_samples import boxes_by_level
+from spine_fracture.training.classifiers.samples import boxes_by_level
 
 NARROW = SixChannelConfig(trunk="resnet10", width=8, pooled_stem=False)
 LEVELS = [[(s, PixelBox(20, 10 + 30 * n, 50, 32 + 30 * n)) for s in range(2, 9)] for n in range(3)]

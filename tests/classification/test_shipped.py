@@ -17,7 +17,7 @@ from spine_fracture.evaluation.seen import is_seen
 from spine_fracture.lumbar_set import read_grey, read_lumbar_set
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import simulate_study
-from spine_fracture.training.classifier_samples import boxes_by_level
+from spine_fracture.training.classifiers.samples import boxes_by_level
 
 SHIPPED = Path(str(spine_fracture.__file__)).parent / "weights" / "classifier"
 

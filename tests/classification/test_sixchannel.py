@@ -13,7 +13,7 @@ from torchvision.models import resnet18, resnet34, resnet50, resnet101
 from spine_fracture.classification.sixchannel import ResNetTrunk, SixChannelConfig, SixChannelNetwork
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError, ModelFileError
-from spine_fracture.training.classifier_config import ClassifierTraining
+from spine_fracture.training.classifiers.config import ClassifierTraining
 
 
 @pytest.mark.parametrize("trunk", ["resnet10", "resnet18", "resnet34", "resnet50", "resnet101"])

@@ -25,7 +25,7 @@ from spine_fracture.evaluation.answers import Part
 from spine_fracture.imaging import FURTHER, Sequence
 from spine_fracture.read_cohort import cache_snapshot
 from spine_fracture.settings import settings
-from spine_fracture.training.study_cache import CachedStudy, StudyCache
+from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache
 
 
 def test_reads_keep_to_the_part_of_their_patient(project: Project, pictures: Path, tmp_path: Path) -> None:

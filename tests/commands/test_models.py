@@ -21,8 +21,8 @@ from spine_fracture.errors import ConflictError, InputError, NotFoundError
 from spine_fracture.evaluation.papers import PAPERS
 from spine_fracture.promotion import open_registry
 from spine_fracture.settings import settings
-from spine_fracture.training.choices import choices
-from spine_fracture.training.families import available, system_names
+from spine_fracture.training.systems.choices import choices
+from spine_fracture.training.systems.families import available, system_names
 
 
 def bundle(folder: Path, value: float) -> Path:

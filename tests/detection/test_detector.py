@@ -15,7 +15,7 @@ from spine_fracture.detection.fusion import fuse_slices
 from spine_fracture.detection.naming import name_tracks
 from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.lumbar_set import read_lumbar_set
-from spine_fracture.training.detector_pictures import aligned_pair
+from spine_fracture.training.detectors.pictures import aligned_pair
 
 SHIPPED = Path(spine_fracture.__file__).parent / "weights" / "detector"
 

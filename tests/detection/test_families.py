@@ -139,7 +139,7 @@ import sys
 sys.modules["ultralytics"] = None
 import torch
 from spine_fracture.detection.families import Architecture, build_network
-import spine_fracture.training.detector, spine_fracture.detection.lesion_detector
+import spine_fracture.training.detectors.detector, spine_fracture.detection.lesion_detector
 for family in ("detr", "retinanet"):
     network = build_network(family, Architecture(layout="resnet18", size=64), 2).eval()
     with torch.inference_mode():

@@ -43,7 +43,7 @@ def test_every_study_has_its_printed_figures() -> None:
 
 
 def test_entries_are_systems_or_their_variants() -> None:
-    from spine_fracture.training.families import system_names
+    from spine_fracture.training.systems.families import system_names
 
     names = system_names()
     for name in PAPERS:

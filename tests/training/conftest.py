@@ -12,7 +12,7 @@ from PIL import Image
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.splits import Split
 from spine_fracture.imaging import Sequence
-from spine_fracture.training.study_cache import CachedStudy, LevelLabel, StudyCacheWriter, StudyLabel
+from spine_fracture.training.cohorts.study_cache import CachedStudy, LevelLabel, StudyCacheWriter, StudyLabel
 
 NAMES = ("L1", "L2", "L3", "L4", "L5", "S1")
 

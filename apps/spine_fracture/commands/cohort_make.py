@@ -31,8 +31,8 @@ def simulate(
     A run that was cut short goes on where it stopped. Not for clinical use.
     """
     from spine_fracture.configuration import load_config
-    from spine_fracture.training.cohort_config import CohortConfig
-    from spine_fracture.training.cohort_making import make_cohort
+    from spine_fracture.training.cohorts.config import CohortConfig
+    from spine_fracture.training.cohorts.making import make_cohort
 
     recipe = load_config(config, CohortConfig)
     with bar(f"Making {recipe.name}") as progress:

@@ -37,9 +37,13 @@ def cross_validate_command(
     if by_centre and folds is not None:
         raise InputError("Folds are either by patient (--folds) or by centre (--by-centre): leave one out.")
     from spine_fracture.evaluation.evaluation_report import write_evaluation
-    from spine_fracture.training.comparison import keep
-    from spine_fracture.training.cross_validation import cross_validate, folds_by_centre, folds_by_patient
-    from spine_fracture.training.evaluating import evaluated
+    from spine_fracture.training.comparisons.comparison import keep
+    from spine_fracture.training.comparisons.cross_validation import (
+        cross_validate,
+        folds_by_centre,
+        folds_by_patient,
+    )
+    from spine_fracture.training.comparisons.evaluating import evaluated
 
     system, console = system_with(name, settings or []), Console()
     require_cohort(system, cohort, console)

@@ -28,7 +28,7 @@ def evaluate(
 ) -> None:
     """Judge models on all validation, test and external patients of a cohort. Not for clinical use."""
     from spine_fracture.evaluation.evaluation_report import write_evaluation
-    from spine_fracture.training.evaluating import evaluated
+    from spine_fracture.training.comparisons.evaluating import evaluated
 
     console = Console()
     judged = judged_models(models, cohort, console)

@@ -18,7 +18,7 @@ from rich.table import Table
 from spine_fracture.errors import InputError
 
 if TYPE_CHECKING:
-    from spine_fracture.training.families import System
+    from spine_fracture.training.systems.families import System
 
 models = typer.Typer(
     help="What can be trained, and model versions: list them, promote one, roll back.", no_args_is_help=True
@@ -35,9 +35,9 @@ def available(
     name: Annotated[str | None, typer.Argument(help="One system, to see all of its settings.")] = None,
 ) -> None:
     """The systems that `train system` trains: what each is asked, reads, and which study it follows."""
-    from spine_fracture.training.families import available as systems
-    from spine_fracture.training.families import load_system
-    from spine_fracture.training.inputs import input_of
+    from spine_fracture.training.systems.families import available as systems
+    from spine_fracture.training.systems.families import load_system
+    from spine_fracture.training.systems.inputs import input_of
 
     console = Console()
     if name is not None:
@@ -128,9 +128,9 @@ def rollback(task: Task = "classification") -> None:
 
 def _show(system: System, console: Console) -> None:
     """Every setting of a system, and for those with names what they may be."""
-    from spine_fracture.training.choices import choices
-    from spine_fracture.training.family import settings_of, value_of
-    from spine_fracture.training.inputs import input_of
+    from spine_fracture.training.systems.choices import choices
+    from spine_fracture.training.systems.family import settings_of, value_of
+    from spine_fracture.training.systems.inputs import input_of
 
     config = system.config
     console.print(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from spine_fracture.training.family import Tell
-    from spine_fracture.training.judged_models import JudgedModel
+    from spine_fracture.training.comparisons.judged_models import JudgedModel
+    from spine_fracture.training.systems.family import Tell
 
 MODELS = (
     "Models: a bundle's folder, a registered model's name, or the folder of a run, of all runs of a system, "
@@ -20,7 +20,7 @@ MODELS = (
 
 def judged_models(named: Iterable[str], cohort: Path | None, console: Console) -> list[JudgedModel]:
     """What each of them answered, or answers now to ``cohort``."""
-    from spine_fracture.training.judged_models import judged_model
+    from spine_fracture.training.comparisons.judged_models import judged_model
 
     return [judged_model(name, cohort, _registered, teller(console)) for name in named]
 

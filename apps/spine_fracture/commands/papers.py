@@ -23,9 +23,9 @@ def papers(
     """The studies' tables with our figures beside theirs. Not for clinical use."""
     from spine_fracture.evaluation.papers_page import filled_papers, render_papers
     from spine_fracture.files import write_atomically
-    from spine_fracture.training.cohort_folder import CohortFolder
-    from spine_fracture.training.evaluating import cohort_features
-    from spine_fracture.training.paper_results import results_in
+    from spine_fracture.training.cohorts.folder import CohortFolder
+    from spine_fracture.training.comparisons.evaluating import cohort_features
+    from spine_fracture.training.comparisons.paper_results import results_in
 
     features = cohort_features(cohort) if cohort and CohortFolder.open(cohort).names else ()
     filled = filled_papers(results_in(results))

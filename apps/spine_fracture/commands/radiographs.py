@@ -35,7 +35,7 @@ def simulate_radiographs(
 
     from spine_fracture.configuration import load_config
     from spine_fracture.simulation.radiograph_recipe import RadiographRecipe
-    from spine_fracture.training.radiograph_cohort import make_radiographs
+    from spine_fracture.training.cohorts.radiograph_cohort import make_radiographs
 
     recipe = load_config(config, RadiographRecipe)
     with bar(f"Making {recipe.name}") as progress:

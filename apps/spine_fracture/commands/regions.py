@@ -38,7 +38,7 @@ def import_command(
     same attribute study are the slices of one study, ordered by the number slice; of a region, shown: no
     says that the slice shows the vertebra but not its finding.
     """
-    from spine_fracture.training.regions import import_regions
+    from spine_fracture.training.cohorts.regions import import_regions
     from spine_fracture.via import read_via
 
     unnamed = None if level is None else Level.parse(level)
@@ -53,8 +53,8 @@ def export_command(
     sequence: _SequenceOption,
 ) -> None:
     """Write the training studies of a cohort as pictures with regions that VIA opens."""
-    from spine_fracture.training.regions import export_regions
-    from spine_fracture.training.study_cache import StudyCache
+    from spine_fracture.training.cohorts.regions import export_regions
+    from spine_fracture.training.cohorts.study_cache import StudyCache
 
     count = export_regions(StudyCache(cohort / "studies"), out, sequence)
     pictures = "1 picture" if count == 1 else f"{count} pictures"

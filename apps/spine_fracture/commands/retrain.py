@@ -13,7 +13,7 @@ def retrain_from_snapshot(snapshot: str, config: str = DEFAULT_CONFIG) -> None:
     from spine_fracture.cohort.project import open_project
     from spine_fracture.promotion import open_registry
     from spine_fracture.retraining import retrain
-    from spine_fracture.training.loop import Epoch
+    from spine_fracture.training.learning.loop import Epoch
 
     console = Console()
     project = open_project()

@@ -37,8 +37,8 @@ def search_command(
     The same command goes on with a search that was cut short, and joins one on another machine.
     """
     from spine_fracture.configuration import load_config
-    from spine_fracture.training.search import BEST, search
-    from spine_fracture.training.search_config import SearchConfig
+    from spine_fracture.training.searches.search import BEST, search
+    from spine_fracture.training.searches.search_config import SearchConfig
 
     recipe = load_config(config, SearchConfig)
     if trials is not None:

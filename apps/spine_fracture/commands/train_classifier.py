@@ -57,12 +57,12 @@ def train_classifier_command(
     from spine_fracture.configuration import load_config
     from spine_fracture.evaluation.statistics import Resampling
     from spine_fracture.lumbar_set import read_lumbar_set
-    from spine_fracture.training.classifier_cache import CropCache, open_cache
-    from spine_fracture.training.classifier_card import findings_on_reference_boxes, write_card
-    from spine_fracture.training.classifier_config import ClassifierTraining
-    from spine_fracture.training.classifier_samples import export_samples
-    from spine_fracture.training.classifier_training import add_metrics, train_classifier
-    from spine_fracture.training.loop import Epoch
+    from spine_fracture.training.classifiers.cache import CropCache, open_cache
+    from spine_fracture.training.classifiers.card import findings_on_reference_boxes, write_card
+    from spine_fracture.training.classifiers.config import ClassifierTraining
+    from spine_fracture.training.classifiers.samples import export_samples
+    from spine_fracture.training.classifiers.training import add_metrics, train_classifier
+    from spine_fracture.training.learning.loop import Epoch
 
     recipe = load_config(config or "classifiers/shipped", ClassifierTraining)
     folder = cache or out / "cache"

@@ -27,9 +27,9 @@ def train_detector_command(
 ) -> None:
     """Train a vertebra detector from scratch and score it on held-out patients. Not for clinical use."""
     from spine_fracture.configuration import load_config
-    from spine_fracture.training.detector_config import DetectorConfig
-    from spine_fracture.training.detector_training import train_and_report
-    from spine_fracture.training.loop import Epoch
+    from spine_fracture.training.detectors.config import DetectorConfig
+    from spine_fracture.training.detectors.training import train_and_report
+    from spine_fracture.training.learning.loop import Epoch
 
     settings = load_config(config, DetectorConfig)
     console = Console()

@@ -15,7 +15,7 @@ from spine_fracture.errors import InputError
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from spine_fracture.training.families import System
+    from spine_fracture.training.systems.families import System
 
 SETTINGS = "One setting, e.g. schedule.epochs=10; as often as needed. `models available NAME` lists all."
 
@@ -47,8 +47,8 @@ def train_system_command(
 
 def system_with(name: str, settings: list[str]) -> System:
     """The system of this name with ``key=value`` settings, values in YAML."""
-    from spine_fracture.training.families import System, load_system
-    from spine_fracture.training.family import with_settings
+    from spine_fracture.training.systems.families import System, load_system
+    from spine_fracture.training.systems.family import with_settings
 
     system = load_system(name)
     return System(with_settings(system.config, dict(_setting(text) for text in settings)), system.family)
@@ -57,9 +57,9 @@ def system_with(name: str, settings: list[str]) -> System:
 def require_cohort(system: System, cohort: Path, console: Console) -> None:
     """Say what the cohort lacks; raises an error that names what is missing where it can teach nothing."""
     from spine_fracture.evaluation.answers import QUESTIONS
-    from spine_fracture.training.cohort_checks import require_teachable
-    from spine_fracture.training.cohort_folder import CohortFolder
-    from spine_fracture.training.study_cache import StudyCache
+    from spine_fracture.training.cohorts.checks import require_teachable
+    from spine_fracture.training.cohorts.folder import CohortFolder
+    from spine_fracture.training.cohorts.study_cache import StudyCache
 
     CohortFolder.open(cohort)
     if (cohort / "studies").is_dir():

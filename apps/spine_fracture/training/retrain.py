@@ -16,13 +16,13 @@ from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.cohort.splits import Split
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InputError, ModelFileError
-from spine_fracture.training.classifier_cache import CropCache, joined, open_cache
-from spine_fracture.training.classifier_config import Augmentation, Balance, ClassifierTraining, Samples
-from spine_fracture.training.classifier_samples import Tell, export_samples
-from spine_fracture.training.classifier_training import train_classifier
+from spine_fracture.training.classifiers.cache import CropCache, joined, open_cache
+from spine_fracture.training.classifiers.config import Augmentation, Balance, ClassifierTraining, Samples
+from spine_fracture.training.classifiers.samples import Tell, export_samples
+from spine_fracture.training.classifiers.training import train_classifier
 from spine_fracture.training.gate import GateConfig
-from spine_fracture.training.loop import Progress
-from spine_fracture.training.schedule import Schedule
+from spine_fracture.training.learning.loop import Progress
+from spine_fracture.training.learning.schedule import Schedule
 
 
 class RetrainingConfig(Config):

@@ -1,0 +1,1 @@
+"""The classifier in the package: its training and its retraining on reads."""

@@ -1,0 +1,77 @@
+"""How a six-channel classifier is trained: one YAML, checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spine_fracture.classification.sixchannel import SixChannelConfig
+from spine_fracture.configuration import Config
+from spine_fracture.training.learning.schedule import Schedule
+
+
+class Augmentation(Config):
+    """How far a crop may be changed, drawn anew each time it is seen.
+
+    ``shift`` in shares of the box and ``scale`` in log units imitate a detector's errors; ``turn``
+    in degrees; ``slip`` of T1 against T2 in shares of the box; ``gamma`` and ``gain`` in log
+    units; ``offset`` and ``noise`` in spreads of the study's signal; ``bias`` relative change
+    of the signal across the crop; ``sharpness`` from blurred (-) to sharpened (+); ``missing``
+    the chance that T1, and that T2, is left out; ``lone_slice`` that neighbours are.
+    """
+
+    shift: float = 0.1
+    scale: float = 0.15
+    turn: float = 12.0
+    slip: float = 0.03
+    gamma: float = 0.35
+    gain: float = 0.25
+    offset: float = 0.25
+    bias: float = 0.3
+    noise: float = 0.15
+    sharpness: float = 0.8
+    missing: float = 0.15
+    lone_slice: float = 0.5
+
+
+class Samples(Config):
+    """What is simulated. ``variants`` of each real training picture, ``judging_variants`` of each that
+    validates or tests, ``harmless`` the share of their normal levels with a degenerative change;
+    phantoms of ``recipe`` per split, and at most ``slices`` of each of their levels.
+    """
+
+    variants: int = 16
+    judging_variants: int = 6
+    harmless: float = 0.2
+    recipe: str = "phantoms/training"
+    training_phantoms: int = 80
+    validation_phantoms: int = 12
+    test_phantoms: int = 16
+    slices: int = 3
+
+
+class Balance(Config):
+    """What a batch is made of. ``prevalence`` of MODEL_CLASSES holds in every source; ``shares`` weigh
+    the sources (simulated in real pictures, phantoms, reads), those that the cache lacks being left out; a
+    cache of sources without a share teaches all the same.
+    """
+
+    prevalence: tuple[float, float, float, float] = (0.4, 0.2, 0.2, 0.2)
+    shares: tuple[float, float, float] = (0.6, 0.4, 0.0)
+
+
+class CropTraining(Config):
+    """How a network learns from crops. ``imagenet`` is a local safetensors file for the trunk, or none."""
+
+    name: str
+    network: SixChannelConfig
+    augmentation: Augmentation = Augmentation()
+    balance: Balance = Balance()
+    schedule: Schedule = Schedule()
+    imagenet: Path | None = None
+
+
+class ClassifierTraining(CropTraining):
+    """A whole recipe, with what the crops are simulated from."""
+
+    samples: Samples = Samples()
+    seed: int = 2026

@@ -1,0 +1,1 @@
+"""Labelled studies and radiographs on disk, and how cohorts are made."""

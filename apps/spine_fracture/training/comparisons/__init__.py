@@ -1,0 +1,1 @@
+"""Many systems judged alike: runs, folds, and the tables made from them."""

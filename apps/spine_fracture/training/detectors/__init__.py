@@ -1,0 +1,1 @@
+"""How detectors of any family are trained and asked."""

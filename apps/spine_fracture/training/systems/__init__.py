@@ -1,0 +1,1 @@
+"""Every system by name: one module a family, and what families share."""

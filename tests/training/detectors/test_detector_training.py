@@ -1,0 +1,88 @@
+"""A whole training in small: pictures, bundle, scores, card; and that it goes on in its folder."""
+
+import shutil
+
+import pytest
+import yaml
+from PIL import Image
+
+from spine_fracture.bundle import read_manifest
+from spine_fracture.errors import InputError
+from spine_fracture.lumbar_set import read_grey
+from spine_fracture.training.detectors.config import DetectorConfig, Sources
+from spine_fracture.training.detectors.sources import training_patients
+from spine_fracture.training.detectors.training import train_and_report
+from spine_fracture.training.learning.schedule import Schedule
+
+
+@pytest.fixture
+def config(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    facts = {"name": "test", "patients": 1, "first": "L1", "slices": 3, "even_levels": 0.5}
+    recipe.write_text(yaml.safe_dump(facts | {"coverage": {"lumbar": 1, "thoracolumbar": 0}}))
+    return DetectorConfig(
+        name="small",
+        size=64,
+        reading_size=64,
+        schedule=Schedule(epochs=1, steps=2, batch=4),
+        sources=Sources(recipe=str(recipe), phantoms=1, slices=2, held_out=1, workers=1),
+        notes="Trained to test the training.",
+    )
+
+
+def test_phantoms_alone_make_a_bundle_with_its_card(config, tmp_path):
+    epochs, made = [], []
+    arguments = (config, None, tmp_path / "out", tmp_path / "work", "the command")
+    manifest = train_and_report(*arguments, lambda *done: made.append(done), epochs.append)
+    assert [epoch.number for epoch in epochs] == [1] and made == [("phantoms", 1, 1)]
+    assert read_manifest(tmp_path / "out") == manifest
+    assert manifest.architecture == {"layout": "yolo11n", "size": 64, "sequences": "T1+T2"}
+    assert "phantoms.levels_right" in manifest.metrics
+    text = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    for said in ("Not for clinical use", "the command", "Trained to test the training.", manifest.sha256):
+        assert said in text
+    assert "No real pictures were given" in text
+    # Run again, it neither makes the pictures nor trains anew.
+    again = train_and_report(*arguments, lambda *done: made.append(done), epochs.append)
+    assert epochs == epochs[:1] * 2 and len(made) == 1
+    assert again.sha256 == manifest.sha256
+
+
+def test_lesions_are_not_in_the_lumbar_set(config, tmp_path):
+    lesions = config.model_copy(update={"task": "lesions"})
+    with pytest.raises(InputError, match="cohort"):
+        train_and_report(lesions, None, tmp_path, tmp_path, "", lambda *done: None, lambda epoch: None)
+
+
+def test_a_run_does_not_go_on_with_pictures_of_another_folder_of_the_name(config, lumbar, tmp_path):
+    class CutShortError(Exception):
+        pass
+
+    def cut_short(epoch):
+        raise CutShortError
+
+    def trained_on(data, **changes):
+        made = []
+        schedule = Schedule(epochs=2, steps=2, batch=2, checkpoint_minutes=0)
+        asked = {"schedule": schedule, "sources": Sources(recipe=config.sources.recipe), **changes}
+        arguments = (config.model_copy(update=asked), data, tmp_path / "out", tmp_path / "work", "")
+        return made, lambda: train_and_report(*arguments, lambda *done: made.append(done), cut_short)
+
+    made, train = trained_on(lumbar)
+    with pytest.raises(CutShortError):
+        train()
+    assert made
+    made, train = trained_on(lumbar)
+    with pytest.raises(CutShortError):
+        train()
+    assert not made  # the pictures are there, and the training goes on
+
+    other = tmp_path / lumbar.name
+    shutil.copytree(lumbar, other)
+    for patient in training_patients(other)[:1]:
+        Image.fromarray(255 - read_grey(patient.t1)).save(patient.t1)
+    for data, changes in ((other, {}), (lumbar, {"size": 96})):
+        made, train = trained_on(data, **changes)
+        with pytest.raises(InputError, match="another cohort or configuration"):
+            train()
+        assert made
