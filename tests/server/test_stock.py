@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from monailabel.client.client import MONAILabelClient
 from server.readers import next_assisted
@@ -86,8 +88,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Star
         yield started
     finally:
         for server in started.values():
+            # A training that MONAI Label was about to begin when it was told to stop goes on without it.
+            begun = psutil.Process(server.process.pid).children(recursive=True)
             server.process.terminate()
             server.process.wait(30)
+            for process in begun:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
 
 @pytest.mark.parametrize("name", ["stock", "ours"])
