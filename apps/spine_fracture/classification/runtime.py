@@ -35,6 +35,8 @@ def _torch(network: nn.Module) -> Forward:
 def _openvino(network: nn.Module, size: int) -> Forward:
     import openvino
 
+    from spine_fracture.openvino_cpu import compiled
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of the tracing that OpenVINO uses
         converted = openvino.convert_model(
@@ -42,14 +44,11 @@ def _openvino(network: nn.Module, size: int) -> Forward:
             example_input=torch.zeros(2, CHANNELS, size, size),
             input=[-1, CHANNELS, size, size],
         )
-    # Full precision, so that the answers are the reference's.
-    compiled: Any = openvino.Core().compile_model(
-        converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    )
+    ready: Any = compiled(converted)
 
     def forward(crops: Pixels) -> npt.NDArray[np.float32]:
         # A request of its own each time, so that threads of a server do not share one.
-        request = compiled.create_infer_request()
+        request = ready.create_infer_request()
         return np.asarray(request.infer([crops])[0], dtype=np.float32)
 
     return forward

@@ -13,6 +13,7 @@ from torch import nn
 
 from spine_fracture.detection.candidates import Boxes, boxes_of, cells
 from spine_fracture.imaging import Pixels
+from spine_fracture.openvino_cpu import compiled
 
 Runtime = Literal["openvino", "torch"]
 #: Pictures that are read at once: a GPU's memory holds no more of the largest networks.
@@ -54,7 +55,6 @@ class OpenVinoForward:
             self._model = openvino.convert_model(
                 network.eval(), example_input=torch.zeros(1, channels, 64, 64), input=[-1, channels, -1, -1]
             )
-        self._core = openvino.Core()
         self._compiled: dict[tuple[int, int], openvino.CompiledModel] = {}
 
     def __call__(self, pictures: Pixels) -> tuple[Boxes, ...]:
@@ -64,14 +64,12 @@ class OpenVinoForward:
     def outputs(self, pictures: Pixels) -> Pixels:
         """The network's output as it is, (n, 4 + classes, cells)."""
         size = (pictures.shape[2], pictures.shape[3])
-        compiled = self._compiled.get(size) or self._compile(size)
+        ready = self._compiled.get(size) or self._compile(size)
         # A request of its own for each call: requests must not be shared between threads.
-        return np.asarray(compiled.create_infer_request().infer(pictures)[0])
+        return np.asarray(ready.create_infer_request().infer(pictures)[0])
 
     def _compile(self, size: tuple[int, int]) -> openvino.CompiledModel:
         model = self._model.clone()
         model.reshape([-1, self._channels, *size])
-        hints = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        compiled = self._core.compile_model(model, "CPU", hints)
-        self._compiled[size] = compiled
-        return compiled
+        self._compiled[size] = compiled(model)
+        return self._compiled[size]
