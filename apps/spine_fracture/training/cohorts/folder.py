@@ -27,13 +27,7 @@ class CohortFolder:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Raises :class:`InputError` for a folder that is no cohort's."""
-        caches: list[StudyCache | RadiographCache] = []
-        if (path / "studies").is_dir():
-            caches.append(StudyCache(path / "studies"))
-        if (path / RADIOGRAPHS).is_dir():
-            caches.append(RadiographCache(path / RADIOGRAPHS))
-        if not caches:
-            raise InputError(f"{path} is no cohort: make one with `spine-fracture cohort simulate`.")
+        caches = caches_in(path)
         return cls(
             path,
             {
@@ -47,3 +41,18 @@ class CohortFolder:
     def names(self) -> tuple[str, ...]:
         """What answers to its studies and radiographs call it."""
         return tuple(self.teaching)
+
+
+def caches_in(path: Path) -> tuple[StudyCache | RadiographCache, ...]:
+    """What says who the patients of a cohort are: the studies, the radiographs or both.
+
+    Raises :class:`InputError` for a folder that is no cohort's.
+    """
+    caches: list[StudyCache | RadiographCache] = []
+    if (path / "studies").is_dir():
+        caches.append(StudyCache(path / "studies"))
+    if (path / RADIOGRAPHS).is_dir():
+        caches.append(RadiographCache(path / RADIOGRAPHS))
+    if not caches:
+        raise InputError(f"{path} is no cohort: make one with `spine-fracture cohort simulate`.")
+    return tuple(caches)

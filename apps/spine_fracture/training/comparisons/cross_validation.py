@@ -24,7 +24,7 @@ from spine_fracture.evaluation.answers import Answers, Cost, Part
 from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.evaluation.folds import Fold, centre_folds, patient_folds
 from spine_fracture.training.cohorts.cases import gravest
-from spine_fracture.training.cohorts.folder import CohortFolder
+from spine_fracture.training.cohorts.folder import CohortFolder, caches_in
 from spine_fracture.training.cohorts.radiograph_cache import RadiographCache, RadiographLabel
 from spine_fracture.training.cohorts.study_cache import StudyCache, StudyLabel
 from spine_fracture.training.comparisons.carrying_out import carry_out
@@ -43,7 +43,7 @@ def folds_by_patient(cohort: Path, count: int, seed: int) -> tuple[Fold, ...]:
     Where there are studies and radiographs, the patients of either are as even over the folds as those of
     the other, and who has both is on one side in both.
     """
-    caches = _opened(cohort)
+    caches = caches_in(cohort)
     outside = {label.patient for cache in caches for label in cache.labels if label.external}
     found = {patient: kind for patient, kind in _classes(caches).items() if patient not in outside}
     return patient_folds(found, count, seed)
@@ -53,7 +53,7 @@ def folds_by_centre(cohort: Path, seed: int) -> tuple[Fold, ...]:
     """One fold a centre, external ones too. Raises :class:`InputError` for a patient of two centres, who
     would teach for one that is left out.
     """
-    caches, centres = _opened(cohort), dict[str, str]()
+    caches, centres = caches_in(cohort), dict[str, str]()
     for label in (label for cache in caches for label in cache.labels):
         if centres.setdefault(label.patient, label.centre) != label.centre:
             raise InputError(
@@ -81,7 +81,7 @@ def cross_validate(
     folds.
     """
     _require_judged_once(folds)
-    names, done, seen_as = [cache.name for cache in _opened(cohort)], list[RunResult](), dict[str, str]()
+    names, done, seen_as = [cache.name for cache in caches_in(cohort)], list[RunResult](), dict[str, str]()
     for number, fold in enumerate(folds):
         digest = hashlib.sha256(repr([fold.name, *map(sorted, (fold.validation, fold.test))]).encode())
         tag = f"{fold.name}-{digest.hexdigest()[:8]}"
@@ -185,18 +185,6 @@ def _require_judged_once(folds: Sequence[Fold]) -> None:
                     "twice: let each patient be of one fold's test patients."
                 )
             judged[patient] = fold.name
-
-
-def _opened(cohort: Path) -> list[StudyCache | RadiographCache]:
-    """What says who the patients are: the studies, the radiographs or both."""
-    caches: list[StudyCache | RadiographCache] = []
-    if (cohort / "studies").is_dir():
-        caches.append(StudyCache(cohort / "studies"))
-    if (cohort / "radiographs").is_dir():
-        caches.append(RadiographCache(cohort / "radiographs"))
-    if not caches:
-        raise InputError(f"{cohort} is no cohort: make one with `spine-fracture cohort simulate`.")
-    return caches
 
 
 def _classes(caches: Sequence[StudyCache | RadiographCache]) -> dict[str, str]:
