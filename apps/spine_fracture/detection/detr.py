@@ -12,7 +12,7 @@ from transformers.loss.loss_for_object_detection import ForObjectDetectionLoss
 from transformers.models.detr.modeling_detr import DetrFrozenBatchNorm2d
 
 from spine_fracture.detection.candidates import Boxes, kept
-from spine_fracture.detection.targets import Targets, corners_in_pixels
+from spine_fracture.detection.targets import QUERIES, Targets, corners_in_pixels
 from spine_fracture.errors import InputError
 
 _TRUNKS: dict[str, tuple[str, list[int], list[int]]] = {
@@ -22,9 +22,6 @@ _TRUNKS: dict[str, tuple[str, list[int], list[int]]] = {
     "resnet101": ("bottleneck", [3, 4, 23, 3], [256, 512, 1024, 2048]),
 }
 _DILATED = "-dc5"
-#: No picture shows more than 27 vertebrae; four guesses for each, as the paper has a multiple of the most
-#: objects in its pictures.
-_QUERIES = 100
 _SILENT = 30.0
 
 
@@ -47,7 +44,7 @@ class DetrNetwork(nn.Module):
             "backbone_config": {"model_type": "resnet", "num_channels": channels, **backbone},
             "num_channels": channels,
             "num_labels": classes,
-            "num_queries": _QUERIES,
+            "num_queries": QUERIES,
             "auxiliary_loss": True,
         }
         self._settings = DetrConfig(**settings)

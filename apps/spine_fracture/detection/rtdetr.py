@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spine_fracture.detection.candidates import Boxes, kept
-from spine_fracture.detection.targets import Targets, corners_in_pixels
+from spine_fracture.detection.targets import QUERIES, Targets, corners_in_pixels
 from spine_fracture.detection.ultralytics_library import (
     SILENT,
     RTDETRDetectionLoss,
@@ -39,6 +39,9 @@ class RtDetrNetwork(nn.Module):
         head = network.model[-1]
         for scorer in (head.enc_score_head, *head.dec_score_head):
             nn.init.constant_(scorer.bias, _PRIOR)
+        # Half of its time would go into guesses that are meant for COCO's crowded pictures; the
+        # denoising shows each box twice, right and wrong.
+        head.num_queries, head.num_denoising = QUERIES, QUERIES // 2
         network.model[-1] = _FullPrecision(head)
         self.model: Any = network
         self._criterion = RTDETRDetectionLoss(nc=classes, use_vfl=True)

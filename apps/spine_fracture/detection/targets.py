@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+#: How many boxes a transformer guesses. No picture shows more than 27 vertebrae; four guesses for each, as
+#: DETR's paper has a multiple of the most objects in its pictures.
+QUERIES = 100
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:
