@@ -41,6 +41,12 @@ def test_a_model_without_an_error_stays_within_bounds() -> None:
     assert 0.05 <= fit_temperature(np.eye(4) * 5, labels) <= 20
 
 
+def test_labels_of_one_class_tell_nothing_of_how_sure_to_be() -> None:
+    logits = np.random.default_rng(0).normal(2, 1, (30, 2)) * [0, 1]
+    assert fit_temperature(logits, np.ones(30)) == 1
+    assert fit_temperature(logits, np.ones(30), otherwise=1.7) == 1.7
+
+
 def test_answers_and_labels_must_match() -> None:
     with pytest.raises(InputError, match="labels"):
         fit_temperature(np.zeros((3, 4)), np.zeros(2))

@@ -50,12 +50,15 @@ def reliability(
     return points, float(np.abs(predicted - observed).sum() / len(scores))
 
 
-def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike, otherwise: float = 1.0) -> float:
     """The one number to divide logits (n, classes) by that makes labels (n,) likeliest (L-BFGS).
 
-    Kept within 0.05 and 20: logits without a single error would ask for zero.
+    Kept within 0.05 and 20: logits without a single error would ask for zero. ``otherwise`` where all labels
+    are of one class, which would ask to be as sure of it as can be.
     """
     answers, truth = _checked(logits, labels)
+    if np.unique(labels).size < 2:
+        return otherwise
     log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([log_temperature], max_iter=100, line_search_fn="strong_wolfe")
 

@@ -49,7 +49,8 @@ def train_classifier(
 
     With ``initial``, a bundle's folder, the training goes on from its weights and takes its
     architecture, and its training patients stay listed. Without held-out samples there is no early
-    stop, and the temperature stays the initial model's. A checkpoint in ``out`` is taken up again.
+    stop, and the temperature stays the initial model's, as it does where they are of one class. A checkpoint
+    in ``out`` is taken up again.
     """
     before: Manifest | None = None
     if initial is None:
@@ -67,7 +68,7 @@ def train_classifier(
     metrics: dict[str, float] = {}
     if len(held_out):
         answers = level_answers(network, cache, held_out, config.network)
-        temperature = fit_temperature(answers.logits, answers.labels)
+        temperature = fit_temperature(answers.logits, answers.labels, otherwise=temperature)
         metrics = cache_metrics(answers, config.network, temperature, "validation")
     return write_trained(
         out,

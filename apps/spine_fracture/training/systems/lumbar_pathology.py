@@ -164,7 +164,7 @@ def train(config: LumbarPathologyTraining, cohort: Path, out: Path, seed: int, t
     tell(f"{config.name}: trees grown on {len(features)} vertebrae, {int(diseased.sum())} of them diseased")
     judged, truth = _levels(network, config.network, cache, confidences, roles.validation)
     temperature = 1.0
-    if truth.any() and not truth.all():
+    if len(truth):
         odds = joiner.logits(judged)
         temperature = fit_temperature(np.stack([np.zeros_like(odds), odds], axis=1), truth)
     everybody = (*roles.network, *roles.trees, *roles.validation)
