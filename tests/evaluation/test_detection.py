@@ -4,7 +4,7 @@ import pytest
 
 from spine_fracture.anatomy import Level
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.detection import NamedBox, PictureBoxes, score_pictures
+from spine_fracture.evaluation.detection import NamedBox, PictureBoxes, precision_difference, score_pictures
 from spine_fracture.geometry import PixelBox
 
 LEVELS = (Level.L1, Level.L2, Level.L3, Level.L4, Level.L5, Level.S1)
@@ -54,3 +54,17 @@ def test_levels_that_no_reference_names_are_not_held_against_the_prediction():
 def test_nothing_to_score_is_said():
     with pytest.raises(InputError, match="nothing to score"):
         score_pictures([PictureBoxes("a", boxes(), ())])
+
+
+def test_a_detector_is_better_by_what_it_finds_more_on_the_same_patients():
+    names = [f"p{k}" for k in range(12)]
+    right = [PictureBoxes(name, boxes(), boxes()) for name in names]
+    shifted = [PictureBoxes(name, boxes(dx=4), boxes()) for name in names]
+    gain = precision_difference(shifted, right)
+    assert gain.value == pytest.approx(0.3) and gain.low == pytest.approx(0.3) == gain.high
+    assert precision_difference(right, right).value == 0
+    mixed = [*right[:6], *shifted[6:]]
+    some = precision_difference(shifted, mixed)
+    assert 0 <= some.low < some.value < some.high <= 0.3 + 1e-9
+    with pytest.raises(InputError, match="same pictures"):
+        precision_difference(right, right[1:])

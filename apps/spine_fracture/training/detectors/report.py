@@ -75,17 +75,19 @@ def read_pair(detector: VertebraDetector, pair: Grey, given: Given) -> Naming:
     return name_tracks(fuse_slices(detector.detect(pixels[None])))
 
 
+def real_boxes(patient: LumbarPatient, naming: Naming) -> PictureBoxes:
+    """What was named on the middle slices of ``patient`` and what is there, on T2's grid."""
+    return PictureBoxes(
+        patient.key,
+        tuple(NamedBox(n.level, n.track.candidates[0].box, n.track.score) for n in naming.levels),
+        tuple(NamedBox(v.level, v.box.shifted(*patient.t1_to_t2)) for v in patient.vertebrae),
+    )
+
+
 def report_real(detector: VertebraDetector, patients: Sequence[LumbarPatient], given: Given) -> RealReport:
-    """Scores on the middle slices of ``patients``, boxes on T2's grid."""
+    """Scores on the middle slices of ``patients``."""
     namings = [read_pair(detector, aligned_pair(patient), given) for patient in patients]
-    pictures = [
-        PictureBoxes(
-            patient.key,
-            tuple(NamedBox(n.level, n.track.candidates[0].box, n.track.score) for n in naming.levels),
-            tuple(NamedBox(v.level, v.box.shifted(*patient.t1_to_t2)) for v in patient.vertebrae),
-        )
-        for patient, naming in zip(patients, namings, strict=True)
-    ]
+    pictures = [real_boxes(patient, naming) for patient, naming in zip(patients, namings, strict=True)]
     return RealReport(
         given,
         score_pictures(pictures),
