@@ -92,6 +92,8 @@ def compared(
         )
     named = [_named(model, models) for model in models]
     asked = _asked([a for _, a, _ in named if a is not None], question)
+    if asked is not None:
+        named = [(name, a and _put(a, asked), boxes) for name, a, boxes in named]
     answers = [a for _, a, _ in named if a is not None]
     return ComparisonReport(
         created=datetime.now(UTC),
@@ -160,3 +162,18 @@ def _asked(answers: Sequence[Answers], question: str) -> Question | None:
                 "leave it out, or choose another question."
             )
     return asked
+
+
+def _put(answers: Answers, asked: Question) -> Answers:
+    """As answers to ``asked``; raises :class:`InputError` where all were said of patients as a whole, and
+    so of the own question alone.
+    """
+    if answers.question == asked.name:
+        return answers
+    other = answers.under(asked)
+    if not other.cases:
+        raise InputError(
+            f"{answers.system} says of no vertebra what {asked.name} asks, only of patients what "
+            f"{answers.question} asks: leave it out, or choose that question."
+        )
+    return other
