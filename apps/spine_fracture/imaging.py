@@ -33,8 +33,8 @@ CHANNELS: tuple[Sequence, ...] = (
 )
 
 
-#: Those that a study may have beside the pair of T1 and T2; few models read them.
-FURTHER = CHANNELS[2:]
+#: What every study has at least one of, and those that it may have beside them; few models read these.
+PAIR, FURTHER = CHANNELS[:2], CHANNELS[2:]
 
 
 class Plane(StrEnum):

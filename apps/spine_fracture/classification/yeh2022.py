@@ -17,19 +17,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
+from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest
-from spine_fracture.classification.classifier import LevelOpinion, Probabilities
-from spine_fracture.classification.crops import (
-    CHANNELS,
-    BoxOnSlice,
-    level_crops,
-    middle,
-    without_sequence,
-)
+from spine_fracture.classification.classifier import LevelOpinion
+from spine_fracture.classification.crops import CHANNELS, BoxOnSlice, level_crops, middle
 from spine_fracture.classification.networks import load_network
 from spine_fracture.classification.runtime import Forward, RuntimeName, open_runtime
 from spine_fracture.classification.sixchannel import ResNetTrunk, Trunk, start_convolutions
+from spine_fracture.classification.slices import channels_of, two_sided_opinions
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
@@ -134,26 +129,18 @@ class FractureClassifier:
     def classify(self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]) -> tuple[LevelOpinion, ...]:
         """One opinion a level; every level is taken to be fractured, so normal and hemangioma get 0.
 
-        ``pixels`` (slices, 2 or more, rows, columns) in [0, 1], T1 and T2 first.
+        ``pixels`` (slices, 2 or more, rows, columns) in [0, 1], T1 and T2 first. Raises :class:`InputError`
+        where the study lacks one of them: without it the network, which always learnt from both, calls
+        everything the same.
         """
         if not levels:
             return ()
-        pair = pixels[:, :2]
+        pair = channels_of(pixels, self.sequences)
         read = [middle(boxes, self.config.slices) for boxes in levels]
-        crops = [vertebra_crops(pair, boxes, self.config.size) for boxes in read]
-        chance = self._highest(crops)
-        alone = [self._highest([without_sequence(crop, absent) for crop in crops]) for absent in (1, 0)]
+        chances = self.malignancy(pair, read)
         moved = self.malignancy(pair, [[(at, _moved(box)) for at, box in boxes] for boxes in read])
-        present = pair.any(axis=(0, 2, 3))
-        return tuple(
-            LevelOpinion(
-                probabilities=_over_model_classes(chance[at]),
-                t1_only=_over_model_classes(alone[0][at]) if present[0] else None,
-                t2_only=_over_model_classes(alone[1][at]) if present[1] else None,
-                augmentation_spread=float(abs(moved[at] - chance[at])),
-            )
-            for at in range(len(levels))
-        )
+        spread = np.abs(moved - chances)
+        return two_sided_opinions(Diagnosis.MALIGNANT, Diagnosis.BENIGN_FRACTURE, chances, spread)
 
     def _highest(self, crops: Sequence[Pixels]) -> npt.NDArray[np.float64]:
         """The highest answer to each level's crops; (levels,)."""
@@ -169,8 +156,3 @@ def _moved(box: PixelBox) -> PixelBox:
     side = max(box.width, box.height)
     dx, dy = _MOVED
     return box.shifted(dx * side, dy * side).square(_LARGER)
-
-
-def _over_model_classes(malignant: float) -> Probabilities:
-    known = {Diagnosis.MALIGNANT: float(malignant), Diagnosis.BENIGN_FRACTURE: 1.0 - float(malignant)}
-    return tuple(known.get(diagnosis, 0.0) for diagnosis in MODEL_CLASSES)

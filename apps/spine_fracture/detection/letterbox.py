@@ -44,6 +44,11 @@ class Letterbox:
         rows, columns = self.filled
         return -(-rows // _MULTIPLE) * _MULTIPLE, -(-columns // _MULTIPLE) * _MULTIPLE
 
+    @property
+    def resampling(self) -> int:
+        """OpenCV's way to size the picture: means where it shrinks, linear where it grows."""
+        return cv2.INTER_AREA if self.filled[0] < self.rows else cv2.INTER_LINEAR
+
     def place(self, pixels: Pixels) -> Pixels:
         """(n, channels, rows, columns) to (n, channels, *canvas)."""
         rows, columns = self.filled
@@ -51,10 +56,9 @@ class Letterbox:
         if (rows, columns) == (self.rows, self.columns):
             placed[:, :, :rows, :columns] = pixels
             return placed
-        method = cv2.INTER_AREA if rows < self.rows else cv2.INTER_LINEAR
         for target, source in zip(placed, pixels, strict=True):
             for canvas, picture in zip(target, source, strict=True):
-                canvas[:rows, :columns] = cv2.resize(picture, (columns, rows), interpolation=method)
+                canvas[:rows, :columns] = cv2.resize(picture, (columns, rows), interpolation=self.resampling)
         return placed
 
     def back(self, x0: float, y0: float, x1: float, y1: float) -> PixelBox | None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from spine_fracture.anatomy import Diagnosis
+from spine_fracture.imaging import CHANNELS, Sequence
 
 #: Outputs of a detector of vertebrae, in this order: kinds of vertebra, not names of levels.
 KINDS: tuple[str, ...] = ("vertebra", "abnormal", "sacrum", "axis")
@@ -40,3 +41,8 @@ _CLASSES: dict[DetectionTask, tuple[str, ...]] = {
 def channels_of(sequences: Sequences) -> tuple[int, ...]:
     """Which channels of a pair (T1 is 0, T2 is 1) a detector of these sequences reads."""
     return _CHANNELS[sequences]
+
+
+def sequences_of(sequences: Sequences) -> tuple[Sequence, ...]:
+    """The sequences that a detector of these reads."""
+    return tuple(CHANNELS[at] for at in channels_of(sequences))

@@ -117,6 +117,18 @@ def test_every_system_trains_and_answers(cohort, tmp_path, monkeypatch, system):
     assert not judged.answers.can_answer(METASTASIS_OR_HEMANGIOMA)
 
 
+def test_studies_without_what_is_read_neither_teach_nor_are_judged(cohort, tmp_path):
+    studies = StudyCache(cohort / "studies")
+    lacking = [label.model_copy(update={"sequences": (Sequence.T1,)}) for label in studies.labels]
+    studies.relabel(tmp_path / "one" / "studies", "one-t2", [lacking[0], *studies.labels[1:]])
+    one = cohort_pictures(small("retinanet"), tmp_path / "one")
+    assert 0 < len(one) < len(cohort_pictures(small("retinanet"), cohort))
+    assert len(cohort_pictures(small("yolo11", sequences="T1"), tmp_path / "one")) > len(one)
+    studies.relabel(tmp_path / "none" / "studies", "no-t2", lacking)
+    with pytest.raises(InputError, match="with T2 teaches"):
+        cohort_pictures(small("retinanet"), tmp_path / "none")
+
+
 def test_every_system_of_the_studies_is_there_by_name():
     for name in SYSTEMS:
         config = load_system(name).config

@@ -6,7 +6,7 @@ import torch
 
 from spine_fracture.detection.candidates import Boxes
 from spine_fracture.detection.families import build_network
-from spine_fracture.training.detectors.config import DetectorConfig, Sources
+from spine_fracture.training.detectors.config import Augmentation, DetectorConfig, Geometry, Signal, Sources
 from spine_fracture.training.detectors.pictures import PictureCache, TeachingPicture, write_pictures
 from spine_fracture.training.detectors.task import BoxTask, source_chances
 from spine_fracture.training.learning.checkpoint import Checkpointing
@@ -54,6 +54,15 @@ def test_a_detector_of_one_sequence_is_shown_that_one(pictures):
     t2 = task(pictures, sequences="T2").batch(np.random.default_rng(5), 4)
     torch.testing.assert_close(t2.pixels, both.pixels[:, 1:])
     assert t2.change.gain.shape == (4, 1)
+
+
+def test_t1_alone_is_not_moved_against_its_boxes(pictures):
+    def drawn(sequences, slip):
+        how = Augmentation(geometry=Geometry(slip=slip), signal=Signal(gamma=0, gain=0, noise=0))
+        return task(pictures, sequences=sequences, augmentation=how).batch(np.random.default_rng(5), 4)
+
+    torch.testing.assert_close(drawn("T1", 9).pixels, drawn("T1", 0).pixels)
+    assert not torch.equal(drawn("T1+T2", 9).pixels[:, 0], drawn("T1+T2", 0).pixels[:, 0])
 
 
 class FindsTheTruth(torch.nn.Module):

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
 from spine_fracture.classification import lumbar_pathology
 from spine_fracture.classification.convnext import convnext, start_from_imagenet
-from spine_fracture.classification.lumbar_pathology import TREES, LumbarPathologyModel
+from spine_fracture.classification.lumbar_pathology import TREES, LumbarPathologyModel, study_reference
 from spine_fracture.detection.confidence import Confidences
 from spine_fracture.detection.finder import Found
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
@@ -35,6 +35,7 @@ from spine_fracture.training.systems.lumbar_pathology import (
     slice_task,
     train,
 )
+from spine_fracture.training.systems.slice_pictures import channels
 
 TINY = with_settings(
     LumbarPathologyTraining(name="lumbar_pathology", family="lumbar_pathology", question="sick_or_healthy"),
@@ -117,6 +118,18 @@ def test_trees_learn_from_patients_the_network_never_saw(small_cohort: Path) -> 
     assert all(cache.labels[at].part is None for at in (*roles.network, *roles.trees))
     assert {cache.labels[at].part for at in roles.validation} == {Part.VALIDATION}
     assert roles_of(cache, TINY, 3) == roles != roles_of(cache, TINY, 4)
+
+
+def test_slices_that_teach_are_scaled_as_those_that_are_served(small_cohort: Path) -> None:
+    cache = StudyCache(small_cohort / "studies")
+    taught = slice_task(TINY, small_cohort, 3).batch(np.random.default_rng(0), 8).references.numpy()
+    served = []
+    for study in (cache[at] for at in roles_of(cache, TINY, 3).network):
+        levels = [level.on_slices() for level in study.label.levels]
+        usual = study_reference(channels(study, TINY.network.sequences), levels, TINY.network)
+        served.append(np.stack([usual.centre, usual.spread], 1))
+    for reference in taught:
+        assert min(np.abs(reference - one).max() for one in served) < 1e-6
 
 
 def test_serving_gives_the_judged_answers_and_names_the_missing_sequence(

@@ -15,6 +15,7 @@ from spine_fracture.classification.yeh2022 import CLASSES, FractureConfig, stand
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import Answers, Part
+from spine_fracture.imaging import Sequence as MrSequence
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 from spine_fracture.training.learning.schedule import Schedule
 from spine_fracture.training.systems.family import EpochLine
@@ -53,6 +54,20 @@ def answers(trained: Path, small_cohort: Path) -> Answers:
     judged = FAMILY.answer(trained, small_cohort).answers
     assert judged is not None
     return judged
+
+
+def test_studies_without_one_of_both_sequences_are_left_out(small_cohort: Path, tmp_path: Path) -> None:
+    studies = StudyCache(small_cohort / "studies")
+    whole = lesion_slices(studies, None, 32)
+    lone = [
+        label.model_copy(update={"sequences": (MrSequence.T2,)})
+        if label.patient in whole.patients[:1]
+        else label
+        for label in studies.labels
+    ]
+    studies.relabel(tmp_path / "studies", "lone", lone)
+    left = lesion_slices(StudyCache(tmp_path / "studies"), None, 32)
+    assert set(whole.patients) - set(left.patients) == set(whole.patients[:1])
 
 
 def test_one_vertebra_a_patient_teaches_and_only_of_patients_who_teach(small_cohort: Path) -> None:

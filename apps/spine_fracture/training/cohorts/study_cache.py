@@ -97,6 +97,14 @@ class StudyLabel(_Frozen):
             written.pop("labelled_from", None)
         return written
 
+    def has(self, sequences: Iterable[Sequence]) -> bool:
+        """Whether all of these were acquired."""
+        return set(sequences) <= set(self.sequences)
+
+    def has_any(self, sequences: Iterable[Sequence]) -> bool:
+        """Whether one of these was acquired."""
+        return not set(sequences).isdisjoint(self.sequences)
+
     @property
     def part(self) -> Part | None:
         """What it is judged in; None where it teaches. Validation also says when to stop."""

@@ -72,7 +72,8 @@ def _movement(picture: TeachingPicture, how: Geometry, side: int, rng: np.random
     """An affine (2, 3) about the middle of the canvas, which lands somewhere near it."""
     low, high = how.small_scale if rng.random() < how.small else how.scale
     size = np.exp(rng.uniform(np.log(low), np.log(high)))
-    turn, shear = np.radians(np.clip(rng.normal(0, (how.turn, how.shear)), -3 * how.turn, 3 * how.turn))
+    spread = np.array([how.turn, how.shear])
+    turn, shear = np.radians(np.clip(rng.normal(0, spread), -3 * spread, 3 * spread))
     linear = size * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     linear = linear @ np.array([[1.0, np.tan(shear)], [0.0, 1.0]])
     middle = np.full(2, side / 2)

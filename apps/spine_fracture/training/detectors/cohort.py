@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spine_fracture.anatomy import Diagnosis, Level
-from spine_fracture.detection.tasks import DetectionTask
+from spine_fracture.detection.tasks import DetectionTask, sequences_of
 from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.geometry import FloatArray, PixelBox
@@ -29,7 +29,7 @@ from spine_fracture.training.detectors.pictures import (
 )
 
 #: Raise it when pictures are chosen, named or stored otherwise, so that older ones are not read.
-_FORM = 1
+_FORM = 2
 #: How fast the chance of a slice falls with its distance, in slices, from the middle of a study.
 _SLICES_NEAR = 2.0
 TEACHES, JUDGES = "teaches", "judges"
@@ -40,7 +40,7 @@ def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
 
     Each is of the source :data:`TEACHES` or :data:`JUDGES`.
     """
-    _require_teachers(StudyCache(cohort / "studies"), config.task)
+    _require_teachers(StudyCache(cohort / "studies"), config)
     return PictureCache(
         derived_cache(
             cohort,
@@ -51,10 +51,15 @@ def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
     )
 
 
-def _require_teachers(studies: StudyCache, task: DetectionTask) -> None:
-    taught = {level.diagnosis for label in studies.labels if label.part is None for level in label.levels}
+def _require_teachers(studies: StudyCache, config: DetectorConfig) -> None:
+    task, read = config.task, sequences_of(config.sequences)
+    teach = [label for label in studies.labels if label.part is None and label.has_any(read)]
+    taught = {level.diagnosis for label in teach for level in label.levels}
     if not taught:
-        raise InputError(f"No patient of {studies.name} teaches: make the cohort with more patients.")
+        raise InputError(
+            f"No patient of {studies.name} with {' or '.join(read)} teaches: make the cohort with more "
+            "patients, or set other `sequences`."
+        )
     lacking = [name for name in task.classes if task is not DetectionTask.KINDS and name not in taught]
     if lacking:
         raise InsufficientEvidenceError(
@@ -104,8 +109,9 @@ def bodies_on(label: StudyLabel, at: int) -> list[tuple[LevelLabel, PixelBox, bo
 
 
 def _pictures(studies: StudyCache, config: DetectorConfig) -> Iterator[tuple[str, TeachingPicture]]:
+    read = sequences_of(config.sequences)
     for study in studies:
-        if study.label.part in (None, Part.VALIDATION):
+        if study.label.part in (None, Part.VALIDATION) and study.label.has_any(read):
             source = TEACHES if study.label.part is None else JUDGES
             for at in _chosen(study, config.sources.slices):
                 bodies = bodies_on(study.label, at)

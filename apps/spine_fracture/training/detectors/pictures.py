@@ -127,7 +127,7 @@ def tiles(
     letterbox = Letterbox(pixels.shape[1], pixels.shape[2], side)
     rows, columns = letterbox.filled
     scale = np.array([columns / letterbox.columns, rows / letterbox.rows])
-    sized = np.stack([cv2.resize(p, (columns, rows), interpolation=cv2.INTER_AREA) for p in pixels])
+    sized = np.stack([cv2.resize(p, (columns, rows), interpolation=letterbox.resampling) for p in pixels])
     for top in _starts(rows, side):
         for left in _starts(columns, side):
             tile = np.zeros((2, side, side), np.uint8)

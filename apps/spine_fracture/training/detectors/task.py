@@ -16,7 +16,13 @@ from spine_fracture.detection.tasks import channels_of
 from spine_fracture.evaluation.average_precision import mean_average_precision
 from spine_fracture.evaluation.boxes import BoxAnswer
 from spine_fracture.training.detectors.augmentation import Shown, plain, show
-from spine_fracture.training.detectors.config import DetectorConfig, FieldOfView, Geometry, Sources
+from spine_fracture.training.detectors.config import (
+    Augmentation,
+    DetectorConfig,
+    FieldOfView,
+    Geometry,
+    Sources,
+)
 from spine_fracture.training.detectors.pictures import PictureCache
 from spine_fracture.training.detectors.signal import SignalChange, changed, draw_change
 
@@ -53,8 +59,8 @@ class BoxTask:
         self._chances = chances
         step = max(1, -(-len(held_out) // _MOST_HELD_OUT))
         self._held_out = held_out[::step]
-        self._how = config.augmentation
         self._channels = channels_of(config.sequences)
+        self._how = config.augmentation if len(self._channels) > 1 else _without_slip(config.augmentation)
         self._validation_batch = config.schedule.batch
 
     def batch(self, rng: np.random.Generator, size: int) -> PictureBatch:
@@ -140,6 +146,11 @@ def source_chances(sources: tuple[str, ...], config: Sources) -> Chances:
 def _loss(network: nn.Module, pictures: Tensor, targets: Targets) -> Tensor:
     loss: Tensor = network.loss(pictures.contiguous(memory_format=torch.channels_last), targets)  # type: ignore[operator]
     return loss
+
+
+def _without_slip(how: Augmentation) -> Augmentation:
+    """Where one sequence is read there is nothing to slip against: boxes stay on their bodies."""
+    return how.model_copy(update={"geometry": how.geometry.model_copy(update={"slip": 0.0})})
 
 
 def _calmed(geometry: Geometry) -> Geometry:

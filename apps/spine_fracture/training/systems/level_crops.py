@@ -8,6 +8,7 @@ from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.classification.crops import middle
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Part
+from spine_fracture.imaging import PAIR
 from spine_fracture.training.classifiers.cache import (
     SOURCES,
     STORED_MARGIN,
@@ -41,7 +42,7 @@ def level_crop_cache(cohort: Path, margin: float) -> CropCache:
 def _write(folder: Path, studies: StudyCache, margin: float) -> None:
     with CropCacheWriter(folder, margin) as writer:
         for at, label in enumerate(studies.labels):
-            if label.part not in (None, Part.VALIDATION):
+            if label.part not in (None, Part.VALIDATION) or not label.has_any(PAIR):
                 continue
             if label.source not in SOURCES:
                 raise InputError(

@@ -124,8 +124,8 @@ def slice_task(config: LumbarPathologyTraining, cohort: Path, seed: int) -> Slic
     net = config.network
 
     def pictures(studies: tuple[int, ...]) -> SlicePictures:
-        side, margin = round(net.size * ROOM), net.margin * ROOM
-        return cut_pictures(cache, studies, net.sequences, side, margin, _taught, SICK_OR_HEALTHY.positive)
+        positive = SICK_OR_HEALTHY.positive
+        return cut_pictures(cache, studies, net.sequences, net.size, net.margin, _taught, positive, ROOM)
 
     teaching = pictures(roles.network)
     refuse_one_sided(cache, teaching.positive, SICK_OR_HEALTHY)

@@ -8,6 +8,7 @@ from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.classification.classifier import FAMILY as NAME
 from spine_fracture.classification.classifier import LevelClassifier
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case
+from spine_fracture.imaging import PAIR
 from spine_fracture.training.classifiers.config import CropTraining
 from spine_fracture.training.classifiers.loop import CropTask
 from spine_fracture.training.classifiers.training import new_network, train_classifier
@@ -44,7 +45,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     question = str(model.manifest.config.get("question", MALIGNANT_OR_BENIGN.name))
     cases: list[Case] = []
     for at, label in enumerate(studies.labels):
-        if label.part is None:
+        if label.part is None or not label.has_any(PAIR):
             continue
         opinions = model.classify(studies[at].pair(), [level.on_slices() for level in label.levels])
         rows = [opinion.probabilities for opinion in opinions]

@@ -46,11 +46,7 @@ class SlicePictures:
 
 def acquired(cache: StudyCache, sequences: Sequence[MrSequence], part: Part | None) -> tuple[int, ...]:
     """Which studies of ``part`` (None: those that teach) have all these sequences: others are left out."""
-    return tuple(
-        at
-        for at, label in enumerate(cache.labels)
-        if label.part is part and set(sequences) <= set(label.sequences)
-    )
+    return tuple(at for at, label in enumerate(cache.labels) if label.part is part and label.has(sequences))
 
 
 def channels(study: CachedStudy, sequences: Sequence[MrSequence]) -> Pixels:
@@ -63,15 +59,19 @@ def cut_pictures(
     cache: StudyCache,
     studies: Collection[int],
     sequences: Sequence[MrSequence],
-    side: int,
+    size: int,
     margin: float,
     wanted: Wanted,
     positive: Sequence[Diagnosis],
+    room: float = 1.0,
 ) -> SlicePictures:
     """A crop of every slice that shows the finding of a ``wanted`` level (of a normal one, of every slice).
 
-    Squares of ``margin`` times the longer side of the box, resized to ``side`` pixels.
+    Squares of ``margin`` times the longer side of the box, resized to ``size`` pixels, both ``room`` times as
+    large so that they can be moved. References are of squares without room, of all levels: as models take
+    them of a study that they read.
     """
+    side = round(size * room)
     crops = [np.zeros((0, len(sequences), side, side), np.uint8)]
     references = [np.zeros((0, len(sequences), 2), np.float32)]
     answers: list[bool] = []
@@ -83,9 +83,9 @@ def cut_pictures(
             continue
         study = channels(cache[at], sequences)
         keys = [box for level in label.levels for box in middle(level.on_slices(), 1)]
-        reference = channel_reference(slice_crops(study, keys, side, margin)[:, 0], margin)
+        reference = channel_reference(slice_crops(study, keys, size, margin)[:, 0], margin)
         for level in levels:
-            cut = slice_crops(study, level.shown_on_slices(), side, margin)[:, 0]
+            cut = slice_crops(study, level.shown_on_slices(), side, margin * room)[:, 0]
             crops.append(np.rint(cut * 255).astype(np.uint8))
             references.append(np.tile(np.stack([reference.centre, reference.spread], 1), (len(cut), 1, 1)))
             answers += [level.diagnosis in positive] * len(cut)

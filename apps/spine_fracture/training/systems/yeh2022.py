@@ -31,6 +31,7 @@ from spine_fracture.classification.yeh2022 import (
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case, Part, Question
+from spine_fracture.imaging import PAIR
 from spine_fracture.training.classifiers.augmentation import cut
 from spine_fracture.training.cohorts.cases import answers_of, study_cases
 from spine_fracture.training.cohorts.study_cache import StudyCache
@@ -162,12 +163,14 @@ class SliceTask:
 
 
 def lesion_slices(studies: StudyCache, part: Part | None, size: int) -> LesionSlices:
-    """The index vertebra's slices of all patients of ``part`` (None: who teach) with a fracture."""
+    """The index vertebra's slices of all patients of ``part`` (None: who teach) who have a fracture, and both
+    T1 and T2.
+    """
     side = round(size * _ROOM)
     crops, malignant, patients = [np.zeros((0, CHANNELS, side, side), np.uint8)], [], []
     for at, label in enumerate(studies.labels):
         index = next((level for level in label.levels if level.level is label.index_level), None)
-        if label.part is not part or index is None or index.diagnosis not in CLASSES:
+        if label.part is not part or index is None or index.diagnosis not in CLASSES or not label.has(PAIR):
             continue
         cut_out = vertebra_crops(studies[at].pair(), index.shown_on_slices(), side, _ROOM)
         crops.append(np.rint(cut_out * 255).astype(np.uint8))
@@ -210,7 +213,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     cases: list[Case] = []
     for at, label in enumerate(studies.labels):
         asked = [level for level in label.levels if level.diagnosis in CLASSES]
-        if label.part is None or not asked:
+        if label.part is None or not asked or not label.has(PAIR):
             continue
         chances = model.malignancy(studies[at].pair(), [level.shown_on_slices() for level in asked])
         rows = [(1 - chance, chance) for chance in chances]
