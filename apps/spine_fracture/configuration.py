@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
 from spine_fracture.errors import InputError
@@ -18,10 +18,20 @@ _PACKAGE = Path(__file__).parent
 CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parents[1] / "configs"
 
 
-class Config(BaseModel):
-    """Base of every configuration: frozen, and a misspelt key is an error."""
+#: What a number may be: at least 1; above 0; 0 or more; in [0, 1]; in [0, 1), as a chance to leave out.
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Amount = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Chance = Annotated[float, Field(ge=0, lt=1)]
+#: Side of a crop in pixels, which the strides of a network leave something of.
+Side = Annotated[int, Field(ge=16)]
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class Config(BaseModel):
+    """Base of every configuration: frozen, and a misspelt key or a number that is none is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 C = TypeVar("C", bound=Config)

@@ -28,7 +28,7 @@ from spine_fracture.classification.slices import (
     refuse_without_boxes,
     two_sided_opinions,
 )
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Chance, Config, Count, Positive
 from spine_fracture.imaging import Pixels
 from spine_fracture.imaging import Sequence as MrSequence
 
@@ -46,11 +46,11 @@ class RegionConfig(Config):
     """
 
     size: Annotated[int, Field(ge=16, multiple_of=8)] = 256
-    margin: float = 1.0
-    filters: tuple[int, int, int] = (32, 64, 128)
-    dense: int = 128
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    slices: int = 3
+    margin: Positive = 1.0
+    filters: tuple[Count, Count, Count] = (32, 64, 128)
+    dense: Count = 128
+    dropout: Chance = 0.5
+    slices: Count = 3
 
 
 class RegionReading(Config):

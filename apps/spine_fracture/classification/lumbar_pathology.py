@@ -41,7 +41,7 @@ from spine_fracture.classification.slices import (
     refuse_without_boxes,
     two_sided_opinions,
 )
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, Positive
 from spine_fracture.detection.confidence import Confidences, box_confidences, shipped_finder
 from spine_fracture.detection.finder import BoxFinder
 from spine_fracture.imaging import CHANNELS, Pixels
@@ -74,7 +74,7 @@ class SliceConfig(Config):
         tuple[MrSequence, ...], Field(min_length=1, max_length=3), AfterValidator(_each_once)
     ] = (MrSequence.T2,)
     size: Annotated[int, Field(ge=32)] = 64
-    margin: float = 1.35
+    margin: Positive = 1.35
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 

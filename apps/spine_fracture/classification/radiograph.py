@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import Field
 from torch import nn
 from torchvision.models import EfficientNet, efficientnet_b0
 
@@ -18,7 +19,7 @@ from spine_fracture.bundle import Manifest
 from spine_fracture.classification.classifier import Probabilities, softmax
 from spine_fracture.classification.networks import imagenet_state, load_network, take_weights
 from spine_fracture.classification.radiograph_pictures import InputForm, PictureConfig, joined, prepared
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Chance, Config
 from spine_fracture.errors import InputError
 from spine_fracture.radiography import Picture, Radiograph, View
 
@@ -34,9 +35,9 @@ class RadiographConfig(Config):
     ensemble several, whose probabilities are averaged.
     """
 
-    members: tuple[InputForm, ...] = (InputForm.AP,)
+    members: Annotated[tuple[InputForm, ...], Field(min_length=1)] = (InputForm.AP,)
     pictures: PictureConfig = PictureConfig()
-    dropout: float = 0.2
+    dropout: Chance = 0.2
 
 
 class RadiographNetwork(nn.Module):

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, Count, Positive, Side
 from spine_fracture.radiography import Picture, Radiograph, View
 
 #: Mean and deviation of ImageNet's grey, which its weights expect; as good as any from scratch.
@@ -48,10 +48,10 @@ _READINGS: dict[InputForm, tuple[tuple[View, ...], ...]] = {
 class PictureConfig(Config):
     """Size of a view in pixels, and CLAHE's clip limit and tiles along each side (Pizer et al. 1987)."""
 
-    rows: int = 320
-    columns: int = 192
-    clip: float = 2.0
-    tiles: int = 8
+    rows: Side = 320
+    columns: Side = 192
+    clip: Positive = 2.0
+    tiles: Count = 8
 
 
 def prepared(radiograph: Radiograph, config: PictureConfig) -> Picture:

@@ -17,7 +17,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.classification.crops import CHANNELS
 from spine_fracture.classification.networks import imagenet_state, take_weights
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Chance, Config, Count, Positive, Side
 
 Trunk = Literal["resnet10", "resnet18", "resnet34", "resnet50", "resnet101"]
 _TRUNKS: dict[Trunk, tuple[type[BasicBlock | Bottleneck], tuple[int, int, int, int]]] = {
@@ -39,12 +39,12 @@ class SixChannelConfig(Config):
     """
 
     trunk: Trunk
-    width: int = 64
+    width: Count = 64
     pooled_stem: bool = True
-    dropout: float = 0.0
-    size: int = 64
-    margin: float = 1.35
-    slices: int = 5
+    dropout: Chance = 0.0
+    size: Side = 64
+    margin: Positive = 1.35
+    slices: Count = 5
     join: Literal["mean", "highest"] = "mean"
 
 

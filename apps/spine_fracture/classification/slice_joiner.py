@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, Count, Positive
 from spine_fracture.errors import ModelFileError
 from spine_fracture.geometry import PixelBox
 
@@ -164,13 +165,13 @@ class JoinerConfig(Config):
     of the levels.
     """
 
-    share: float = 0.25
-    trees: int = 150
-    leaves: int = 6
-    levels_a_leaf: int = 10
-    learning_rate: float = 0.05
-    features: float = 0.7
-    levels: float = 0.8
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    trees: Count = 150
+    leaves: Annotated[int, Field(ge=2)] = 6
+    levels_a_leaf: Count = 10
+    learning_rate: Positive = 0.05
+    features: Annotated[float, Field(gt=0, le=1)] = 0.7
+    levels: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
 class SliceJoiner:

@@ -13,15 +13,17 @@ The answer to a level is the sum of two: what it says alone, and what the others
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.classification.packing import Packing
 from spine_fracture.classification.sixchannel import ResNetTrunk, Trunk, start_convolutions
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Chance, Config, Count, Positive, Side
 from spine_fracture.imaging import CHANNELS
 
 #: Beyond this many steps, distances along the spine (or across slices) are not told apart.
@@ -38,16 +40,22 @@ class WholeStudyConfig(Config):
     """
 
     trunk: Trunk = "resnet18"
-    width: int = 32
+    width: Count = 32
     pooled_stem: bool = False
-    features: int = 128
-    heads: int = 4
-    slice_layers: int = 1
-    level_layers: int = 2
-    dropout: float = 0.1
-    size: int = 64
-    margin: float = 1.35
-    slices: int = 5
+    features: Count = 128
+    heads: Count = 4
+    slice_layers: Count = 1
+    level_layers: Count = 2
+    dropout: Chance = 0.1
+    size: Side = 64
+    margin: Positive = 1.35
+    slices: Count = 5
+
+    @model_validator(mode="after")
+    def _heads_share_features(self) -> Self:
+        if self.features % self.heads:
+            raise ValueError(f"features ({self.features}) must be a multiple of heads ({self.heads})")
+        return self
 
 
 @dataclass(frozen=True, eq=False)

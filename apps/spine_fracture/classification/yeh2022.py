@@ -25,7 +25,7 @@ from spine_fracture.classification.networks import load_network
 from spine_fracture.classification.runtime import Forward, RuntimeName, open_runtime
 from spine_fracture.classification.sixchannel import ResNetTrunk, Trunk, start_convolutions
 from spine_fracture.classification.slices import channels_of, two_sided_opinions
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, Count, Side
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels
@@ -47,8 +47,8 @@ class FractureConfig(Config):
     """
 
     trunk: Trunk = "resnet50"
-    size: int = 64
-    slices: int = 5
+    size: Side = 64
+    slices: Count = 5
 
 
 class FractureNetwork(nn.Module):

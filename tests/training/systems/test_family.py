@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import JsonValue
 
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import QUESTIONS
@@ -48,3 +49,25 @@ def test_a_setting_that_there_is_not_is_answered_with_the_nearest(key: str, reme
     with pytest.raises(InputError) as refused:
         with_settings(load_system("whole_study").config, {key: 1})
     assert str(refused.value).startswith(f"whole_study has no setting {key}.{remedy}")
+
+
+@pytest.mark.parametrize(
+    ("system", "key", "value"),
+    [
+        ("yeh2022", "schedule.epochs", 0),
+        ("yeh2022", "schedule.patience", 0),
+        ("yeh2022", "schedule.learning_rate", float("nan")),
+        ("yeh2022", "network.slices", 0),
+        ("yolo11", "schedule.steps", 0),
+        ("whole_study", "network.heads", 3),
+        ("lumbar_pathology", "joiner.leaves", 1),
+        ("feature_regression", "penalty", 0),
+        ("chou_ap", "network.members", []),
+        ("chou_ap", "network.pictures.tiles", 0),
+    ],
+)
+def test_numbers_that_nothing_can_be_trained_with_are_refused(
+    system: str, key: str, value: JsonValue
+) -> None:
+    with pytest.raises(InputError, match=key.rsplit(".", 1)[-1]):
+        with_settings(load_system(system).config, {key: value})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from spine_fracture.classification.sixchannel import SixChannelConfig
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Amount, Config, Count, Share
 from spine_fracture.training.learning.schedule import Schedule
 
 
@@ -19,18 +19,18 @@ class Augmentation(Config):
     the chance that T1, and that T2, is left out; ``lone_slice`` that neighbours are.
     """
 
-    shift: float = 0.1
-    scale: float = 0.15
-    turn: float = 12.0
-    slip: float = 0.03
-    gamma: float = 0.35
-    gain: float = 0.25
-    offset: float = 0.25
-    bias: float = 0.3
-    noise: float = 0.15
-    sharpness: float = 0.8
-    missing: float = 0.15
-    lone_slice: float = 0.5
+    shift: Amount = 0.1
+    scale: Amount = 0.15
+    turn: Amount = 12.0
+    slip: Amount = 0.03
+    gamma: Amount = 0.35
+    gain: Amount = 0.25
+    offset: Amount = 0.25
+    bias: Amount = 0.3
+    noise: Amount = 0.15
+    sharpness: Amount = 0.8
+    missing: Share = 0.15
+    lone_slice: Share = 0.5
 
 
 class Samples(Config):
@@ -39,14 +39,14 @@ class Samples(Config):
     phantoms of ``recipe`` per split, and at most ``slices`` of each of their levels.
     """
 
-    variants: int = 16
-    judging_variants: int = 6
-    harmless: float = 0.2
+    variants: Count = 16
+    judging_variants: Count = 6
+    harmless: Share = 0.2
     recipe: str = "phantoms/training"
     training_phantoms: int = 80
     validation_phantoms: int = 12
     test_phantoms: int = 16
-    slices: int = 3
+    slices: Count = 3
 
 
 class Balance(Config):

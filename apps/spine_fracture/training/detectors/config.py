@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest
-from spine_fracture.configuration import Config, flattened
+from spine_fracture.configuration import Amount, Config, Count, Share, flattened
 from spine_fracture.detection.families import Architecture, FamilyName
 from spine_fracture.detection.tasks import DetectionTask, Sequences
 from spine_fracture.evaluation.answers import ALTERED_OR_NORMAL, QUESTIONS, Question
@@ -26,13 +26,13 @@ class Geometry(Config):
     greatest move of T1 against T2 in pixels.
     """
 
-    turn: float = 6.0
-    shear: float = 2.0
+    turn: Amount = 6.0
+    shear: Amount = 2.0
     scale: tuple[float, float] = (0.8, 1.25)
-    small: float = 0.2
+    small: Share = 0.2
     small_scale: tuple[float, float] = (0.4, 0.8)
-    shift: float = 0.12
-    slip: float = 1.0
+    shift: Amount = 0.12
+    slip: Amount = 1.0
 
 
 class Signal(Config):
@@ -43,21 +43,21 @@ class Signal(Config):
     ``only_t1`` and ``only_t2`` are the chances that the other channel is left out.
     """
 
-    gamma: float = 0.25
-    gain: float = 0.15
-    bias: float = 0.3
-    noise: float = 0.04
-    blur: float = 0.8
-    only_t1: float = 0.25
-    only_t2: float = 0.25
+    gamma: Amount = 0.25
+    gain: Amount = 0.15
+    bias: Amount = 0.3
+    noise: Amount = 0.04
+    blur: Amount = 0.8
+    only_t1: Share = 0.25
+    only_t2: Share = 0.25
 
 
 class FieldOfView(Config):
     """Chances that a picture is cut: above its highest known vertebra, further down, or from below."""
 
-    at_top: float = 0.3
-    lower: float = 0.15
-    from_below: float = 0.1
+    at_top: Share = 0.3
+    lower: Share = 0.15
+    from_below: Share = 0.1
 
 
 class Augmentation(Config):
@@ -68,7 +68,7 @@ class Augmentation(Config):
     geometry: Geometry = Geometry()
     signal: Signal = Signal()
     field_of_view: FieldOfView = FieldOfView()
-    calm: float = Field(default=0.15, ge=0, le=1)
+    calm: Share = 0.15
 
 
 class Sources(Config):
@@ -80,14 +80,14 @@ class Sources(Config):
     pairs as they are make up the rest. ``workers`` processes make the phantoms.
     """
 
-    slices: int = 5
+    slices: Count = 5
     recipe: str = "phantoms/training"
-    phantoms: int = 0
-    held_out: int = 0
-    lesions: int = 0
-    phantom_share: float = 0.35
-    lesion_share: float = 0.2
-    workers: int = 2
+    phantoms: Annotated[int, Field(ge=0)] = 0
+    held_out: Annotated[int, Field(ge=0)] = 0
+    lesions: Annotated[int, Field(ge=0)] = 0
+    phantom_share: Share = 0.35
+    lesion_share: Share = 0.2
+    workers: Count = 2
 
 
 class DetectorConfig(SystemConfig):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Amount, Chance, Config, Count, Positive, Share
 
 
 class Schedule(Config):
@@ -17,16 +17,16 @@ class Schedule(Config):
     ``averaging`` is the decay of the running mean of the weights that is kept.
     """
 
-    epochs: int = 40
-    steps: int = 100
-    batch: int = 32
+    epochs: Count = 40
+    steps: Count = 100
+    batch: Count = 32
     optimiser: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = 1e-3
-    beta1: float = 0.9
-    weight_decay: float = 5e-4
-    warm_up: float = 0.05
-    final: float = 0.0
-    clip: float = 0.0
-    averaging: float = 0.998
-    patience: int = 10
-    checkpoint_minutes: float = 2.0
+    learning_rate: Positive = 1e-3
+    beta1: Chance = 0.9
+    weight_decay: Amount = 5e-4
+    warm_up: Share = 0.05
+    final: Share = 0.0
+    clip: Amount = 0.0
+    averaging: Chance = 0.998
+    patience: Count = 10
+    checkpoint_minutes: Amount = 2.0

@@ -12,6 +12,7 @@ import torch
 
 from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.feature_regression import CLASSES, NAME, TASK, FeatureRegression, ticked
+from spine_fracture.configuration import Positive
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Question
 from spine_fracture.training.cohorts.cases import answers_of, case_of
 from spine_fracture.training.cohorts.checks import require_teachable
@@ -24,7 +25,7 @@ class FeatureRegressionConfig(SystemConfig):
 
     answerable: ClassVar[tuple[Question, ...]] = (MALIGNANT_OR_BENIGN,)
 
-    penalty: float = 1.0
+    penalty: Positive = 1.0
 
 
 def train(config: FeatureRegressionConfig, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.classification.radiograph import CLASSES
 from spine_fracture.classification.radiograph_pictures import InputForm, PictureConfig, joined, prepared
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Amount, Config
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.radiography import Picture, Radiograph
@@ -29,11 +29,11 @@ class RadiographChanges(Config):
     scale. Never mirrored: left and right, front and back differ.
     """
 
-    shift: float = 0.06
-    scale: float = 0.12
-    turn: float = 7.0
-    contrast: float = 0.25
-    brightness: float = 0.12
+    shift: Amount = 0.06
+    scale: Amount = 0.12
+    turn: Amount = 7.0
+    contrast: Amount = 0.25
+    brightness: Amount = 0.12
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
 from spine_fracture.classification.whole_study import StudyLogits, WholeStudyConfig, WholeStudyNetwork
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Amount, Config, Share
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.imaging import CHANNELS
 from spine_fracture.training.classifiers.config import Augmentation
@@ -41,9 +41,9 @@ class Teaching(Config):
     """
 
     prevalence: tuple[float, float, float, float] = (0.3, 0.3, 0.3, 0.1)
-    alone: float = 0.5
-    study: float = 0.1
-    hidden: float = 0.3
+    alone: Amount = 0.5
+    study: Amount = 0.1
+    hidden: Share = 0.3
 
 
 class WholeStudyTask:
