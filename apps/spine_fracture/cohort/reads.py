@@ -172,6 +172,17 @@ def evaluates(read: Read) -> bool:
     )
 
 
+def judges_its_reader(read: Read) -> bool:
+    """Whether a read tells how its reader reads: blinded, no decision about others, of a patient that never
+    trains.
+    """
+    return (
+        read.level.study.patient.split is not Split.TRAIN
+        and read.state is ReadState.SUBMITTED
+        and read.mode is ReadMode.BLINDED
+    )
+
+
 def _new_read(level: StudyLevel, submission: ReadSubmission) -> Read:
     drawn = submission.box
     series = _series_of(level, drawn) if drawn else None

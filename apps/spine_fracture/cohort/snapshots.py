@@ -13,7 +13,7 @@ from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
 from spine_fracture.cohort import models, records
 from spine_fracture.cohort.audit import CODE_VERSION, record
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.reads import REFERENCE, STANDING, evaluates, trains
+from spine_fracture.cohort.reads import REFERENCE, STANDING, evaluates, judges_its_reader, trains
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ReadState
 from spine_fracture.errors import ConflictError, InsufficientEvidenceError, NotFoundError, StorageError
@@ -66,11 +66,15 @@ class SnapshotContent(_Frozen):
 
     Evaluation reads are blinded or the reference standard. Code that trains or selects must look at
     ``training`` alone, and code that chooses among models at the validation patients of ``evaluation``.
+
+    ``readers`` is what each reader said blinded of a patient that never trains, undecided answers and those
+    that a decision overruled too: it judges readers, never models. Earlier snapshots have none.
     """
 
     code_version: str
     training: tuple[SnapshotRead, ...]
     evaluation: tuple[SnapshotRead, ...]
+    readers: tuple[SnapshotRead, ...] = ()
 
 
 def freeze(project: Project, name: str | None = None) -> records.Snapshot:
@@ -164,6 +168,7 @@ def _content(session: Session) -> SnapshotContent:
         code_version=CODE_VERSION,
         training=tuple(_frozen_read(read) for read in reads if trains(read)),
         evaluation=tuple(_frozen_read(read) for read in reads if evaluates(read)),
+        readers=tuple(_frozen_read(read) for read in standing if judges_its_reader(read)),
     )
 
 

@@ -15,6 +15,7 @@ from spine_fracture.commands.named_models import MODELS, judged_models, teller
 
 if TYPE_CHECKING:
     from spine_fracture.evaluation.evaluation_report import EvaluationReport
+    from spine_fracture.evaluation.readers import ReaderAnswer
 
 
 def register(cli: typer.Typer) -> None:
@@ -25,14 +26,20 @@ def evaluate(
     models: Annotated[list[str], typer.Argument(help=MODELS)],
     cohort: Annotated[Path, typer.Option(help="Folder of the cohort that they are judged on.")],
     out: Annotated[Path, typer.Option(help="Folder for evaluation.html and evaluation.json.")],
+    readers: Annotated[
+        str | None,
+        typer.Option(
+            help="The snapshot that the cohort was made of, or latest: its readers beside the models."
+        ),
+    ] = None,
 ) -> None:
     """Judge models on all validation, test and external patients of a cohort. Not for clinical use."""
     from spine_fracture.evaluation.evaluation_report import write_evaluation
     from spine_fracture.training.comparisons.evaluating import evaluated
 
     console = Console()
-    judged = judged_models(models, cohort, console)
-    report = evaluated(judged, cohort, teller(console))
+    reads = _reads(readers, cohort) if readers is not None else ()
+    report = evaluated(judged_models(models, cohort, console), cohort, teller(console), reads)
     html, data = write_evaluation(report, out)
     print_evaluation(report, console)
     said = f"The report is {html}, its figures are in {data.name}. Not for clinical use."
@@ -52,3 +59,11 @@ def print_evaluation(report: EvaluationReport, console: Console) -> None:
             box = (found.part, "box", value(found.map50_95), between(found.map50_95), str(found.boxes))
             table.add_row(escape(model.name), *box)
     console.print(table)
+
+
+def _reads(snapshot: str, cohort: Path) -> tuple[ReaderAnswer, ...]:
+    from spine_fracture.cohort.project import open_project
+    from spine_fracture.reader_reads import reader_reads
+    from spine_fracture.training.cohorts.folder import CohortFolder
+
+    return reader_reads(open_project(), snapshot, CohortFolder.open(cohort).names)

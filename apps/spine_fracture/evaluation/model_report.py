@@ -17,7 +17,8 @@ from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
 from spine_fracture.evaluation.gallery import Mistake, gallery
 from spine_fracture.evaluation.judging import JUDGED, judge
 from spine_fracture.evaluation.pairwise import Difference
-from spine_fracture.evaluation.scores import Unit
+from spine_fracture.evaluation.readers import ReaderAnswer, ReaderTable, judge_readers
+from spine_fracture.evaluation.scores import Unit, unit_scores
 from spine_fracture.evaluation.statistics import Estimate, Resampling
 from spine_fracture.evaluation.subgroups import Subgroup, subgroups
 from spine_fracture.evaluation.thresholds import Threshold
@@ -83,7 +84,7 @@ class ShownBoxes:
 @dataclass(frozen=True)
 class ModelReport:
     """``question`` is its text; it is empty, and so is all that follows from answers, for a model that
-    only finds boxes.
+    only finds boxes. ``readers`` is empty too where no reads were given.
     """
 
     name: str
@@ -97,6 +98,7 @@ class ModelReport:
     results: tuple[BinaryResult, ...]
     detection: tuple[DetectionResult, ...]
     above: tuple[AboveBaseline, ...]
+    readers: tuple[ReaderTable, ...]
     subgroups: tuple[UnitSubgroups, ...]
     galleries: tuple[PictureGallery, ...]
     worst_boxes: tuple[ShownBoxes, ...]
@@ -118,6 +120,7 @@ def report_on(
     baselines: Sequence[Answers],
     pictures: Pictures,
     *,
+    reads: Sequence[ReaderAnswer] = (),
     family: str = "",
     paper: str = "",
     seeds: tuple[int, ...] = (),
@@ -141,6 +144,7 @@ def report_on(
         results=results,
         detection=detection,
         above=tuple(_above(answers, baselines, results, how)) if answers else (),
+        readers=tuple(_readers(answers, reads, results, how)) if answers and reads else (),
         subgroups=tuple(UnitSubgroups(unit, subgroups(answers, unit=unit, resampling=how)) for unit in units)
         if answers
         else (),
@@ -192,6 +196,16 @@ def _above(
             if any(case.part is result.part for case in baseline.cases)
         ]
     return rows
+
+
+def _readers(
+    answers: Answers, reads: Sequence[ReaderAnswer], results: Sequence[BinaryResult], how: Resampling
+) -> Iterator[ReaderTable]:
+    """Of the test part, whose patients readers read blinded."""
+    for result in results:
+        if result.part is Part.TEST:
+            scores = unit_scores(answers, result.part, result.unit)
+            yield judge_readers(reads, scores, result.threshold, QUESTIONS[answers.question], how)
 
 
 def _interval(found: Difference | None) -> Estimate | None:

@@ -1,8 +1,9 @@
-"""Readers and a model on the same patients, as in Table 2 of Yeh et al. 2022."""
+"""Readers and a model on the same cases, as in Table 2 of Yeh et al. 2022, and how far readers agree."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
@@ -10,14 +11,23 @@ from itertools import combinations
 import numpy as np
 
 from spine_fracture.anatomy import Diagnosis, Level
-from spine_fracture.errors import InputError
 from spine_fracture.evaluation.agreement import cohen_kappa, fleiss_kappa
 from spine_fracture.evaluation.answers import BoolArray, Question
 from spine_fracture.evaluation.paired import McNemar, holm, mcnemar
 from spine_fracture.evaluation.scores import Scores, Unit, case_key, unit_key
 from spine_fracture.evaluation.shares import share
-from spine_fracture.evaluation.statistics import Estimate, Resampling, patient_indices, sums_by_patient
+from spine_fracture.evaluation.statistics import (
+    Estimate,
+    IntArray,
+    Resampling,
+    sums_by_patient,
+)
 from spine_fracture.evaluation.thresholds import Threshold
+
+#: What is told apart: no, yes, and neither side of the question.
+_NO, _YES, _NEITHER = range(3)
+#: What one reader says: by level or patient, the first of the key being the patient.
+_Given = Mapping[tuple[str, ...], int]
 
 
 class Measure(StrEnum):
@@ -30,77 +40,64 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True)
 class ReaderAnswer:
-    """What a reader called a level (or with ``level`` None the patient), and what it is."""
+    """What a reader called a level (or with ``level`` None the patient)."""
 
     reader: str
     patient: str
     level: Level | None
-    truth: Diagnosis
     diagnosis: Diagnosis
 
 
 @dataclass(frozen=True)
-class ReaderResult:
-    """One reader, or the model, on the cases that all have answered.
+class ReaderFigure:
+    """One reader's share of right answers, the model's on the same cases, and McNemar's test between them.
 
-    A read that takes neither side of the question, e.g. indeterminate, is never right.
+    ``p_holm`` is its exact p adjusted over all figures of a table. By level cases are not independent and p
+    is too small.
     """
 
-    name: str
-    sensitivity: Estimate | None
-    specificity: Estimate | None
-    accuracy: Estimate | None
-
-
-@dataclass(frozen=True)
-class ReaderPair:
-    """McNemar's test between two; ``p_holm`` is the exact p adjusted over the table.
-
-    By level cases are not independent and p is too small.
-    """
-
-    first: str
-    second: str
     measure: Measure
+    reader: Estimate
+    model: Estimate
     test: McNemar
     p_holm: float
 
 
 @dataclass(frozen=True)
+class ReaderRow:
+    """One reader on the cases that model and reader both answered. A measure is missing where there is no
+    such case, all are where there are not two patients.
+
+    A read that takes neither side of the question, e.g. indeterminate, is never right.
+    """
+
+    reader: str
+    cases: int
+    patients: int
+    figures: tuple[ReaderFigure, ...]
+
+    def of(self, measure: Measure) -> ReaderFigure | None:
+        return next((figure for figure in self.figures if figure.measure == measure), None)
+
+
+@dataclass(frozen=True)
 class Agreement:
-    """Cohen's kappa of two readers, or Fleiss' of all, over yes, no and neither."""
+    """Cohen's kappa of two readers, or Fleiss' of all, over yes, no and neither, on all ``cases`` that they
+    read. None where chance alone agrees too, and ``reason`` says so.
+    """
 
     readers: tuple[str, ...]
-    kappa: Estimate
+    cases: int
+    kappa: Estimate | None
+    reason: str
 
 
 @dataclass(frozen=True)
 class ReaderTable:
     unit: Unit
     question: str
-    cases: int
-    patients: int
-    results: tuple[ReaderResult, ...]
-    pairs: tuple[ReaderPair, ...]
+    rows: tuple[ReaderRow, ...]
     agreement: tuple[Agreement, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Sheet:
-    """Everybody's answers (readers, cases): 1 yes, 0 no, 2 neither."""
-
-    names: tuple[str, ...]
-    patients: tuple[str, ...]
-    positive: BoolArray
-    answers: np.ndarray[tuple[int, int], np.dtype[np.int64]]
-
-    @property
-    def right(self) -> BoolArray:
-        return np.asarray(self.answers == self.positive)
-
-    def counted(self, measure: Measure) -> BoolArray:
-        sides = {Measure.SENSITIVITY: self.positive, Measure.SPECIFICITY: ~self.positive}
-        return sides.get(measure, np.ones_like(self.positive))
 
 
 def judge_readers(
@@ -108,93 +105,93 @@ def judge_readers(
     model: Scores,
     threshold: Threshold,
     question: Question,
-    *,
-    name: str = "model",
     resampling: Resampling | None = None,
 ) -> ReaderTable:
-    """Readers beside the model, whose unit is what is counted, on the cases all of them answered.
+    """Each reader beside the model, whose unit is what is counted, and the readers among themselves.
 
-    By patient a reader says yes where any of the patient's levels was called positive, as the model does.
+    By patient a reader says yes where any of the patient's levels was called positive, as the model does;
+    who read fewer of a patient's levels than all readers together is not counted for that patient.
     """
-    how = resampling or Resampling()
-    sheet = _sheet(reads, model, threshold, question, name)
-    pairs = [
-        _pair(sheet, first, second, measure)
-        for measure in Measure
-        for first, second in combinations(range(len(sheet.names)), 2)
-    ]
-    adjusted = holm([pair.test.p_exact for pair in pairs])
+    how, given = resampling or Resampling(), _given(reads, model.unit, question)
+    rows = [_row(name, answers, model, threshold, how) for name, answers in given.items()]
+    adjusted = iter(holm([figure.test.p_exact for row in rows for figure in row.figures]))
     return ReaderTable(
         unit=model.unit,
         question=question.name,
-        cases=len(sheet.patients),
-        patients=len(set(sheet.patients)),
-        results=tuple(_result(sheet, row, how) for row in range(len(sheet.names))),
-        pairs=tuple(replace(pair, p_holm=p) for pair, p in zip(pairs, adjusted, strict=True)),
-        agreement=_agreement(sheet, how),
+        rows=tuple(
+            replace(row, figures=tuple(replace(f, p_holm=next(adjusted)) for f in row.figures))
+            for row in rows
+        ),
+        agreement=tuple(_agreement(given, how)),
     )
 
 
-def _sheet(
-    reads: Sequence[ReaderAnswer], model: Scores, threshold: Threshold, question: Question, name: str
-) -> _Sheet:
-    by_reader: dict[str, dict[tuple[str, ...], int]] = {}
+def _given(reads: Sequence[ReaderAnswer], unit: Unit, question: Question) -> dict[str, _Given]:
+    anybody, own = defaultdict(set), defaultdict(set)
     for read in reads:
-        key = unit_key(read.patient, read.level, model.unit)
-        given = by_reader.setdefault(read.reader, {})
-        given[key] = _graver(given.get(key), _side(read.diagnosis, question))
-    keyed = [(at, case_key(case, model.unit)) for at, case in enumerate(model.cases)]
-    common = [(at, key) for at, key in keyed if all(key in given for given in by_reader.values())]
-    if not by_reader or len({key[0] for _, key in common}) < 2:
-        raise InputError("Readers and model need at least two patients that all of them have answered about.")
-    places = np.array([at for at, _ in common], dtype=np.int64)
-    called = threshold.calls(model)[places].astype(np.int64)
-    rows = [[given[key] for _, key in common] for given in by_reader.values()]
-    return _Sheet(
-        names=(*by_reader, name),
-        patients=tuple(key[0] for _, key in common),
-        positive=model.positive[places],
-        answers=np.array([*rows, called.tolist()], dtype=np.int64),
-    )
+        anybody[read.patient].add(read.level)
+        own[read.reader, read.patient].add(read.level)
+    given: dict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
+    for read in reads:
+        if unit is Unit.LEVEL or own[read.reader, read.patient] == anybody[read.patient]:
+            key = unit_key(read.patient, read.level, unit)
+            said = given[read.reader].get(key)
+            given[read.reader][key] = _graver(said, _side(read.diagnosis, question))
+    return dict(given)
 
 
 def _side(diagnosis: Diagnosis, question: Question) -> int:
-    return 1 if diagnosis in question.positive else 0 if diagnosis in question.negative else 2
+    return _YES if diagnosis in question.positive else _NO if diagnosis in question.negative else _NEITHER
 
 
 def _graver(before: int | None, now: int) -> int:
     """Yes outweighs neither, which outweighs no."""
-    return now if before is None else max(before, now, key=(0, 2, 1).index)
+    return now if before is None else max(before, now, key=(_NO, _NEITHER, _YES).index)
 
 
-def _result(sheet: _Sheet, row: int, how: Resampling) -> ReaderResult:
-    index = patient_indices(sheet.patients)
-
-    def of(measure: Measure) -> Estimate | None:
-        counted = sheet.counted(measure)
-        sums = sums_by_patient(np.stack([counted & sheet.right[row], counted], axis=1), index)
-        return share(sums[:, 0], sums[:, 1], how)
-
-    return ReaderResult(sheet.names[row], *(of(measure) for measure in Measure))
+def _row(name: str, given: _Given, model: Scores, threshold: Threshold, how: Resampling) -> ReaderRow:
+    keys = [case_key(case, model.unit) for case in model.cases]
+    both = model.where(np.array([key in given for key in keys], dtype=bool))
+    said = np.array([given[key] for key in keys if key in given], dtype=np.int64)
+    right = np.stack([said == both.positive, threshold.calls(both) == both.positive])
+    figures = tuple(_figures(right, both, how)) if both.patients > 1 else ()
+    return ReaderRow(name, len(both), both.patients, figures)
 
 
-def _pair(sheet: _Sheet, first: int, second: int, measure: Measure) -> ReaderPair:
-    counted = sheet.counted(measure)
-    test = mcnemar(sheet.right[first, counted], sheet.right[second, counted])
-    return ReaderPair(sheet.names[first], sheet.names[second], measure, test, p_holm=test.p_exact)
+def _figures(right: BoolArray, cases: Scores, how: Resampling) -> Iterator[ReaderFigure]:
+    """``right`` (2, n): the reader's answers, and the model's."""
+    sides = {Measure.SENSITIVITY: cases.positive, Measure.SPECIFICITY: ~cases.positive}
+    for measure in Measure:
+        counted = sides.get(measure, np.ones_like(cases.positive))
+        sums = sums_by_patient(np.stack([*(counted & right), counted], axis=1), cases.index)
+        reader, model = (share(sums[:, at], sums[:, 2], how) for at in range(2))
+        if reader is not None and model is not None:
+            test = mcnemar(right[0, counted], right[1, counted])
+            yield ReaderFigure(measure, reader, model, test, p_holm=test.p_exact)
 
 
-def _agreement(sheet: _Sheet, how: Resampling) -> tuple[Agreement, ...]:
+def _agreement(given: Mapping[str, _Given], how: Resampling) -> Iterator[Agreement]:
     """Of the readers without the model; one reader agrees with nobody."""
-    readers = len(sheet.names) - 1
-    found = [
-        Agreement(
-            (sheet.names[one], sheet.names[other]),
-            cohen_kappa(sheet.answers[one], sheet.answers[other], sheet.patients, 3, None, how),
-        )
-        for one, other in combinations(range(readers), 2)
-    ]
-    if readers > 2:
-        everybody = fleiss_kappa(sheet.answers[:readers].T, sheet.patients, 3, how)
-        found.append(Agreement(sheet.names[:readers], everybody))
-    return tuple(found)
+    for pair in combinations(given, 2):
+        yield _kappa(pair, given, how)
+    if len(given) > 2:
+        yield _kappa(tuple(given), given, how)
+
+
+def _kappa(readers: tuple[str, ...], given: Mapping[str, _Given], how: Resampling) -> Agreement:
+    first, *others = (given[name] for name in readers)
+    keys = [key for key in first if all(key in other for other in others)]
+    answers = np.array([[given[name][key] for key in keys] for name in readers], dtype=np.int64)
+    patients = [key[0] for key in keys]
+    if len(set(patients)) < 2:
+        return Agreement(readers, len(keys), None, "no two patients were read by them all")
+    if (answers == answers.flat[0]).all():
+        return Agreement(readers, len(keys), None, "all always say the same, which chance would do too")
+    return Agreement(readers, len(keys), _estimate(answers, patients, how), "")
+
+
+def _estimate(answers: IntArray, patients: Sequence[str], how: Resampling) -> Estimate:
+    """``answers`` (readers, n)."""
+    if len(answers) == 2:
+        return cohen_kappa(answers[0], answers[1], patients, 3, None, how)
+    return fleiss_kappa(answers.T, patients, 3, how)

@@ -13,6 +13,7 @@ from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Part
 from spine_fracture.evaluation.evaluation_report import CentreRow, EvaluationReport
 from spine_fracture.evaluation.features import FeatureCase, FeatureRow, feature_table
 from spine_fracture.evaluation.model_report import report_on
+from spine_fracture.evaluation.readers import ReaderAnswer
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.training.cohorts.case_pictures import CasePictures
 from spine_fracture.training.cohorts.folder import CohortFolder
@@ -27,9 +28,15 @@ BASELINE = "intensity_regression"
 
 
 def evaluated(
-    models: Sequence[JudgedModel], cohort: Path, tell: Tell, resampling: Resampling | None = None
+    models: Sequence[JudgedModel],
+    cohort: Path,
+    tell: Tell,
+    reads: Sequence[ReaderAnswer] = (),
+    resampling: Resampling | None = None,
 ) -> EvaluationReport:
-    """The report of all ``models``, each against a baseline that is fitted on the same cohort now."""
+    """The report of all ``models``, each against a baseline that is fitted on the same cohort now, and beside
+    the readers of whom there are ``reads``.
+    """
     pictures, fitted = CasePictures(cohort), dict[str, tuple[Answers, ...]]()
     reports = []
     for model in models:
@@ -43,6 +50,7 @@ def evaluated(
                 model.boxes,
                 fitted.get(question, ()),
                 pictures,
+                reads=reads,
                 family=model.family,
                 paper=model.paper,
                 seeds=model.seeds,
