@@ -14,6 +14,7 @@ from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.imaging import CHANNELS, FURTHER
 from spine_fracture.read_studies import ReadStudy, agreed, read_studies
 from spine_fracture.training.cohorts.making import STUDIES
+from spine_fracture.training.cohorts.naming import CohortNaming
 from spine_fracture.training.cohorts.study_cache import CachedStudy, LevelLabel, StudyCacheWriter, StudyLabel
 
 #: The first of these that was read is the vertebra that a study of one vertebra a patient is about.
@@ -23,8 +24,8 @@ _INDEX = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)
 def cache_snapshot(
     project: Project, snapshot: str, out: Path, tell: Callable[[str, int, int], None] | None = None
 ) -> tuple[int, tuple[str, ...]]:
-    """Write ``out/studies``, a :class:`StudyCache` named after the snapshot; returns how many studies it
-    holds, and which reads and further series could not be used and why.
+    """Write ``out/studies``, a :class:`StudyCache` named after the snapshot and its content; returns how many
+    studies it holds, and which reads and further series could not be used and why.
 
     T1 and T2, and the further sequences that a study has, as the server gives them to a model. A study
     goes to the part of its patient's split, so that reads of validation patients choose and those of the
@@ -38,7 +39,7 @@ def cache_snapshot(
     left_out: list[str] = []
     reads = agreed([*content.training, *content.evaluation], left_out)
     written = 0
-    with StudyCacheWriter(out / STUDIES, f"{frozen.name}-{frozen.sha256[:12]}") as writer:
+    with StudyCacheWriter(out / STUDIES, CohortNaming(frozen.name, frozen.sha256)) as writer:
         for study in read_studies(project, reads, left_out, "studies", tell, FURTHER):
             writer.add(_cached(study))
             written += 1

@@ -9,6 +9,7 @@ from spine_fracture.cohort.snapshots import find_snapshot, read_snapshot
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.readers import ReaderAnswer
+from spine_fracture.training.cohorts.naming import CohortNaming
 
 
 def reader_reads(project: Project, snapshot: str, cohorts: Collection[str]) -> tuple[ReaderAnswer, ...]:
@@ -21,7 +22,8 @@ def reader_reads(project: Project, snapshot: str, cohorts: Collection[str]) -> t
     content = read_snapshot(project, snapshot)
     with project.session() as session:
         frozen = find_snapshot(session, snapshot)
-    if not any(name.endswith(frozen.sha256[:12]) for name in cohorts):
+    naming = CohortNaming(frozen.name, frozen.sha256)
+    if not any(name.startswith(naming.begins) for name in cohorts):
         raise InputError(
             f"The cohort {' and '.join(cohorts)} does not hold the reads of {frozen.name}: make it with "
             f"`spine-fracture cohort cache --snapshot {frozen.name}`, or name the snapshot it was made of."

@@ -23,6 +23,8 @@ from spine_fracture.evaluation.answers import Answers, Case, Part, write_answers
 from spine_fracture.read_cohort import cache_snapshot
 from spine_fracture.reader_reads import reader_reads
 from spine_fracture.settings import settings
+from spine_fracture.training.cohorts.naming import CohortNaming
+from spine_fracture.training.cohorts.study_cache import StudyCache
 
 MALIGNANT, BENIGN = Diagnosis.MALIGNANT, Diagnosis.BENIGN_FRACTURE
 TESTED = [key for key in (f"phantom-{n:06d}" for n in range(99)) if split_of(key) is Split.TEST][:2]
@@ -54,7 +56,7 @@ def test_what_each_reader_said_is_kept_with_what_was_decided(
     frozen = freeze(project)
     content = read_snapshot(project)
     assert len(content.readers) == 8 and len(content.evaluation) == 7  # of L2 of the first the decision alone
-    reads = reader_reads(project, LATEST, ["real", f"a-{frozen.sha256[:12]}"])
+    reads = reader_reads(project, LATEST, ["real", CohortNaming(frozen.name, frozen.sha256).whole("0" * 8)])
     said = {(read.reader, read.patient, read.level): read.diagnosis for read in reads}
     assert said["reader 1", TESTED[0], Level.L2] is MALIGNANT
     assert said["reader 2", TESTED[0], Level.L2] is BENIGN
@@ -67,7 +69,7 @@ def test_assisted_reads_and_those_of_one_reader_alone_judge_nobody(
     studies[TESTED[1]].read("dan", 2)  # nobody else read L3
     studies[TESTED[1]].read("eve", 0, mode=ReadMode.ASSISTED)
     frozen = freeze(project)
-    reads = reader_reads(project, LATEST, [frozen.sha256[:12]])
+    reads = reader_reads(project, LATEST, [CohortNaming(frozen.name, frozen.sha256).whole("0" * 8)])
     assert len(reads) == 8 and {read.level for read in reads} == {Level.L1, Level.L2}
 
 
@@ -79,7 +81,7 @@ def test_another_cohort_is_refused_and_a_snapshot_of_single_reads_says_so(
     with pytest.raises(InputError, match="does not hold the reads"):
         reader_reads(project, LATEST, ["simulated-0123456789ab"])
     with pytest.raises(InsufficientEvidenceError, match="read twice"):
-        reader_reads(project, LATEST, [frozen.sha256[:12]])
+        reader_reads(project, LATEST, [CohortNaming(frozen.name, frozen.sha256).whole("0" * 8)])
 
 
 def test_the_report_sets_readers_beside_the_model(
@@ -102,7 +104,7 @@ def test_the_report_sets_readers_beside_the_model(
         system="cautious",
         version="cautious-1",
         seed=1,
-        cohort=f"{frozen.name}-{frozen.sha256[:12]}",
+        cohort=StudyCache(tmp_path / "cohort" / "studies").name,
         question="malignant_or_benign",
         classes=MODEL_CLASSES,
         cases=tuple(cases),

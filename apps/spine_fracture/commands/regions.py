@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -38,11 +39,14 @@ def import_command(
     same attribute study are the slices of one study, ordered by the number slice; of a region, shown: no
     says that the slice shows the vertebra but not its finding.
     """
+    from spine_fracture.training.cohorts.naming import CohortNaming
     from spine_fracture.training.cohorts.regions import import_regions
     from spine_fracture.via import read_via
 
     unnamed = None if level is None else Level.parse(level)
-    count = import_regions(read_via(file), images, out, file.stem, sequence, unnamed)
+    pictures = read_via(file)
+    naming = CohortNaming(file.stem, hashlib.sha256(file.read_bytes()).hexdigest())
+    count = import_regions(pictures, images, out, naming, sequence, unnamed)
     studies = "1 study" if count == 1 else f"{count} studies"
     Console().print(f"{studies} in {out}", markup=False, highlight=False)
 

@@ -15,7 +15,7 @@ from spine_fracture.errors import InputError
 from spine_fracture.simulation.radiograph_recipe import RadiographRecipe
 from spine_fracture.simulation.recipe import DiseaseShares, PhantomRecipe
 from spine_fracture.training.cohorts import radiograph_cohort
-from spine_fracture.training.cohorts.naming import content_digest
+from spine_fracture.training.cohorts.naming import ContentDigest
 from spine_fracture.training.cohorts.radiograph_cache import RadiographCache
 from spine_fracture.training.cohorts.radiograph_cohort import make_radiographs
 
@@ -50,8 +50,10 @@ def test_an_interrupted_making_ends_as_another(tmp_path: Path, monkeypatch: pyte
     whole = make_radiographs(RECIPE, tmp_path / "b", lambda done, of: None)
     assert made.labels == whole.labels
     assert np.array_equal(made.pixels, whole.pixels)
-    content = content_digest(zip(made.labels, made.pixels, strict=True))
-    assert re.fullmatch(rf"test-[0-9a-f]{{8}}-{content[:8]}", made.name) and made.name == whole.name
+    content = ContentDigest()
+    for label, pixels in zip(made.labels, made.pixels, strict=True):
+        content.add(label, pixels)
+    assert re.fullmatch(rf"test-[0-9a-f]{{8}}-{content.hex[:8]}", made.name) and made.name == whole.name
     assert not (tmp_path / "a" / "radiographs-parts").exists()
     for label in made.labels:
         assert label.external and label.centre == "D" and label.split is split_of(label.patient)

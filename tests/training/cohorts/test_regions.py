@@ -14,10 +14,12 @@ from spine_fracture.cli import cli
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.errors import InputError
 from spine_fracture.imaging import Sequence
+from spine_fracture.training.cohorts.naming import CohortNaming
 from spine_fracture.training.cohorts.regions import export_regions, import_regions, understood
 from spine_fracture.training.cohorts.study_cache import CHANNELS, StudyCache
 from spine_fracture.via import AnnotatedPicture, Circle, Rectangle, Region, read_via
 
+DRAWN = CohortNaming("drawn", "0" * 64)
 BOX = Rectangle(x=10, y=12, width=20, height=15)
 
 
@@ -49,9 +51,9 @@ def test_annotated_pictures_become_studies(images: Path, tmp_path: Path) -> None
         AnnotatedPicture(filename="second.jpg", regions=(region("hemangioma"),)),
         AnnotatedPicture(filename="unlabelled.png", regions=(Region(shape_attributes=BOX),)),
     ]
-    count = import_regions(pictures, images, tmp_path / "out", "drawn", Sequence.T2, Level.L2)
+    count = import_regions(pictures, images, tmp_path / "out", DRAWN, Sequence.T2, Level.L2)
     cache = StudyCache(tmp_path / "out" / "studies")
-    assert count == len(cache) == 2 and cache.name == "drawn"
+    assert count == len(cache) == 2 and cache.name.startswith(DRAWN.begins)
     first, second = cache
     assert (first.label.patient, first.label.centre) == ("case-7", "B")
     assert first.label.split is split_of("case-7") and first.label.sequences == (Sequence.T2,)
@@ -81,7 +83,7 @@ def test_what_cannot_be_imported_is_named_before_anything_is_written(
 ) -> None:
     pictures = [AnnotatedPicture(filename="first.png", regions=regions)]
     with pytest.raises(InputError, match=why):
-        import_regions(pictures, images, tmp_path / "out", "drawn", Sequence.T1, level)
+        import_regions(pictures, images, tmp_path / "out", DRAWN, Sequence.T1, level)
     assert not (tmp_path / "out").exists()
 
 
@@ -89,9 +91,9 @@ def test_pictures_lie_in_the_folder_that_was_named(images: Path, tmp_path: Path)
     (tmp_path / "secret.png").write_bytes((images / "first.png").read_bytes())
     outside = [AnnotatedPicture(filename="../secret.png", regions=(region("normal", "L1"),))]
     with pytest.raises(InputError, match=r"no secret\.png"):
-        import_regions(outside, images, tmp_path / "out", "drawn", Sequence.T1)
+        import_regions(outside, images, tmp_path / "out", DRAWN, Sequence.T1)
     with pytest.raises(InputError, match="unknown"):
-        import_regions(outside, images, tmp_path / "out", "drawn", Sequence.UNKNOWN)
+        import_regions(outside, images, tmp_path / "out", DRAWN, Sequence.UNKNOWN)
 
 
 def test_an_exported_cohort_is_imported_again_without_its_locked_studies(
@@ -135,6 +137,18 @@ def test_an_exported_cohort_is_imported_again_without_its_locked_studies(
         export_regions(cache, tmp_path / "none", Sequence.T2_FAT_SAT)
 
 
+def test_a_cohort_of_changed_pictures_has_another_name(images: Path, tmp_path: Path) -> None:
+    pictures = [AnnotatedPicture(filename="first.png", regions=(region("hemangioma", "L1"),))]
+
+    def name(out: str) -> str:
+        import_regions(pictures, images, tmp_path / out, DRAWN, Sequence.T1)
+        return StudyCache(tmp_path / out / "studies").name
+
+    first, again = name("a"), name("b")
+    Image.open(images / "first.png").rotate(180).save(images / "first.png")
+    assert first == again != name("c")
+
+
 @pytest.mark.parametrize(
     ("second", "said", "why"),
     [
@@ -154,7 +168,7 @@ def test_slices_that_do_not_make_one_study_are_named(
         AnnotatedPicture(filename=second, regions=(region(words, "L1"),), file_attributes=study | said),
     ]
     with pytest.raises(InputError, match=why):
-        import_regions(pictures, images, tmp_path / "out", "drawn", Sequence.T1)
+        import_regions(pictures, images, tmp_path / "out", DRAWN, Sequence.T1)
     assert not (tmp_path / "out" / "studies" / "cache.json").exists()
 
 

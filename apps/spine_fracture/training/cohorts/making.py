@@ -20,7 +20,7 @@ from spine_fracture.errors import BusyError, InputError
 from spine_fracture.evaluation.seen import picture_hash
 from spine_fracture.lumbar_set import LumbarPatient, read_grey
 from spine_fracture.training.cohorts.config import CohortConfig
-from spine_fracture.training.cohorts.naming import CohortNaming, content_digest, refuse_other
+from spine_fracture.training.cohorts.naming import CohortNaming, refuse_other
 from spine_fracture.training.cohorts.studies import Recruit, make_study, recruits
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 from spine_fracture.training.cohorts.summary import CohortSummary, read_summary, summarise, write_summary
@@ -48,11 +48,10 @@ def make_cohort(
     tell(0, len(everybody))
     for number, _ in enumerate(_each(partial(_make_part, config, naming.part), parts, folders, workers)):
         tell(min((number + 1) * _PATIENTS_A_PART, len(everybody)), len(everybody))
-    content = content_digest((study.label, study.pixels) for study in _studies(folders))
-    with StudyCacheWriter(out / STUDIES, naming.whole(content)) as writer:
+    with StudyCacheWriter(out / STUDIES, naming) as writer:
         for study in _studies(folders):
             writer.add(study)
-    summary = summarise(StudyCache(out / STUDIES), config, content)
+    summary = summarise(StudyCache(out / STUDIES), config, writer.content)
     write_summary(summary, out)
     shutil.rmtree(out / _PARTS)
     return summary

@@ -1,13 +1,12 @@
-"""What a cohort on disk is called: its configuration, what it was made of, and what came of it.
+"""What a cohort on disk is called: its recipe, what it was made of, and what came of it.
 
-Two cohorts of one configuration differ in name where the code that made them did other things: a result
+Two cohorts of one recipe differ in name where the code that made them did other things: a result
 that tells its cohort's name tells exactly which pictures and labels it is about.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,33 +19,41 @@ from spine_fracture.errors import InputError
 
 @dataclass(frozen=True)
 class CohortNaming:
-    """``config`` is the configuration's name, ``made_of`` the sha256 of all that the making starts from."""
+    """``recipe`` names the configuration, snapshot or file that makes it, ``made_of`` is the sha256 of all
+    that the making starts from.
+    """
 
-    config: str
+    recipe: str
     made_of: str
 
     @property
     def part(self) -> str:
         """Of the parts, while the whole is not there."""
-        return f"{self.config}-{self.made_of[:12]}"
+        return f"{self.recipe}-{self.made_of[:12]}"
 
     @property
     def begins(self) -> str:
         """How the name of every whole cohort that is made of the same begins."""
-        return f"{self.config}-{self.made_of[:8]}-"
+        return f"{self.recipe}-{self.made_of[:8]}-"
 
     def whole(self, content: str) -> str:
         """Of the finished cohort, from the sha256 of its content."""
         return f"{self.begins}{content[:8]}"
 
 
-def content_digest(items: Iterable[tuple[BaseModel, npt.NDArray[Any]]]) -> str:
-    """sha256 (hex) of every label and its pixels, in their order."""
-    digest = hashlib.sha256()
-    for label, pixels in items:
-        digest.update(label.model_dump_json().encode())
-        digest.update(pixels.tobytes())
-    return digest.hexdigest()
+class ContentDigest:
+    """sha256 of every label and its pixels, in the order in which they are added."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, label: BaseModel, pixels: npt.NDArray[Any]) -> None:
+        self._digest.update(label.model_dump_json().encode())
+        self._digest.update(pixels.tobytes())
+
+    @property
+    def hex(self) -> str:
+        return self._digest.hexdigest()
 
 
 def refuse_other(found: str, begins: str, folder: Path) -> None:

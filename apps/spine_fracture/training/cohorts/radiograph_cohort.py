@@ -14,7 +14,7 @@ from spine_fracture.errors import InputError
 from spine_fracture.radiography import Picture
 from spine_fracture.simulation.radiograph import SimulatedView, simulate_radiographs
 from spine_fracture.simulation.radiograph_recipe import RadiographRecipe
-from spine_fracture.training.cohorts.naming import CohortNaming, content_digest, refuse_other
+from spine_fracture.training.cohorts.naming import CohortNaming, ContentDigest, refuse_other
 from spine_fracture.training.cohorts.radiograph_cache import (
     RadiographCache,
     RadiographCacheWriter,
@@ -47,8 +47,10 @@ def make_radiographs(
                 for seed in range(first + at, first + min(at + _PATIENTS_A_PART, count)):
                     _add(writer, seed, recipe)
         parts.append(RadiographCache(part))
-    content = content_digest(_patients(parts))
-    with RadiographCacheWriter(out / RADIOGRAPHS, naming.whole(content)) as writer:
+    content = ContentDigest()
+    for label, pixels in _patients(parts):
+        content.add(label, pixels)
+    with RadiographCacheWriter(out / RADIOGRAPHS, naming.whole(content.hex)) as writer:
         for label, pixels in _patients(parts):
             writer.add(label, pixels)
     tell(count, count)

@@ -19,6 +19,7 @@ from spine_fracture.imaging import CHANNELS
 from spine_fracture.imaging import Sequence as MrSequence
 from spine_fracture.pictures import read_stored_grey
 from spine_fracture.simulation.findings import Primary
+from spine_fracture.training.cohorts.naming import CohortNaming
 from spine_fracture.training.cohorts.study_cache import (
     CachedStudy,
     Grey,
@@ -60,7 +61,7 @@ def import_regions(
     pictures: Sequence[AnnotatedPicture],
     images: Path,
     out: Path,
-    name: str,
+    naming: CohortNaming,
     sequence: MrSequence,
     unnamed: Level | None = None,
 ) -> int:
@@ -80,14 +81,14 @@ def import_regions(
     if not found:
         raise InputError(f"No region has the attribute {DIAGNOSIS}: add it in VGG Image Annotator.")
     stacks = [[_file_of(picture, images) for picture in slices] for slices, _ in found]
-    with StudyCacheWriter(out / "studies", name) as writer:
+    with StudyCacheWriter(out / "studies", naming) as writer:
         for (slices, levels), files in zip(found, stacks, strict=True):
             patient = _patient_of(slices[0])
             label = StudyLabel(
                 patient=patient,
                 centre=slices[0].file_attributes.get(CENTRE, ""),
                 split=split_of(patient),
-                source=name,
+                source=naming.recipe,
                 sequences=(sequence,),
                 levels=levels,
             )

@@ -33,6 +33,7 @@ from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import CHANNELS as CHANNELS
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cohorts.cache import ArrayCache, CacheWriter, share_arrays
+from spine_fracture.training.cohorts.naming import CohortNaming, ContentDigest
 
 Grey = npt.NDArray[np.uint8]
 
@@ -133,12 +134,20 @@ class _Entry(_Frozen):
 
 
 class StudyCacheWriter:
-    """Writes a cache study by study; used as a context, which completes it on leaving."""
+    """Writes a cache study by study; used as a context, which completes it on leaving. Where the ``name`` is
+    a naming, the cache is named for its content too.
+    """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str | CohortNaming) -> None:
         self._writer = CacheWriter(folder)
         self._name = name
+        self._digest = ContentDigest()
         self._entries: list[_Entry] = []
+
+    @property
+    def content(self) -> str:
+        """sha256 (hex) of what was added."""
+        return self._digest.hex
 
     def __enter__(self) -> Self:
         self._writer.append(pixels=np.zeros(0, np.uint8))
@@ -149,14 +158,14 @@ class StudyCacheWriter:
         if channels != len(CHANNELS):
             raise InputError(f"A cached study has {len(CHANNELS)} channels, got {study.pixels.shape}.")
         self._writer.append(pixels=study.pixels.reshape(-1))
+        self._digest.add(study.label, study.pixels)
         self._entries.append(_Entry(label=study.label, shape=(slices, channels, rows, columns)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.describe(
-            name=self._name, studies=[entry.model_dump(mode="json") for entry in self._entries]
-        )
+        name = self._name if isinstance(self._name, str) else self._name.whole(self.content)
+        self._writer.describe(name=name, studies=[entry.model_dump(mode="json") for entry in self._entries])
         self._writer.__exit__(kind, error, trace)
 
 
