@@ -20,7 +20,7 @@ from spine_fracture.evaluation.calibration import reliability
 from spine_fracture.evaluation.decision_curve import decision_curve
 from spine_fracture.evaluation.judging import judge
 from spine_fracture.evaluation.scores import Scores, Unit, unit_scores
-from spine_fracture.evaluation.statistics import Resampling, auc_interval
+from spine_fracture.evaluation.statistics import Resampling, auc_interval, drawn_auc
 from spine_fracture.evaluation.thresholds import Threshold
 
 HALF = Threshold(0.5, "as told")
@@ -75,6 +75,48 @@ def test_the_drawn_auc_is_that_of_the_drawn_cases(scores: Scores) -> None:
         reference.roc_auc_score(scores.positive, scores.score, sample_weight=w[scores.index]) for w in weights
     ]
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(areas, [0.025, 0.975])))
+
+
+def _two_folds() -> Answers:
+    """Two models of a cross-validation, each perfect, one of them never surer than 0.4."""
+    return answers_of(
+        [
+            case(f"{fold}-{n}", Level.L1, low + 0.01 * n + (0.2 if n % 2 else 0.0), bool(n % 2), fold=fold)
+            for fold, low in (("fold-1", 0.05), ("fold-2", 0.6))
+            for n in range(10)
+        ]
+    )
+
+
+def test_the_auc_of_folds_counts_pairs_of_one_model() -> None:
+    answers = _two_folds()
+    found = judge(answers, threshold=HALF, resampling=QUICK)[0]
+    assert found.models == 2 and found.auc is not None and found.auc.value == 1.0
+    assert found.auc_delong is None and "auc" not in " ".join(found.missing)
+    pooled = answers.model_copy(
+        update={"cases": tuple(c.model_copy(update={"fold": ""}) for c in answers.cases)}
+    )
+    one = judge(pooled, threshold=HALF, resampling=QUICK)[0]
+    assert one.models == 1 and one.auc is not None and one.auc.value == 0.75 and one.auc_delong is not None
+
+
+def test_the_drawn_auc_of_folds_is_that_of_their_drawn_pairs() -> None:
+    """One draw at a time: pairs won over pairs met, both summed over the folds."""
+    rng, how = np.random.default_rng(5), Resampling(draws=30)
+    score, positive, fold = rng.random(40), rng.random(40) < 0.5, np.arange(40) % 3
+    drawn = drawn_auc(score, positive, np.arange(40), how, models=fold)
+    weights = np.random.default_rng(how.seed).multinomial(40, np.full(40, 1 / 40), size=how.draws)
+    for w, value in zip(weights, drawn[1:], strict=True):
+        pairs = np.outer(w * positive, w * ~positive) * (fold[:, None] == fold)
+        assert value == pytest.approx((pairs * (score[:, None] > score)).sum() / pairs.sum())
+
+
+def test_folds_of_one_kind_each_have_no_auc_and_say_so() -> None:
+    cases = [case(f"p{n}", Level.L1, 0.1 * n, n > 4, fold=f"fold-{n > 4}") for n in range(10)]
+    found = judge(answers_of(cases), threshold=HALF, resampling=QUICK)[0]
+    assert (
+        found.auc is None and "auc: no model of a fold judged a positive and a negative case" in found.missing
+    )
 
 
 def test_levels_of_a_patient_widen_the_interval(scores: Scores) -> None:

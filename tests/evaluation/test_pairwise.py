@@ -11,7 +11,7 @@ from made_up import answers_of, case
 
 from spine_fracture.anatomy import Level
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Answers, Part
+from spine_fracture.evaluation.answers import Answers, Case, Part
 from spine_fracture.evaluation.baselines import above_baseline, above_majority
 from spine_fracture.evaluation.binary import Metric
 from spine_fracture.evaluation.delong import delong_difference
@@ -82,6 +82,26 @@ def test_a_model_does_not_differ_from_itself(rivals: tuple[Answers, ...]) -> Non
         interval = difference.difference
         assert (interval.value, interval.low, interval.high) == (0.0, 0.0, 0.0)
         assert difference.p_value == 1.0
+
+
+def test_models_of_folds_are_compared_on_pairs_of_cases_that_one_model_judged(
+    rivals: tuple[Answers, ...],
+) -> None:
+    """Half of the patients have another model, on another scale, that puts them in the same order."""
+
+    def other_scale(case: Case) -> Case:
+        if int(case.patient[1:]) % 2:
+            return case
+        _, _, score, _ = case.probabilities
+        return case.model_copy(
+            update={"fold": "fold-2", "probabilities": (0.0, 1 - score / 9, score / 9, 0.0)}
+        )
+
+    folded = rivals[0].model_copy(update={"cases": tuple(map(other_scale, rivals[0].cases))})
+    pair = compare([rivals[0], folded], resampling=QUICK).pairs[0]
+    area = pair.of(Metric.AUC)
+    assert area is not None and (area.difference.low, area.difference.high) == (0, 0)
+    assert pair.delong is None
 
 
 def test_turned_round_a_pair_turns_its_sign(rivals: tuple[Answers, ...], table: PairwiseTable) -> None:

@@ -14,11 +14,12 @@ from spine_fracture.evaluation.calibration import BinOfScores, reliability
 from spine_fracture.evaluation.decision_curve import NetBenefit, decision_curve
 from spine_fracture.evaluation.delong import delong
 from spine_fracture.evaluation.metrics import macro_f1
-from spine_fracture.evaluation.scores import Scores, Unit
+from spine_fracture.evaluation.scores import Scores, Unit, answered_by
 from spine_fracture.evaluation.shares import ratio, share
 from spine_fracture.evaluation.statistics import (
     Estimate,
     FloatArray,
+    IntArray,
     Resampling,
     drawn_auc,
     drawn_sums,
@@ -70,6 +71,9 @@ class BinaryResult:
     cases as independent: by level it is too narrow, and the one to quote is ``auc``. A figure that
     the cases do not allow is None, and ``missing`` says why. ``ece`` has no interval, since drawing
     cases anew always raises it.
+
+    Of a cross-validation as many ``models`` as there are folds answered. Then ``auc`` counts pairs of cases
+    of one model and there is no ``auc_delong``; all else that is worked out from scores pools them.
     """
 
     part: Part
@@ -78,6 +82,7 @@ class BinaryResult:
     cases: int
     patients: int
     positives: int
+    models: int
     threshold: Threshold
     counts: Counts
     sensitivity: Estimate | None
@@ -127,6 +132,7 @@ def judge_scores(
         cases=len(scores),
         patients=scores.patients,
         positives=scores.positives,
+        models=int(answered_by(scores).max()) + 1,
         threshold=threshold,
         counts=Counts(
             true_positive=int((truth & called).sum()),
@@ -155,8 +161,14 @@ _SHARES = {
 }
 
 
-def drawn_metrics(scores: Scores, threshold: Threshold, how: Resampling) -> Mapping[Metric, FloatArray]:
-    """Drawn values of every metric; NaN where a draw has no case that a metric needs."""
+def drawn_metrics(
+    scores: Scores, threshold: Threshold, how: Resampling, models: IntArray | None = None
+) -> Mapping[Metric, FloatArray]:
+    """Drawn values of every metric; NaN where a draw has no case that a metric needs.
+
+    ``models`` (n,), by default those that answered: the AUC counts pairs of cases of one of them.
+    """
+    answered = answered_by(scores) if models is None else models
     sums = drawn_sums(_by_patient(scores, threshold), how)
     tp, fp, fn, tn, squares = sums.T
     drawn = {
@@ -168,7 +180,7 @@ def drawn_metrics(scores: Scores, threshold: Threshold, how: Resampling) -> Mapp
         Metric.BALANCED_ACCURACY: (drawn[Metric.SENSITIVITY] + drawn[Metric.SPECIFICITY]) / 2,
         Metric.F1: ratio(2 * tp, 2 * tp + fp + fn),
         Metric.MACRO_F1: macro_f1(matrices),
-        Metric.AUC: drawn_auc(scores.score, scores.positive, scores.index, how),
+        Metric.AUC: drawn_auc(scores.score, scores.positive, scores.index, how, models=answered),
         Metric.BRIER: ratio(squares, tp + fp + fn + tn),
     }
 
@@ -192,10 +204,17 @@ def _missing(scores: Scores, estimates: Mapping[Metric, Estimate | None]) -> tup
         if not n
     ]
     because = f"there is no {' and no '.join(lacks)} case" if lacks else "no case was called so"
-    return tuple(f"{metric}: {because}" for metric, value in estimates.items() if value is None)
+    of_auc = because if lacks else "no model of a fold judged a positive and a negative case"
+    return tuple(
+        f"{metric}: {of_auc if metric is Metric.AUC else because}"
+        for metric, value in estimates.items()
+        if value is None
+    )
 
 
 def _delong(scores: Scores, how: Resampling) -> Estimate | None:
+    if answered_by(scores).any():  # more than one model: their scores are not to be ranked together
+        return None
     try:
         return delong(scores.score, scores.positive, how.confidence)
     except InsufficientEvidenceError:

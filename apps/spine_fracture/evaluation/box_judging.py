@@ -27,7 +27,8 @@ class DetectionResult:
     ``precision``, ``recall`` and ``f1`` count boxes of the right label at an overlap of 0.5, from
     the threshold on. ``studies_right`` is the share of patients all of whose levels were found and
     rightly named, each on at least half of the pictures that show it; None where labels are no levels.
-    ``precision`` and ``f1`` are None where nothing was called.
+    ``precision`` and ``f1`` are None where nothing was called. Of a cross-validation as many ``models`` as
+    there are folds answered, and their scores are pooled in the average precision and in ``froc``.
     """
 
     part: Part
@@ -35,6 +36,7 @@ class DetectionResult:
     pictures: int
     patients: int
     boxes: int
+    models: int
     threshold: Threshold
     map50_95: Estimate
     map50: Estimate
@@ -105,6 +107,7 @@ def _judge_part(
         pictures=len(pictures),
         patients=patients,
         boxes=int(wanted.sum()),
+        models=len({picture.fold for picture in pictures}),
         threshold=cut,
         map50_95=map50_95,
         map50=map50,

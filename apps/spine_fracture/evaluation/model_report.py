@@ -107,6 +107,11 @@ class ModelReport:
     def units(self) -> tuple[Unit, ...]:
         return tuple(dict.fromkeys(result.unit for result in self.results))
 
+    @property
+    def models(self) -> int:
+        """How many answered: one a fold of a cross-validation."""
+        return max([1, *(r.models for r in self.results), *(r.models for r in self.detection)])
+
     def of(self, part: Part, unit: Unit) -> BinaryResult | None:
         return next((r for r in self.results if (r.part, r.unit) == (part, unit)), None)
 

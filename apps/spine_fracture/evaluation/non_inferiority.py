@@ -55,7 +55,7 @@ def _gain(cohort: Matched, everybody: list[str], how: Resampling) -> FloatArray:
     places = {patient: at for at, patient in enumerate(everybody)}
     index = np.array([places[case.patient] for case in cohort.stronger.cases], dtype=np.int64)
     one, other = (
-        drawn_auc(scores.score, scores.positive, index, how, len(everybody))
+        drawn_auc(scores.score, scores.positive, index, how, patients=len(everybody))
         for scores in (cohort.weaker, cohort.stronger)
     )
     return np.asarray(other - one)

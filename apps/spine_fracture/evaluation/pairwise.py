@@ -16,7 +16,7 @@ from spine_fracture.evaluation.binary import Metric, drawn_metrics
 from spine_fracture.evaluation.delong import AucComparison, delong_difference
 from spine_fracture.evaluation.judging import fixed_threshold
 from spine_fracture.evaluation.paired import McNemar, holm, mcnemar
-from spine_fracture.evaluation.scores import Scores, Unit, question_of, shared, unit_scores
+from spine_fracture.evaluation.scores import Scores, Unit, answered_by, question_of, shared, unit_scores
 from spine_fracture.evaluation.statistics import Estimate, Resampling, estimate, two_sided_p
 from spine_fracture.evaluation.thresholds import Threshold
 
@@ -61,8 +61,9 @@ class Difference:
 class Pair:
     """Two models on the cases that both have answered.
 
-    DeLong's and McNemar's tests ask for independent cases, so they are None by level; what the cases
-    do not allow is missing or None too. The ``_holm`` p values are adjusted over all pairs of a table.
+    DeLong's and McNemar's tests ask for independent cases, so they are None by level, DeLong's also where a
+    cross-validation answered; what the cases do not allow is missing or None too. The ``_holm`` p values are
+    adjusted over all pairs of a table.
     """
 
     first: str
@@ -171,7 +172,8 @@ def _differences(
     """Those of the metrics that the cases, the same ones for both, allow."""
     if first.scores.patients < 2:
         return ()
-    one, other = (drawn_metrics(c.scores, c.threshold, how) for c in (first, second))
+    models = answered_by(first.scores, second.scores)  # both AUCs are of the same pairs of cases
+    one, other = (drawn_metrics(c.scores, c.threshold, how, models) for c in (first, second))
     found = []
     for metric in metrics:
         drawn = other[metric] - one[metric]
@@ -185,6 +187,8 @@ def _differences(
 
 
 def _delong(first: Contestant, second: Contestant, how: Resampling) -> AucComparison | None:
+    if answered_by(first.scores, second.scores).any():  # a cross-validation's, not to be ranked together
+        return None
     try:
         return delong_difference(
             first.scores.score, second.scores.score, first.scores.positive, how.confidence

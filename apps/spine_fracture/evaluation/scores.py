@@ -99,6 +99,14 @@ def unit_key(patient: str, level: Level | None, unit: Unit) -> tuple[str, ...]:
     return (patient, level or "") if unit is Unit.LEVEL else (patient,)
 
 
+def answered_by(*all_scores: Scores) -> IntArray:
+    """Which model of a cross-validation answered each case, (n,); of several systems' scores of the same
+    cases, which models together.
+    """
+    folds = ([case.fold for case in scores.cases] for scores in all_scores)
+    return patient_indices(list(zip(*folds, strict=True)))
+
+
 def shared(all_scores: Sequence[Scores]) -> tuple[Scores, ...]:
     """Scores of several models in one order, cut to the levels or patients that all have answered."""
     keyed = [{case_key(case, s.unit): at for at, case in enumerate(s.cases)} for s in all_scores]

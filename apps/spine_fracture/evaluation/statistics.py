@@ -163,24 +163,46 @@ def auc_interval(
 
 
 def drawn_auc(
-    score: FloatArray, positive: npt.NDArray[np.bool_], index: IntArray, how: Resampling, patients: int = 0
+    score: FloatArray,
+    positive: npt.NDArray[np.bool_],
+    index: IntArray,
+    how: Resampling,
+    *,
+    patients: int = 0,
+    models: IntArray | None = None,
 ) -> FloatArray:
     """Drawn values of the AUC, ties counting half; ``index`` (n,) is the patient of each case. Draws are of
     ``patients``, where there are more of them than have cases here.
 
-    Cases are sorted once. In each draw a positive wins against the weight of the negatives below it.
+    Where ``models`` (n,) tells which model scored each case, only pairs of cases of one model are counted:
+    the scores of another may lie on another scale.
     """
     weights = patient_weights(patients or int(index.max()) + 1, how)
+    by_model = np.zeros(len(score), dtype=np.int64) if models is None else models
+    won, met = np.zeros(len(weights)), np.zeros(len(weights))
+    for model in np.unique(by_model):
+        own = by_model == model
+        counted = _pairs(score[own], positive[own], index[own], weights)
+        won, met = won + counted[0], met + counted[1]
+    return np.asarray(np.divide(won, met, out=np.full(len(weights), np.nan), where=met > 0))
+
+
+def _pairs(
+    score: FloatArray, positive: npt.NDArray[np.bool_], index: IntArray, weights: FloatArray
+) -> FloatArray:
+    """(2, draws): how many pairs of a positive and a negative the positive wins, and how many there are.
+
+    Cases are sorted once. In each draw a positive wins against the weight of the negatives below it.
+    """
     order = np.argsort(score, kind="stable")
     up, owner = positive[order], index[order]
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-    drawn = np.full(len(weights), np.nan)
+    counted = np.empty((2, len(weights)))
     rows = max(1, _AT_ONCE // len(order))
     for first in range(0, len(weights), rows):
         weighed = weights[first : first + rows][:, owner]
         wins = np.add.reduceat(weighed * up, starts, axis=1)
         losses = np.add.reduceat(weighed * ~up, starts, axis=1)
-        won = (wins * (np.cumsum(losses, axis=1) - losses / 2)).sum(axis=1)
-        met = wins.sum(axis=1) * losses.sum(axis=1)
-        np.divide(won, met, out=drawn[first : first + rows], where=met > 0)
-    return drawn
+        counted[0, first : first + rows] = (wins * (np.cumsum(losses, axis=1) - losses / 2)).sum(axis=1)
+        counted[1, first : first + rows] = wins.sum(axis=1) * losses.sum(axis=1)
+    return counted
