@@ -87,7 +87,7 @@ def test_another_cohort_is_refused_and_a_snapshot_of_single_reads_says_so(
 def test_the_report_sets_readers_beside_the_model(
     project: Project, studies: dict[str, ReadStudy], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frozen = freeze(project)
+    freeze(project)
     cache_snapshot(project, LATEST, tmp_path / "cohort")
     cases = [
         Case(

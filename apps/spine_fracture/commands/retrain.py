@@ -14,6 +14,7 @@ def retrain_from_snapshot(snapshot: str, config: str = DEFAULT_CONFIG) -> None:
     from spine_fracture.promotion import open_registry
     from spine_fracture.retraining import retrain
     from spine_fracture.training.learning.loop import Epoch
+    from spine_fracture.training.systems.family import EpochLine
 
     console = Console()
     project = open_project()
@@ -27,7 +28,7 @@ def retrain_from_snapshot(snapshot: str, config: str = DEFAULT_CONFIG) -> None:
             bars.update(tasks[what], completed=done, total=of)
 
         def heard(epoch: Epoch) -> None:
-            bars.console.print(f"epoch {epoch.number} of {epoch.of}: loss {epoch.loss:.4f}")
+            bars.console.print(str(EpochLine("retraining", epoch)), highlight=False, markup=False)
             tell("training", epoch.number, epoch.of)
 
         result = retrain(project, registry, config, snapshot, tell, heard)

@@ -63,6 +63,7 @@ def train_classifier_command(
     from spine_fracture.training.classifiers.samples import export_samples
     from spine_fracture.training.classifiers.training import add_metrics, train_classifier
     from spine_fracture.training.learning.loop import Epoch
+    from spine_fracture.training.systems.family import EpochLine
 
     recipe = load_config(config or "classifiers/shipped", ClassifierTraining)
     folder = cache or out / "cache"
@@ -92,8 +93,7 @@ def train_classifier_command(
         training = bars.add_task("training", total=recipe.schedule.epochs)
 
         def heard(epoch: Epoch) -> None:
-            judged = "" if epoch.validation_loss is None else f", validation loss {epoch.validation_loss:.4f}"
-            bars.console.print(f"epoch {epoch.number}: loss {epoch.loss:.4f}{judged} ({epoch.seconds:.0f} s)")
+            bars.console.print(str(EpochLine(recipe.name, epoch)), highlight=False, markup=False)
             bars.update(training, completed=epoch.number)
 
         train_classifier(learning, recipe, recipe.seed, out, progress=heard)

@@ -30,6 +30,7 @@ def train_detector_command(
     from spine_fracture.training.detectors.config import DetectorConfig
     from spine_fracture.training.detectors.training import train_and_report
     from spine_fracture.training.learning.loop import Epoch
+    from spine_fracture.training.systems.family import EpochLine
 
     settings = load_config(config, DetectorConfig)
     console = Console()
@@ -46,7 +47,7 @@ def train_detector_command(
             bars.update(tasks[what], completed=done)
 
         def ended(epoch: Epoch) -> None:
-            bars.console.print(f"epoch {epoch.number}: loss {epoch.loss:.4f} ({epoch.seconds:.0f} s)")
+            bars.console.print(str(EpochLine(settings.name, epoch)), highlight=False, markup=False)
             made("epochs", epoch.number, epoch.of)
 
         manifest = train_and_report(settings, data, out, work or out / "work", command, made, ended)

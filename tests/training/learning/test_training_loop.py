@@ -310,6 +310,16 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None
         fit(Brightness(), BRIEF, 3, kept(file))
 
 
+def test_a_checkpoint_that_counts_other_things_is_refused(tmp_path: Path) -> None:
+    own = kept(tmp_path / "checkpoint.pt")
+    fit(Brightness(), BRIEF, 3, own)
+    stored = torch.load(own.path, weights_only=True)
+    stored["course"]["laps"] = 3
+    torch.save(stored, own.path)
+    with pytest.raises(InputError, match=r"another version.*Remove"):
+        fit(Brightness(), BRIEF, 3, own)
+
+
 def test_on_a_full_disk_the_checkpoint_before_is_intact(
     unbroken: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

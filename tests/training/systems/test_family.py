@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import JsonValue
 
+from spine_fracture.bundle import Manifest
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import QUESTIONS
 from spine_fracture.training.systems.families import load_system
-from spine_fracture.training.systems.family import with_settings
+from spine_fracture.training.systems.family import trained_as, with_settings
 
 
 @pytest.mark.parametrize(
@@ -71,3 +74,25 @@ def test_numbers_that_nothing_can_be_trained_with_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=key.rsplit(".", 1)[-1]):
         with_settings(load_system(system).config, {key: value})
+
+
+@pytest.mark.parametrize("system", ["majority", "intensity_regression", "feature_regression"])
+def test_what_is_fitted_in_one_go_takes_no_schedule(system: str) -> None:
+    with pytest.raises(InputError, match=r"no setting schedule\.epochs"):
+        with_settings(load_system(system).config, {"schedule.epochs": 3})
+
+
+def test_a_file_that_is_no_text_is_no_system(tmp_path: Path) -> None:
+    (tmp_path / "weights.yaml").write_bytes(bytes(range(128, 256)))
+    with pytest.raises(InputError, match="cannot be read as YAML"):
+        load_system(str(tmp_path / "weights.yaml"))
+
+
+def test_a_model_of_another_versions_settings_is_named() -> None:
+    config = load_system("majority").config
+    manifest = Manifest(
+        name="old", task="classification", family="majority", architecture={}, classes=(), seed=1,
+        config=config.model_dump(mode="json") | {"laps": 3}, training_patients=(),
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"old.*laps"):
+        trained_as(manifest, type(config))

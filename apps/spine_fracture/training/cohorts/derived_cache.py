@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spine_fracture.errors import InputError
+from spine_fracture.files import locked
 from spine_fracture.training.cohorts.cache import ArrayCache
 from spine_fracture.training.cohorts.study_cache import StudyCache
 
@@ -25,15 +25,16 @@ def derived_cache(
     folder = cohort / "caches" / f"{kind}-{_key(studies, depends)}"
     if _is_whole(folder):
         return folder
-    # Written beside and moved into place: trainings that start together do not see half of it.
-    unfinished = folder.with_name(f"{folder.name}.{os.getpid()}")
-    write(unfinished, StudyCache(studies))
-    try:
+    with locked(folder.parent):  # of trainings that start together one makes it
+        if _is_whole(folder):
+            return folder
+        if folder.exists():
+            raise InputError(f"{folder} is damaged: remove it, and it is made again.")
+        # Written beside and moved into place; what a process that was killed left there makes room.
+        unfinished = folder.with_name(f"{kind}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        write(unfinished, StudyCache(studies))
         unfinished.rename(folder)
-    except OSError:
-        shutil.rmtree(unfinished)
-        if not _is_whole(folder):  # not another training that was faster
-            raise InputError(f"{folder} is damaged: remove it, and it is made again.") from None
     return folder
 
 

@@ -156,9 +156,10 @@ def planned(
 
 
 def system_of(comparison: Comparison, entry: Entry) -> System:
-    """The entry's system with the budget's settings and its own."""
+    """The entry's system with its own settings and those of the budget, if it reads them."""
     system = load_system(entry.system)
-    budget = comparison.budget.get(system.family.kind, {})
+    shared, unread = comparison.budget.get(system.family.kind, {}), system.config.unread_on_cohorts
+    budget = {key: value for key, value in shared.items() if key not in unread}
     return System(with_settings(system.config, {**budget, **entry.settings}), system.family)
 
 

@@ -74,18 +74,27 @@ def read_checkpoint(kept: Checkpointing, seed: int, schedule: Schedule, network:
     ``network`` is the state of the network about to be trained: names and shapes must fit.
     """
     path = kept.path
-    remedy = f"Remove {path} to begin anew, or train into another folder."
+    remedy = _remedy(path)
     try:
         checkpoint = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
         _refuse_other(path, "network", _shapes(checkpoint.network), _shapes(network), remedy)
     except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, AttributeError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read as a checkpoint: it is damaged, or of another version. {remedy}"
-        ) from error
+        raise unreadable(path) from error
     _refuse_other(path, "cohort or configuration", checkpoint.about, kept.about, remedy)
     _refuse_other(path, "seed", {"seed": checkpoint.seed}, {"seed": seed}, remedy)
     _refuse_other(path, "schedule", checkpoint.schedule, comparable(schedule), remedy)
     return checkpoint
+
+
+def unreadable(path: Path) -> InputError:
+    """What is said of a checkpoint that this code cannot go on from."""
+    return InputError(
+        f"{path} cannot be read as a checkpoint: it is damaged, or of another version. {_remedy(path)}"
+    )
+
+
+def _remedy(path: Path) -> str:
+    return f"Remove {path} to begin anew, or train into another folder."
 
 
 def _shapes(state: State) -> dict[str, tuple[int, ...]]:

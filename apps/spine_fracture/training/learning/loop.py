@@ -23,6 +23,7 @@ from spine_fracture.training.learning.checkpoint import (
     Checkpointing,
     comparable,
     read_checkpoint,
+    unreadable,
     write_checkpoint,
 )
 from spine_fracture.training.learning.feed import Feed
@@ -279,8 +280,11 @@ class _Run(Generic[B]):
     def restore(self, kept: Checkpointing) -> None:
         learner = self._learner
         stored = read_checkpoint(kept, self._seed, self._schedule, learner.network.state_dict())
-        self._course = _Course(**stored.course)
-        self._history = [Epoch(**epoch) for epoch in stored.history]
+        try:
+            self._course = _Course(**stored.course)
+            self._history = [Epoch(**epoch) for epoch in stored.history]
+        except TypeError as error:  # written when other things were counted
+            raise unreadable(kept.path) from error
         learner.network.load_state_dict(stored.network)
         learner.mean.network.load_state_dict(stored.mean)
         learner.mean.steps = stored.averaged

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,15 @@ from spine_fracture.errors import InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import QUESTIONS, Cost
 from spine_fracture.training.cohorts.cases import answers_of
 from spine_fracture.training.systems.brightness import cohort_name, examples
-from spine_fracture.training.systems.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.systems.family import (
+    SCHEDULE,
+    Family,
+    Judged,
+    SystemConfig,
+    Tell,
+    Trained,
+    trained_as,
+)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -31,6 +40,8 @@ State = dict[str, Tensor]
 
 class BaselineConfig(SystemConfig):
     """A baseline has nothing to set but its question."""
+
+    unread_on_cohorts: ClassVar[frozenset[str]] = SCHEDULE
 
     def classes(self) -> tuple[Diagnosis, ...]:
         """Everything the question is about, its negative side first."""
@@ -127,7 +138,7 @@ def answer(baseline: Baseline, bundle: Path, cohort: Path) -> Judged:
         raise ModelFileError(
             f"Model {manifest.name} is a {manifest.family}, not a {baseline.name}: choose one of that family."
         )
-    config = BaselineConfig.model_validate(manifest.config)
+    config = trained_as(manifest, BaselineConfig)
     found = examples(cohort, config.question, config.classes(), teaching=False)
     means = np.array([example.means for example in found]).reshape(-1, 2)
     given = baseline.predict(state, means)

@@ -91,7 +91,7 @@ def _files() -> tuple[Path, ...]:
 def _family_of(path: Path) -> str | None:
     try:
         content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path.name} cannot be read as YAML: {error}") from error
     stated = content.get("family") if isinstance(content, dict) else None
     return None if stated is None else str(stated)

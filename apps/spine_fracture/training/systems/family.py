@@ -72,6 +72,8 @@ class SystemConfig(Config):
 
 
 S = TypeVar("S", bound=SystemConfig)
+#: What a system that is fitted in one go does not read.
+SCHEDULE = frozenset(f"schedule.{key}" for key in Schedule.model_fields)
 
 
 def with_settings(config: S, settings: Mapping[str, JsonValue]) -> S:
@@ -89,6 +91,13 @@ def with_settings(config: S, settings: Mapping[str, JsonValue]) -> S:
             inner = inner[part]
         inner[last] = value
     return checked(values, type(config), f"{config.name} cannot be set so")
+
+
+def trained_as(manifest: Manifest, kind: type[S]) -> S:
+    """The configuration that a model was trained by; raises :class:`InputError` where that was one of another
+    version.
+    """
+    return checked(manifest.config, kind, f"model.json of {manifest.version}")
 
 
 def settings_of(config: SystemConfig) -> tuple[str, ...]:

@@ -17,11 +17,21 @@ from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Questio
 from spine_fracture.training.cohorts.cases import answers_of, case_of
 from spine_fracture.training.cohorts.checks import require_teachable
 from spine_fracture.training.cohorts.study_cache import LevelLabel, StudyCache, StudyLabel
-from spine_fracture.training.systems.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.systems.family import (
+    SCHEDULE,
+    Family,
+    Judged,
+    SystemConfig,
+    Tell,
+    Trained,
+    trained_as,
+)
 
 
 class FeatureRegressionConfig(SystemConfig):
     """``penalty`` weighs the L2 term, without which what one class alone shows has no finite odds."""
+
+    unread_on_cohorts: ClassVar[frozenset[str]] = SCHEDULE
 
     answerable: ClassVar[tuple[Question, ...]] = (MALIGNANT_OR_BENIGN,)
 
@@ -60,7 +70,7 @@ def train(config: FeatureRegressionConfig, cohort: Path, out: Path, seed: int, t
 def answer(bundle: Path, cohort: Path) -> Judged:
     """What the features of the other patients' index vertebrae say."""
     model, cache = FeatureRegression.load(bundle), StudyCache(cohort / "studies")
-    config = FeatureRegressionConfig.model_validate(model.manifest.config)
+    config = trained_as(model.manifest, FeatureRegressionConfig)
     found = list(_index_levels(cache, teaching=False))
     chances = model.malignancy([level.features for _, level in found])
     cases = tuple(

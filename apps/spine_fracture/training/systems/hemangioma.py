@@ -28,7 +28,7 @@ from spine_fracture.imaging import Sequence
 from spine_fracture.training.cohorts.cases import answers_of, case_of
 from spine_fracture.training.cohorts.study_cache import LevelLabel, StudyCache
 from spine_fracture.training.learning.schedule import Schedule
-from spine_fracture.training.systems.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.systems.family import Family, Judged, SystemConfig, Tell, Trained, trained_as
 from spine_fracture.training.systems.slice_pictures import (
     SlicePictures,
     acquired,
@@ -40,7 +40,8 @@ from spine_fracture.training.systems.slice_task import SliceTask
 from spine_fracture.training.systems.trained_bundle import classifier_manifest, fit_on_cohort, write_trained
 
 Tumour = Literal["all", "breast", "lung", "prostate", "renal", "myeloma"]
-#: Adam at an even rate; the rate itself, how long an epoch is and how patient it is are ours.
+#: Adam at an even rate; the rate itself, how long an epoch is, how patient it is, and that a running mean of
+#: the weights is kept, are ours.
 _SCHEDULE = Schedule(
     epochs=40, steps=50, batch=16, optimiser="adam", learning_rate=1e-4, weight_decay=0, warm_up=0, final=1,
     patience=40,
@@ -113,7 +114,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     show the lesion: as in the paper, somebody marked it. Studies without its sequence are left out.
     """
     model, cache = HemangiomaModel.load(bundle), StudyCache(cohort / "studies")
-    config = HemangiomaTraining.model_validate(model.manifest.config)
+    config = trained_as(model.manifest, HemangiomaTraining)
     cases = []
     for part in Part:
         for at in acquired(cache, (model.sequence,), part):

@@ -16,7 +16,7 @@ from spine_fracture.evaluation.calibration import expected_calibration_error, fi
 from spine_fracture.training.classifiers.config import Augmentation
 from spine_fracture.training.cohorts.cases import answers_of, study_cases
 from spine_fracture.training.cohorts.study_cache import StudyCache
-from spine_fracture.training.systems.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.systems.family import Family, Judged, SystemConfig, Tell, Trained, trained_as
 from spine_fracture.training.systems.trained_bundle import classifier_manifest, fit_on_cohort, write_trained
 from spine_fracture.training.systems.whole_study_cache import whole_study_cache
 from spine_fracture.training.systems.whole_study_task import Teaching, WholeStudyTask
@@ -67,7 +67,7 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     question is whether a fracture is malignant.
     """
     model, studies = WholeStudyClassifier.load(bundle), StudyCache(cohort / "studies")
-    question = WholeStudyTraining.model_validate(model.manifest.config).question
+    question = trained_as(model.manifest, WholeStudyTraining).question
     cases: list[Case] = []
     for at, label in enumerate(studies.labels):
         if label.part is None or not label.levels:
