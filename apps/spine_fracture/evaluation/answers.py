@@ -145,6 +145,22 @@ class Cost(_Frozen):
         return ALL_EPOCHS in self.stopped
 
 
+def together(costs: Sequence[Cost | None]) -> Cost | None:
+    """What several trainings took one after the other; None where that of one is not known. How far each went
+    is left out.
+    """
+    known = [cost for cost in costs if cost is not None]
+    if len(known) < len(costs) or len(known) < 2:
+        return known[0] if len(costs) == len(known) == 1 else None
+    return Cost(
+        seconds=sum(cost.seconds for cost in known),
+        pictures=sum(cost.pictures for cost in known),
+        waited=sum(cost.waited for cost in known),
+        device=", ".join(dict.fromkeys(cost.device for cost in known)),
+        device_mib=max(cost.device_mib for cost in known),
+    )
+
+
 class Answers(_Frozen):
     """All cases of one run of one system. ``question`` is the name of the one it was trained for."""
 

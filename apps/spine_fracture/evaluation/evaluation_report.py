@@ -55,6 +55,7 @@ def render(report: EvaluationReport) -> str:
         "evaluation.html",
         report=report,
         plots=[tuple(_plots(model)) for model in report.models],
+        divided=[model for model in report.models if not model.folds],  # as the cohort itself is
         parts=(Part.TEST, Part.EXTERNAL),
         units=tuple(Unit),
     )

@@ -6,12 +6,14 @@ Stratified k-fold cross-validation (Kohavi 1995, IJCAI) by patient, and leave on
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InsufficientEvidenceError
+from spine_fracture.evaluation.answers import Case, Part
+from spine_fracture.evaluation.boxes import PictureAnswer
 
 #: The share of the patients beside a centre that says when to stop is one in this many.
 _CHOOSING = 10
@@ -70,6 +72,23 @@ def centre_folds(classes: Mapping[str, str], centres: Mapping[str, str], seed: i
         validation = _even_parts(others, _CHOOSING, seed)[0]
         folds.append(_fold(f"centre-{name}", classes, validation, frozenset(classes) - frozenset(others)))
     return tuple(folds)
+
+
+def folds_told(cases: Iterable[Case | PictureAnswer]) -> tuple[Fold, ...]:
+    """The folds in which ``cases`` were answered, by the patients who have any; none where they were answered
+    by one model.
+
+    Everybody is judged in one fold, and teaches wherever they neither are judged nor say when to stop.
+    """
+    patients: dict[tuple[str, Part], set[str]] = defaultdict(set)
+    for case in cases:
+        patients[case.fold, case.part].add(case.patient)
+    names = sorted({name for name, part in patients if name and part is Part.TEST})
+    everybody = dict.fromkeys((p for name in names for p in patients[name, Part.TEST]), "")
+    return tuple(
+        _fold(name, everybody, *(frozenset(patients[name, part]) for part in (Part.VALIDATION, Part.TEST)))
+        for name in names
+    )
 
 
 def _fold(name: str, classes: Mapping[str, str], validation: frozenset[str], test: frozenset[str]) -> Fold:

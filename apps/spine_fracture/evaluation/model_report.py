@@ -14,12 +14,13 @@ from spine_fracture.evaluation.binary import BinaryResult
 from spine_fracture.evaluation.box_gallery import WorstPicture, worst_pictures
 from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
 from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
+from spine_fracture.evaluation.folds import Fold, folds_told
 from spine_fracture.evaluation.gallery import Mistake, gallery
 from spine_fracture.evaluation.judging import JUDGED, judge
 from spine_fracture.evaluation.pairwise import Difference
 from spine_fracture.evaluation.readers import ReaderAnswer, ReaderTable, judge_readers
 from spine_fracture.evaluation.scores import Unit, unit_scores
-from spine_fracture.evaluation.statistics import Estimate, Resampling
+from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.evaluation.subgroups import Subgroup, subgroups
 from spine_fracture.evaluation.thresholds import Threshold
 
@@ -43,7 +44,17 @@ class AboveBaseline:
     figure: str
     part: Part
     unit: Unit
-    difference: Estimate | None
+    difference: Difference | None
+
+
+@dataclass(frozen=True)
+class FoldRow:
+    """Patients of one fold that the model was asked about: who teach, say when to stop, and are judged."""
+
+    name: str
+    training: int
+    validation: int
+    test: int
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,7 @@ class ShownBoxes:
 @dataclass(frozen=True)
 class ModelReport:
     """``question`` is its text; it is empty, and so is all that follows from answers, for a model that
-    only finds boxes. ``readers`` is empty too where no reads were given.
+    only finds boxes. ``readers`` is empty too where no reads were given, ``folds`` where one model answered.
     """
 
     name: str
@@ -93,6 +104,7 @@ class ModelReport:
     paper: str
     seeds: tuple[int, ...]
     cohort: str
+    folds: tuple[FoldRow, ...]
     question: str
     cost: Cost | None
     results: tuple[BinaryResult, ...]
@@ -144,6 +156,10 @@ def report_on(
         paper=paper,
         seeds=seeds or (one.seed,),
         cohort=one.cohort,
+        folds=tuple(
+            FoldRow(fold.name, len(fold.training), len(fold.validation), len(fold.test))
+            for fold in folds_of(answers, boxes)
+        ),
         question=QUESTIONS[answers.question].text if answers else "",
         cost=one.cost,
         results=results,
@@ -158,6 +174,11 @@ def report_on(
         else (),
         worst_boxes=tuple(_worst_boxes(boxes, detection, pictures)) if boxes else (),
     )
+
+
+def folds_of(answers: Answers | None, boxes: BoxAnswers | None) -> tuple[Fold, ...]:
+    """Those of the cross-validation that answered; none where one model did."""
+    return folds_told([*(answers.cases if answers else ()), *(boxes.pictures if boxes else ())])
 
 
 def _worst_boxes(
@@ -184,7 +205,7 @@ def _above(
                 "balanced accuracy",
                 result.part,
                 result.unit,
-                _interval(above_majority(answers, part=result.part, unit=result.unit, resampling=how)),
+                above_majority(answers, part=result.part, unit=result.unit, resampling=how),
             )
         )
         rows += [
@@ -193,9 +214,7 @@ def _above(
                 "AUC",
                 result.part,
                 result.unit,
-                _interval(
-                    above_baseline(answers, baseline, part=result.part, unit=result.unit, resampling=how)
-                ),
+                above_baseline(answers, baseline, part=result.part, unit=result.unit, resampling=how),
             )
             for baseline in baselines
             if any(case.part is result.part for case in baseline.cases)
@@ -211,10 +230,6 @@ def _readers(
         if result.part is Part.TEST:
             scores = unit_scores(answers, result.part, result.unit)
             yield judge_readers(reads, scores, result.threshold, QUESTIONS[answers.question], how)
-
-
-def _interval(found: Difference | None) -> Estimate | None:
-    return found.difference if found else None
 
 
 def _gallery(answers: Answers, part: Part, units: Sequence[Unit], pictures: Pictures) -> PictureGallery:

@@ -134,7 +134,7 @@ def test_boxes_of_folds_are_joined_too() -> None:
     assert both is not None and both.cohort == "whole"
     kept = [(picture.picture, picture.fold) for picture in both.pictures]
     assert kept == [(f"{part}-{n}", f"fold-{n}") for n in range(2) for part in ("validation", "test")]
-    assert both.cost == Cost(seconds=4, pictures=20, waited=1.0, device="CPU", device_mib=1, epochs=6)
+    assert both.cost == Cost(seconds=4, pictures=20, waited=1.0, device="CPU", device_mib=1)
 
 
 def test_each_fold_is_judged_at_its_own_threshold() -> None:

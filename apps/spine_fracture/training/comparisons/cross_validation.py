@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Answers, Cost, Part
+from spine_fracture.evaluation.answers import Answers, Part, together
 from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.evaluation.folds import Fold, centre_folds, patient_folds
 from spine_fracture.training.cohorts.cases import gravest
@@ -150,24 +150,12 @@ def joined(results: Sequence[RunResult], cohort: str) -> Judged:
 
 
 def _together(parts: Sequence[Answers] | Sequence[BoxAnswers], cohort: str) -> dict[str, object]:
-    return {"version": _version(parts), "cohort": cohort, "cost": _sum(parts)}
+    return {"version": _version(parts), "cohort": cohort, "cost": together([part.cost for part in parts])}
 
 
 def _version(parts: Sequence[Answers] | Sequence[BoxAnswers]) -> str:
     together = hashlib.sha256("".join(part.version for part in parts).encode()).hexdigest()
     return f"{parts[0].system}-{len(parts)}-folds-{together[:12]}"
-
-
-def _sum(parts: Sequence[Answers] | Sequence[BoxAnswers]) -> Cost:
-    costs = [part.cost for part in parts if part.cost is not None]
-    return Cost(
-        seconds=sum(cost.seconds for cost in costs),
-        pictures=sum(cost.pictures for cost in costs),
-        waited=sum(cost.waited for cost in costs),
-        device=", ".join(dict.fromkeys(cost.device for cost in costs)),
-        device_mib=max((cost.device_mib for cost in costs), default=0.0),
-        epochs=sum(cost.epochs for cost in costs),
-    )
 
 
 def _divided(label: L, fold: Fold) -> L:

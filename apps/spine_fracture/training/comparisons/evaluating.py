@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Part
 from spine_fracture.evaluation.evaluation_report import CentreRow, EvaluationReport
 from spine_fracture.evaluation.features import FeatureCase, FeatureRow, feature_table
-from spine_fracture.evaluation.model_report import report_on
+from spine_fracture.evaluation.folds import Fold
+from spine_fracture.evaluation.model_report import folds_of, report_on
 from spine_fracture.evaluation.readers import ReaderAnswer
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.training.cohorts.case_pictures import CasePictures
@@ -20,6 +22,7 @@ from spine_fracture.training.cohorts.folder import CohortFolder
 from spine_fracture.training.cohorts.radiograph_cache import RadiographCache, RadiographLabel
 from spine_fracture.training.cohorts.radiograph_cohort import RADIOGRAPHS
 from spine_fracture.training.cohorts.study_cache import StudyCache, StudyLabel
+from spine_fracture.training.comparisons.cross_validation import cross_validate
 from spine_fracture.training.comparisons.judged_models import JudgedModel
 from spine_fracture.training.systems.families import load_system
 from spine_fracture.training.systems.family import Tell, with_settings
@@ -34,21 +37,21 @@ def evaluated(
     reads: Sequence[ReaderAnswer] = (),
     resampling: Resampling | None = None,
 ) -> EvaluationReport:
-    """The report of all ``models``, each against a baseline that is fitted on the same cohort now, and beside
-    the readers of whom there are ``reads``.
+    """The report of all ``models``, each against a baseline that is fitted on the same cohort now, over the
+    same folds where it was cross-validated, and beside the readers of whom there are ``reads``.
     """
-    pictures, fitted = CasePictures(cohort), dict[str, tuple[Answers, ...]]()
+    pictures, fitted = CasePictures(cohort), dict[tuple[str, tuple[Fold, ...]], tuple[Answers, ...]]()
     reports = []
     for model in models:
-        question = model.answers.question if model.answers else ""
-        if question and question not in fitted:
-            fitted[question] = _baselines(question, cohort, tell)
+        asked = (model.answers.question if model.answers else "", folds_of(model.answers, model.boxes))
+        if asked not in fitted:
+            fitted[asked] = _baselines(*asked, cohort, tell)
         tell(f"{model.name}: figures")
         reports.append(
             report_on(
                 model.answers,
                 model.boxes,
-                fitted.get(question, ()),
+                fitted[asked],
                 pictures,
                 reads=reads,
                 family=model.family,
@@ -66,20 +69,27 @@ def evaluated(
     )
 
 
-def _baselines(question: str, cohort: Path, tell: Tell) -> tuple[Answers, ...]:
-    """The regression on intensities; none where there are no MRI studies, or too few to fit it on."""
-    if not (cohort / "studies").is_dir():
+def _baselines(question: str, folds: Sequence[Fold], cohort: Path, tell: Tell) -> tuple[Answers, ...]:
+    """The regression on intensities; none where nothing is asked, where there are no MRI studies, or too few
+    to fit it on.
+    """
+    if not question or not (cohort / "studies").is_dir():
         return ()
     system = load_system(BASELINE)
     config = with_settings(system.config, {"question": question})
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         try:
-            system.family.train(config, cohort, Path(folder), 0, tell)
+            if folds:
+                again = replace(system, config=config)
+                judged = cross_validate(again, cohort, folds, 0, folder / "folds", folder / "work", "", tell)
+            else:
+                system.family.train(config, cohort, folder, 0, tell)
+                judged = system.family.answer(folder, cohort)
         except InsufficientEvidenceError as error:
             tell(f"{BASELINE} is left out: {error}")
             return ()
-        answers = system.family.answer(Path(folder), cohort).answers
-    return () if answers is None else (answers,)
+    return () if judged.answers is None else (judged.answers,)
 
 
 def _labels(cohort: Path) -> tuple[StudyLabel | RadiographLabel, ...]:

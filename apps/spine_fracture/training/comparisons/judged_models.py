@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from spine_fracture.bundle import MANIFEST, read_manifest
 from spine_fracture.errors import InputError, NotFoundError
-from spine_fracture.evaluation.answers import Answers, read_answers
+from spine_fracture.evaluation.answers import Answers, read_answers, together
 from spine_fracture.evaluation.boxes import BoxAnswers, read_boxes
 from spine_fracture.evaluation.seeds import joined
 from spine_fracture.training.cohorts.folder import CohortFolder
@@ -121,9 +121,9 @@ def _of_runs(runs: Sequence[RunResult]) -> JudgedModel:
     require_one_cohort(runs, f"The runs of {first.entry}")
     given = [run.answers for run in runs if run.answers is not None]
     boxes = next((run.boxes for run in runs if run.boxes is not None), None)
-    answers = None
-    if given:
-        answers = joined(given).model_copy(update={"system": first.entry, "cost": given[0].cost})
+    cost = {"cost": together([run.cost for run in runs])}
+    answers = joined(given).model_copy(update={"system": first.entry, **cost}) if given else None
+    boxes = boxes and boxes.model_copy(update=cost)
     return JudgedModel(
         first.entry,
         ", ".join(run.record.version for run in runs),

@@ -1,0 +1,99 @@
+"""The report of a cohort's models: what it says of a cross-validation and of several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spine_fracture.evaluation.answers import Cost, Part
+from spine_fracture.evaluation.evaluation_report import EvaluationReport, render
+from spine_fracture.evaluation.scores import Unit
+from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.training.cohorts.study_cache import StudyCache
+from spine_fracture.training.comparisons.comparison import RunRecord, RunResult, keep
+from spine_fracture.training.comparisons.cross_validation import cross_validate, folds_by_centre
+from spine_fracture.training.comparisons.evaluating import evaluated
+from spine_fracture.training.comparisons.judged_models import judged_model
+from spine_fracture.training.systems.families import load_system
+from spine_fracture.training.systems.family import Judged
+
+HOW = Resampling(draws=50)
+
+
+def _nobody(name: str) -> Path:
+    raise AssertionError(f"{name} is asked of the registry")
+
+
+@pytest.fixture(scope="module")
+def over_centres(small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> EvaluationReport:
+    """The commoner class, learnt without each of the three centres, C being external otherwise."""
+    out, folds = tmp_path_factory.mktemp("centres"), folds_by_centre(small_cohort, 1)
+    system = load_system("majority")
+    judged = cross_validate(system, small_cohort, folds, 1, out / "folds", out / "work", "here", print)
+    keep(out, judged)
+    return evaluated(
+        [judged_model(str(out), small_cohort, _nobody, print)], small_cohort, print, resampling=HOW
+    )
+
+
+def test_the_baseline_of_a_cross_validation_is_fitted_over_the_same_folds(
+    over_centres: EvaluationReport, small_cohort: Path
+) -> None:
+    (model,) = over_centres.models
+    everybody = {label.patient for label in StudyCache(small_cohort / "studies").labels}
+    compared = {
+        row.baseline: row.difference
+        for row in model.above
+        if (row.part, row.unit) == (Part.TEST, Unit.PATIENT)
+    }
+    difference = compared["intensity regression"]
+    assert difference is not None and difference.patients == difference.cases == len(everybody) == 30
+    assert difference.first > 0.95 and difference.second == 0.5  # of pairs within a centre, all of them
+
+
+def test_the_page_of_a_cross_validation_shows_its_folds_and_not_the_usual_division(
+    over_centres: EvaluationReport,
+) -> None:
+    (model,) = over_centres.models
+    assert [(row.name, row.test) for row in model.folds] == [(f"centre-{name}", 10) for name in "ABC"]
+    assert all(row.training + row.validation + row.test == 30 for row in model.folds)
+    text = render(over_centres)
+    assert "centre-C" in text and "in the same folds" in text and "all 3 trainings together" in text
+    assert "An external centre taught no model" not in text and "the best being 0" not in text
+
+
+def test_minutes_of_several_seeds_are_those_of_all(
+    small_cohort: Path, tmp_path: Path, model: Callable[[int], RunResult]
+) -> None:
+    for seed in (1, 2):
+        result = model(seed)
+        keep(tmp_path / str(seed), Judged(result.answers))
+        (tmp_path / str(seed) / "run.json").write_text(result.record.model_dump_json())
+    judged = judged_model(str(tmp_path), small_cohort, _nobody, print)
+    assert judged.answers is not None
+    assert judged.answers.cost == Cost(seconds=90, pictures=2, waited=0, device="CPU")
+    text = render(evaluated([judged], small_cohort, print, resampling=HOW))
+    assert "1.5 minutes on CPU, all 2 trainings together</td>" in text
+    assert "An external centre taught no model." in text
+
+
+@pytest.fixture
+def model(small_cohort: Path, tmp_path: Path) -> Callable[[int], RunResult]:
+    """Makes a run of the commoner class with a seed, which took half a minute times the seed."""
+
+    def run(seed: int) -> RunResult:
+        system = load_system("majority")
+        trained = system.family.train(system.config, small_cohort, tmp_path / "bundle", seed, print)
+        answers = system.family.answer(tmp_path / "bundle", small_cohort).answers
+        assert answers is not None
+        cost = Cost(seconds=30 * seed, pictures=1, waited=0, device="CPU", epochs=9, best_epoch=4)
+        record = RunRecord(
+            entry="m", system="majority", family="majority", kind="classifier", paper="", seed=seed,
+            cohort="c", cohort_name=answers.cohort, teaching=3, recipe="r",
+            version=trained.manifest.version, parameters=1, machine="here",
+        )  # fmt: skip
+        return RunResult(record, answers.model_copy(update={"cost": cost, "seed": seed}), None)
+
+    return run
