@@ -141,6 +141,30 @@ def test_a_verdict_is_what_is_left_of_a_table_after_holm(table: PairwiseTable) -
     assert first.difference == barely.difference  # intervals are as they were
 
 
+def test_so_few_patients_get_no_verdict_however_well_they_are_told_apart() -> None:
+    def told(patients: int) -> tuple[Verdict, bool | None]:
+        right, guess = (
+            answers_of([case(f"p{n}", Level.L1, 0.5 + sure * (n % 2), bool(n % 2)) for n in range(patients)])
+            for sure in (0.4, 0.0)
+        )
+        found = above_baseline(right, guess, resampling=QUICK)
+        assert found is not None and found.difference.value == 0.5 and not found.difference.has_interval
+        return found.verdict, found.not_worse(0.05)
+
+    assert told(9) == (Verdict.TOO_FEW, None)
+    assert told(10) == (Verdict.BETTER, True)
+
+
+def test_two_perfect_models_show_nothing_of_which_is_worse() -> None:
+    one, other = (
+        answers_of([case(f"p{n}", Level.L1, 0.5 + sure * (n % 2), bool(n % 2)) for n in range(40)])
+        for sure in (0.2, 0.4)
+    )
+    found = above_baseline(one, other, resampling=QUICK)
+    assert found is not None and (found.first, found.second) == (1, 1)
+    assert found.verdict is Verdict.NOT_SHOWN and found.not_worse(0.05) is None
+
+
 def test_a_model_is_above_the_baseline_and_a_guess_is_not(rivals: tuple[Answers, ...]) -> None:
     good, _, poor = rivals
     above, below = above_baseline(good, poor, resampling=QUICK), above_baseline(poor, good, resampling=QUICK)

@@ -15,12 +15,11 @@ from spine_fracture.evaluation.binary import BinaryResult, Metric
 from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
 from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.evaluation.judging import JUDGED, judge
-from spine_fracture.evaluation.non_inferiority import MARGIN, is_not_worse
+from spine_fracture.evaluation.non_inferiority import MARGIN
 from spine_fracture.evaluation.pages import page
 from spine_fracture.evaluation.pairwise import Pair, PairwiseTable, compare
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.statistics import Resampling
-from spine_fracture.evaluation.subgroups import MINIMUM
 from spine_fracture.files import write_atomically
 
 
@@ -64,13 +63,9 @@ class ComparisonReport:
     tables: tuple[PairwiseTable, ...]
 
     def not_worse(self, pair: Pair) -> bool | None:
-        """Whether the second of a pair is not worse than the first; None where there is no AUC, or where so
-        few patients answer for both sides that an interval drawn from them proves nothing.
-        """
+        """Whether the second of a pair is not worse than the first; None where that cannot be told."""
         found = pair.of(Metric.AUC)
-        if found is None or pair.patients < 2 * MINIMUM:
-            return None
-        return is_not_worse(found.difference, self.margin)
+        return found.not_worse(self.margin) if found is not None else None
 
 
 def compared(

@@ -13,6 +13,7 @@ from spine_fracture.evaluation.answers import Part
 from spine_fracture.evaluation.features import FeatureRow
 from spine_fracture.evaluation.model_report import ModelReport
 from spine_fracture.evaluation.pages import page
+from spine_fracture.evaluation.pairwise import FEWEST
 from spine_fracture.evaluation.plots import Plot, decision_plot, froc_plot, reliability_plot, roc_plot
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.files import write_atomically
@@ -56,6 +57,7 @@ def render(report: EvaluationReport) -> str:
         report=report,
         plots=[tuple(_plots(model)) for model in report.models],
         divided=[model for model in report.models if not model.folds],  # as the cohort itself is
+        fewest=FEWEST,
         parts=(Part.TEST, Part.EXTERNAL),
         units=tuple(Unit),
     )

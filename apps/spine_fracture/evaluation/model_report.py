@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Protocol
 
 from pydantic import Field
@@ -17,7 +17,8 @@ from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
 from spine_fracture.evaluation.folds import Fold, folds_told
 from spine_fracture.evaluation.gallery import Mistake, gallery
 from spine_fracture.evaluation.judging import JUDGED, judge
-from spine_fracture.evaluation.pairwise import Difference
+from spine_fracture.evaluation.pages import words
+from spine_fracture.evaluation.pairwise import Difference, with_holm
 from spine_fracture.evaluation.readers import ReaderAnswer, ReaderTable, judge_readers
 from spine_fracture.evaluation.scores import Unit, unit_scores
 from spine_fracture.evaluation.statistics import Resampling
@@ -164,7 +165,7 @@ def report_on(
         cost=one.cost,
         results=results,
         detection=detection,
-        above=tuple(_above(answers, baselines, results, how)) if answers else (),
+        above=_above(answers, baselines, results, how) if answers else (),
         readers=tuple(_readers(answers, reads, results, how)) if answers and reads else (),
         subgroups=tuple(UnitSubgroups(unit, subgroups(answers, unit=unit, resampling=how)) for unit in units)
         if answers
@@ -196,30 +197,19 @@ def _parts(results: Sequence[BinaryResult]) -> list[Part]:
 
 def _above(
     answers: Answers, baselines: Sequence[Answers], results: Sequence[BinaryResult], how: Resampling
-) -> list[AboveBaseline]:
+) -> tuple[AboveBaseline, ...]:
+    """Adjusted together."""
     rows = []
     for result in results:
-        rows.append(
-            AboveBaseline(
-                "majority class",
-                "balanced accuracy",
-                result.part,
-                result.unit,
-                above_majority(answers, part=result.part, unit=result.unit, resampling=how),
-            )
-        )
-        rows += [
-            AboveBaseline(
-                baseline.system.replace("_", " "),
-                "AUC",
-                result.part,
-                result.unit,
-                above_baseline(answers, baseline, part=result.part, unit=result.unit, resampling=how),
-            )
-            for baseline in baselines
-            if any(case.part is result.part for case in baseline.cases)
-        ]
-    return rows
+        where = result.part, result.unit
+        over = above_majority(answers, part=result.part, unit=result.unit, resampling=how)
+        rows.append(AboveBaseline("majority class", "balanced accuracy", *where, over))
+        for baseline in baselines:
+            if any(case.part is result.part for case in baseline.cases):
+                over = above_baseline(answers, baseline, part=result.part, unit=result.unit, resampling=how)
+                rows.append(AboveBaseline(words(baseline.system), "AUC", *where, over))
+    adjusted = with_holm([row.difference for row in rows])
+    return tuple(replace(row, difference=found) for row, found in zip(rows, adjusted, strict=True))
 
 
 def _readers(

@@ -39,8 +39,10 @@ def value(estimate: Estimate | None, digits: int = 3) -> str:
 
 
 def between(estimate: Estimate | None, digits: int = 3) -> str:
-    """Its interval alone."""
-    return "" if estimate is None else f"{estimate.low:.{digits}f} to {estimate.high:.{digits}f}"
+    """Its interval alone, where it has one."""
+    if estimate is None or not estimate.has_interval:
+        return ""
+    return f"{estimate.low:.{digits}f} to {estimate.high:.{digits}f}"
 
 
 def of_unit(estimate: Estimate | None, percent: bool) -> str:
@@ -49,13 +51,16 @@ def of_unit(estimate: Estimate | None, percent: bool) -> str:
 
 
 def between_of_unit(estimate: Estimate, percent: bool) -> str:
-    """The interval as shares, or in per cent."""
-    return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}" if percent else between(estimate)
+    """The interval as shares, or in per cent, where there is one."""
+    if not percent or not estimate.has_interval:
+        return between(estimate)
+    return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
 
 
 def signed(estimate: Estimate | None, digits: int = 3) -> str:
     """A difference, its interval in brackets."""
-    return NOTHING if estimate is None else f"{plus(estimate, digits)} ({plus_between(estimate, digits)})"
+    interval = plus_between(estimate, digits)
+    return f"{plus(estimate, digits)} ({interval})" if interval else plus(estimate, digits)
 
 
 def plus(estimate: Estimate | None, digits: int = 3) -> str:
@@ -64,8 +69,8 @@ def plus(estimate: Estimate | None, digits: int = 3) -> str:
 
 
 def plus_between(estimate: Estimate | None, digits: int = 3) -> str:
-    """The interval of a difference alone."""
-    if estimate is None:
+    """The interval of a difference alone, where it has one."""
+    if estimate is None or not estimate.has_interval:
         return ""
     return f"{_plus(estimate.low, digits)} to {_plus(estimate.high, digits)}"
 

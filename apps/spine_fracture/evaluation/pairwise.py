@@ -15,13 +15,17 @@ from spine_fracture.evaluation.answers import Answers, Part, Question
 from spine_fracture.evaluation.binary import Metric, drawn_metrics
 from spine_fracture.evaluation.delong import AucComparison, delong_difference
 from spine_fracture.evaluation.judging import fixed_threshold
+from spine_fracture.evaluation.non_inferiority import is_not_worse
 from spine_fracture.evaluation.paired import McNemar, holm, mcnemar
 from spine_fracture.evaluation.scores import Scores, Unit, answered_by, question_of, shared, unit_scores
 from spine_fracture.evaluation.statistics import Estimate, Resampling, estimate, two_sided_p
+from spine_fracture.evaluation.subgroups import MINIMUM
 from spine_fracture.evaluation.thresholds import Threshold
 
 #: What models are compared by.
 COMPARED = (Metric.AUC, Metric.ACCURACY, Metric.BALANCED_ACCURACY, Metric.MACRO_F1)
+#: With fewer patients an interval that is drawn from them proves nothing: as many as a subgroup needs.
+FEWEST = 2 * MINIMUM
 
 
 class Verdict(StrEnum):
@@ -30,6 +34,7 @@ class Verdict(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     NOT_SHOWN = "not shown"
+    TOO_FEW = "too few patients"
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,19 @@ class Difference:
     @property
     def verdict(self) -> Verdict:
         """What is left of the difference after Holm's adjustment."""
+        if self.patients < FEWEST:
+            return Verdict.TOO_FEW
         if self.p_holm >= 1 - self.difference.confidence:
             return Verdict.NOT_SHOWN
         return Verdict.BETTER if self.difference.value > 0 else Verdict.WORSE
+
+    def not_worse(self, margin: float) -> bool | None:
+        """Whether the second of two models is not worse than the first; None where there are too few
+        patients, or both are perfect, so that no draw tells how far either may fall.
+        """
+        if self.patients < FEWEST or self.first == self.second == 1:
+            return None
+        return is_not_worse(self.difference, margin)
 
 
 @dataclass(frozen=True)

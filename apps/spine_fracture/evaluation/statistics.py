@@ -31,12 +31,20 @@ _AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its two-sided interval: ``confidence`` 0.95 is the 2.5th to the 97.5th percentile."""
+    """A value with its two-sided interval: ``confidence`` 0.95 is the 2.5th to the 97.5th percentile.
+
+    It has no interval where ``low`` is ``high``: where a sample is, say, wholly separated, all draws of it
+    are too, and tell nothing of how far the value would fall in others.
+    """
 
     value: float
     low: float
     high: float
     confidence: float
+
+    @property
+    def has_interval(self) -> bool:
+        return self.low < self.high
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 
 from spine_fracture.evaluation.answers import Cost, Part
 from spine_fracture.evaluation.evaluation_report import EvaluationReport, render
+from spine_fracture.evaluation.paired import holm
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.training.cohorts.study_cache import StudyCache
@@ -62,6 +63,21 @@ def test_the_page_of_a_cross_validation_shows_its_folds_and_not_the_usual_divisi
     text = render(over_centres)
     assert "centre-C" in text and "in the same folds" in text and "all 3 trainings together" in text
     assert "An external centre taught no model" not in text and "the best being 0" not in text
+
+
+def test_verdicts_against_baselines_are_adjusted_together(over_centres: EvaluationReport) -> None:
+    (model,) = over_centres.models
+    known = [row.difference for row in model.above if row.difference is not None]
+    assert len(known) == 4 and any(found.p_holm > found.p_value for found in known)
+    assert [found.p_holm for found in known] == list(holm([found.p_value for found in known]))
+
+
+def test_a_figure_that_no_draw_changes_has_no_interval_on_the_page(over_centres: EvaluationReport) -> None:
+    (model,) = over_centres.models
+    found = model.of(Part.TEST, Unit.PATIENT)
+    assert found is not None and found.auc is not None and not found.auc.has_interval
+    text = render(over_centres)
+    assert "0.500 to 0.500" not in text and "has no interval" in text
 
 
 def test_minutes_of_several_seeds_are_those_of_all(

@@ -97,7 +97,7 @@ def test_the_report_is_one_page_that_shows_what_judging_gives(
         assert curve in page.said
     against = [row for row in told["above"] if (row["part"], row["unit"]) == ("test", "level")]
     assert [row["baseline"] for row in against] == ["majority class", "intensity regression"]
-    assert against[1]["difference"]["value"] == pytest.approx(0)  # it is its own baseline
+    assert against[1]["difference"]["difference"]["value"] == pytest.approx(0)  # it is its own baseline
 
 
 def test_mistakes_are_shown_with_pictures_that_stay_out_of_the_figures(report: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from spine_fracture.evaluation import pages
 from spine_fracture.evaluation.pairwise import Difference
 from spine_fracture.evaluation.statistics import Estimate
 
@@ -18,13 +19,16 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def interval(value: Estimate | None) -> str:
-    """A figure with its limits; empty where there is none, as are those below."""
-    return "" if value is None else f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
+    """A figure with its limits, where it has any; empty where there is none, as are those below."""
+    if value is None:
+        return ""
+    limits = pages.between(value)
+    return f"{value.value:.3f} ({limits})" if limits else f"{value.value:.3f}"
 
 
 def signed(value: Estimate | None) -> str:
     """A difference with its limits."""
-    return "" if value is None else f"{value.value:+.3f} ({value.low:+.3f} to {value.high:+.3f})"
+    return "" if value is None else pages.signed(value)
 
 
 def shown(found: Difference | None) -> str:

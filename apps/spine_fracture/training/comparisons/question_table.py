@@ -8,7 +8,7 @@ from spine_fracture.evaluation.answers import QUESTIONS, Part
 from spine_fracture.evaluation.baselines import above_baseline, above_majority
 from spine_fracture.evaluation.binary import BinaryResult
 from spine_fracture.evaluation.judging import judge
-from spine_fracture.evaluation.pairwise import Difference, with_holm
+from spine_fracture.evaluation.pairwise import FEWEST, Difference, with_holm
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.seeds import over_seeds
 from spine_fracture.evaluation.statistics import Resampling
@@ -23,7 +23,8 @@ _COLUMNS = (
 _NOTE = (
     "The figures of a row are those of an ensemble of its seeds, the mean of their probabilities, but for "
     "`mean of single seeds`, the AUC that one of them has on average, and `sd over seeds`, how much it "
-    "differs. `taught` counts the patients who teach. Thresholds are fixed on validation. "
+    "differs. `taught` counts the patients who teach. Thresholds are fixed on validation. A figure that "
+    "every draw leaves as it is, say 1, has no interval. "
 )
 _AGAINST = ("other", "cases of both", "patients", "AUC, other", "AUC, ours", "difference (95 %)", "")
 
@@ -53,7 +54,7 @@ def _said(verdicts: int) -> str:
     return (
         "Intervals are by bootstrap over patients, each for itself. A verdict is what is left at 5 % after "
         f"Holm's adjustment of the p of the same draws over the {verdicts} verdicts of this table, so it may "
-        "be `not shown` where an interval leaves zero out."
+        f"be `not shown` where an interval leaves zero out. It is given from {FEWEST} patients on."
     )
 
 

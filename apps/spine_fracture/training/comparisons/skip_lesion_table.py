@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Part
 from spine_fracture.evaluation.baselines import above_baseline
-from spine_fracture.evaluation.non_inferiority import MARGIN, Matched, change, is_not_worse
-from spine_fracture.evaluation.pairwise import Difference
+from spine_fracture.evaluation.non_inferiority import MARGIN, Matched, change
+from spine_fracture.evaluation.pairwise import Difference, Verdict
 from spine_fracture.evaluation.scores import Unit, shared, unit_scores
 from spine_fracture.evaluation.statistics import Estimate, Resampling
-from spine_fracture.evaluation.subgroups import MINIMUM
 from spine_fracture.training.comparisons.comparison_rows import ClassifierRow
 from spine_fracture.training.comparisons.markdown import signed, table
 
@@ -95,9 +94,9 @@ def _cells(gain: _Gain, usual: Matched | None, how: Resampling) -> tuple[str, ..
 
 
 def _not_worse(found: Difference) -> str:
-    if found.patients < 2 * MINIMUM:
-        return "too few patients"
-    return "yes" if is_not_worse(found.difference) else "not shown"
+    if found.verdict is Verdict.TOO_FEW:
+        return Verdict.TOO_FEW
+    return {True: "yes", False: "not shown", None: "cannot be told"}[found.not_worse(MARGIN)]
 
 
 def _shrinks(changed: Estimate | None) -> str:
