@@ -68,6 +68,16 @@ def test_holm_is_over_all_pairs_and_each_test_apart(table: PairwiseTable) -> Non
         assert [d.p_holm for d in found] == pytest.approx(list(holm([d.p_value for d in found])))
 
 
+def test_of_many_models_one_can_still_be_found_better(model: Model) -> None:
+    """Of twelve models there are 66 pairs, and the least p of 400 draws times 66 is a third."""
+    rivals = [model(0.1, seed=n, system=f"poor {n}") for n in range(11)]
+    table = compare([*rivals, model(4.0, seed=11, system="good")], resampling=QUICK)
+    found = [
+        area for pair in table.pairs if pair.second == "good" and (area := pair.of(Metric.AUC)) is not None
+    ]
+    assert len(table.pairs) == 66 and any(area.verdict is Verdict.BETTER for area in found)
+
+
 def test_levels_get_no_test_that_takes_them_for_independent(rivals: tuple[Answers, ...]) -> None:
     pair = compare(rivals[:2], unit=Unit.LEVEL, resampling=QUICK).pairs[0]
     assert pair.delong is None and pair.mcnemar is None and pair.mcnemar_holm is None

@@ -132,12 +132,14 @@ def compare(
     """
     if not answers:
         raise InputError("A comparison needs the answers of at least one model.")
-    how, asked = resampling or Resampling(), question_of(answers[0], question)
+    asked = question_of(answers[0], question)
     contestants = [
         Contestant(name, unit_scores(a, part, unit, asked), threshold or fixed_threshold(a, unit, asked))
         for name, a in zip(_names(answers), answers, strict=True)
     ]
-    pairs = [_pair(first, second, how) for first, second in combinations(contestants, 2)]
+    both = list(combinations(contestants, 2))
+    how = (resampling or Resampling()).enough_for(len(both))
+    pairs = [_pair(first, second, how) for first, second in both]
     return PairwiseTable(part, unit, asked.name, tuple(c.name for c in contestants), _adjusted(pairs))
 
 

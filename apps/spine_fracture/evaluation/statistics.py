@@ -12,7 +12,7 @@ models on the same patients may be subtracted, which gives a paired comparison.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -54,6 +54,14 @@ class Resampling:
     draws: int = 2000
     confidence: float = 0.95
     seed: int = 2026
+
+    def enough_for(self, tests: int) -> Resampling:
+        """With as many draws as ``tests`` need whose p are adjusted together.
+
+        Their p are at least 2 / (draws + 1), and Holm multiplies the smallest by ``tests``: with less than 40
+        draws a test none could fall below 0.05, so half as many again are made.
+        """
+        return replace(self, draws=max(self.draws, 60 * tests))
 
 
 def patient_indices(patients: Sequence[Hashable]) -> IntArray:

@@ -163,7 +163,7 @@ def test_a_verdict_is_what_holm_leaves() -> None:
     ]
 
     def verdict(results: Sequence[RunResult]) -> dict[str, str]:
-        found = page(results, draws=1000)
+        found = page(results, draws=1200)
         assert f"over the {2 * (len(results) - 1)} verdicts of this table" in found
         return next(row for row in rows(found, "Cohort `main`") if row["model"] == "yeh")
 

@@ -29,10 +29,7 @@ class Page:
 
 
 def comparison_page(comparison: Comparison, results: Sequence[RunResult], how: Resampling) -> Page:
-    """All tables of a comparison, from the runs that are done.
-
-    A table of m verdicts needs more than 40 m draws, or none of them can be left after Holm's adjustment.
-    """
+    """All tables of a comparison, from the runs that are done."""
     entries = by_entry(comparison, results)
     rows = classifier_rows(entries)
     parts = [

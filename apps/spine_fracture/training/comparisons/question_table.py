@@ -97,6 +97,7 @@ def _above_baselines(
     rows: Sequence[ClassifierRow], how: Resampling
 ) -> list[tuple[Difference | None, Difference | None]]:
     """Above the regression on intensity, and above the majority class, adjusted together."""
+    how = how.enough_for(2 * len(rows))
     baseline = next((row.answers for row in rows if row.family == "intensity_regression"), None)
     above: list[Difference | None] = []
     for row in rows:
@@ -121,6 +122,7 @@ def _against_ours(rows: Sequence[ClassifierRow], how: Resampling) -> Iterator[st
         others.append((f"{ours.name}, each level alone", alone, ours.unit))
     if not others:
         return
+    how = how.enough_for(len(others))
     found = with_holm(
         [above_baseline(ours.answers, answers, unit=unit, resampling=how) for _, answers, unit in others]
     )
