@@ -75,13 +75,16 @@ def run(
     return RunResult(record, given, boxes)
 
 
-def page(results: Sequence[RunResult], draws: int = 300) -> str:
+def page(results: Sequence[RunResult], draws: int = 300, planned: Sequence[str] = ()) -> str:
     names = dict.fromkeys((result.record.entry, result.record.system) for result in results)
     comparison = Comparison(
         name="made-up",
         cohort="main",
         seeds=(1, 2),
-        entries=tuple(Entry(system=system, label=entry) for entry, system in names),
+        entries=(
+            *(Entry(system=system, label=entry) for entry, system in names),
+            *(Entry(system=name) for name in planned),
+        ),
     )
     return comparison_page(comparison, results, Resampling(draws=draws)).text
 
@@ -307,3 +310,13 @@ def test_what_does_not_count_as_finished_is_named() -> None:
     assert lines[1] == "- Fewer than 300 patients who taught: small."
     assert lines[2].startswith("- Ended at the last epoch") and lines[2].endswith(": small (3 of 3).")
     assert "count as finished" not in page(finished)
+    assert "- Not run yet: chou_ap, detr." in page(finished, planned=["chou_ap", "detr"])
+
+
+def test_a_long_list_of_what_was_not_run_is_counted_and_names_all() -> None:
+    names = [f"planned{n}" for n in range(13)]
+    given = answers("yeh2022", 1.0, classes=FRACTURES)
+    (line,) = (
+        row for row in page([run("one", "yeh2022", given)], planned=names).splitlines() if "Not run" in row
+    )
+    assert line.startswith("- Not run yet: 13 entries. <details>") and all(name in line for name in names)

@@ -35,7 +35,7 @@ def comparison_page(comparison: Comparison, results: Sequence[RunResult], how: R
     parts = [
         f"{comparison.note.strip()}\n" if comparison.note else "",
         _machines(results),
-        unfinished(entries),
+        unfinished(comparison, entries),
     ]
     cohorts: dict[str, list[ClassifierRow]] = defaultdict(list)
     for row in rows:
