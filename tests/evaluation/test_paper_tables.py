@@ -70,6 +70,12 @@ def test_a_row_shows_what_judging_gives(model: Callable[..., Answers]) -> None:
     )
     assert run.ours[Figure.AUC] == judged.auc and run.ours[Figure.RECALL] == judged.sensitivity
     assert kept.ours[Figure.SENSITIVITY].value == 0.25 and kept.runs is not None and kept.runs.seeds == 2
+    assert (run.taken, kept.taken, kept.judged) == (
+        "1 seed",
+        "mean of 2 seeds",
+        "as each model told of itself",
+    )
+    assert not kept.ours[Figure.SENSITIVITY].has_interval and set(kept.ours) == {Figure.SENSITIVITY}
     assert absent.runs is None and not absent.ours
 
 
@@ -169,3 +175,4 @@ def test_of_an_even_number_of_seeds_the_worse_of_the_middle_fills_a_row() -> Non
     )
     (filled,) = fill(table, {"d": runs}, HOW).rows
     assert filled.ours[Figure.MAP50_95].value == pytest.approx(0.5)  # 0.3, 0.5, 0.9 and 1
+    assert filled.taken == "median of 4 seeds"

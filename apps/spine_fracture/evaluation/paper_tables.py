@@ -41,8 +41,9 @@ class TableRow(Config):
     """``entry`` names the comparison's entry whose runs fill the row; it is empty for what no model does.
 
     Answers are judged in ``part`` by ``unit``, from the study's own ``threshold`` on if it states one.
-    ``kept`` names those of the model's own figures that fill a column. ``diseased_by`` is the entry whose
-    answers tell which vertebrae are diseased, for the overlap on these. ``theirs`` is what was printed.
+    ``kept`` names those of the model's own figures that fill the row, in place of its answers.
+    ``diseased_by`` is the entry whose answers tell which vertebrae are diseased, for the overlap on these.
+    ``theirs`` is what was printed.
     """
 
     label: str
@@ -93,11 +94,13 @@ Results = Mapping[str, EntryRuns]
 @dataclass(frozen=True)
 class FilledRow:
     """``runs`` is None where the entry has none. ``ours`` has a figure that has no interval (one that the
-    model told of itself) as its value three times, and lacks what these runs do not give.
+    model told of itself) as its value three times, and lacks what these runs do not give. ``taken`` says what
+    stands for the seeds, and ``judged`` how many cases there were, where that is known.
     """
 
     row: TableRow
     runs: EntryRuns | None
+    taken: str
     judged: str
     ours: Mapping[Figure, Estimate]
 
@@ -116,16 +119,31 @@ def fill(table: PaperTable, results: Results, how: Resampling) -> FilledTable:
 def _filled(table: PaperTable, row: TableRow, results: Results, how: Resampling) -> FilledRow:
     runs = results.get(row.entry)
     if runs is None:
-        return FilledRow(row, None, "", {})
+        return FilledRow(row, None, "", "", {})
     if table.boxes:
         return _of_boxes(row, runs, results, how)
-    return _of_answers(row, runs, how)
+    return _told_of_itself(row, runs, how) if row.kept else _of_answers(row, runs, how)
+
+
+def _seeds(count: int, joined_by: str) -> str:
+    return "1 seed" if count == 1 else f"{joined_by} of {count} seeds"
+
+
+def _told_of_itself(row: TableRow, runs: EntryRuns, how: Resampling) -> FilledRow:
+    """Of the figures that the models kept: of how many patients, they did not keep."""
+    ours: dict[Figure, Estimate] = {}
+    for figure, name in row.kept.items():
+        told = [run.figures[name] for run in runs.answers if name in run.figures]
+        if told:
+            mean = float(np.mean(told))
+            ours[figure] = Estimate(mean, mean, mean, how.confidence)
+    return FilledRow(row, runs, _seeds(len(runs.answers), "mean"), "as each model told of itself", ours)
 
 
 def _of_answers(row: TableRow, runs: EntryRuns, how: Resampling) -> FilledRow:
     """Of the mean of all seeds' probabilities."""
     if not runs.answers:
-        return FilledRow(row, runs, "", {})
+        return FilledRow(row, runs, _seeds(runs.seeds, "none"), "nobody", {})
     answers = joined(runs.answers)
     scores = unit_scores(answers, row.part, row.unit)
     ours: dict[Figure, Estimate] = {}
@@ -133,13 +151,8 @@ def _of_answers(row: TableRow, runs: EntryRuns, how: Resampling) -> FilledRow:
         stated = None if row.threshold is None else Threshold(row.threshold, "as in the study")
         cut = stated or fixed_threshold(answers, row.unit)
         ours |= _figures(judge_scores(scores, row.part, answers.question, cut, how))
-    for figure, name in row.kept.items():
-        ours.pop(figure, None)
-        told = [run.figures[name] for run in runs.answers if name in run.figures]
-        if told:
-            mean = float(np.mean(told))
-            ours[figure] = Estimate(mean, mean, mean, how.confidence)
-    return FilledRow(row, runs, f"{len(scores)} {row.unit}s", ours)
+    taken = _seeds(len(runs.answers), "joined answers")
+    return FilledRow(row, runs, taken, f"{len(scores)} {row.unit}s", ours)
 
 
 def _figures(result: BinaryResult) -> dict[Figure, Estimate]:
@@ -164,7 +177,7 @@ def _of_boxes(row: TableRow, runs: EntryRuns, results: Results, how: Resampling)
         if result.part is row.part
     ]
     if not judged:
-        return FilledRow(row, runs, "", {})
+        return FilledRow(row, runs, _seeds(runs.seeds, "none"), "nobody", {})
     result, boxes = sorted(judged, key=lambda one: one[0].map50_95.value)[(len(judged) - 1) // 2]
     values = {
         Figure.PRECISION: result.precision,
@@ -177,7 +190,7 @@ def _of_boxes(row: TableRow, runs: EntryRuns, results: Results, how: Resampling)
         wanted = _diseased(teller.answers[0], row.part)
         values[Figure.OVERLAP] = mean_overlap(boxes.of(row.part), wanted, result.threshold, how)
     ours = {figure: value for figure, value in values.items() if value is not None}
-    return FilledRow(row, runs, f"{result.boxes} boxes", ours)
+    return FilledRow(row, runs, _seeds(len(judged), "median"), f"{result.boxes} boxes", ours)
 
 
 def _diseased(answers: Answers, part: Part) -> frozenset[tuple[str, str]]:
