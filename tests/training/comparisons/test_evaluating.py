@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from spine_fracture.anatomy import Diagnosis
+from spine_fracture.cohort.splits import Split
 from spine_fracture.evaluation.answers import Cost, Part
 from spine_fracture.evaluation.evaluation_report import EvaluationReport, render
 from spine_fracture.evaluation.paired import holm
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.training.cohorts.radiograph_cache import RadiographCacheWriter, RadiographLabel
 from spine_fracture.training.cohorts.study_cache import StudyCache
 from spine_fracture.training.comparisons.comparison import RunRecord, RunResult, keep
 from spine_fracture.training.comparisons.cross_validation import cross_validate, folds_by_centre
@@ -113,3 +117,28 @@ def model(small_cohort: Path, tmp_path: Path) -> Callable[[int], RunResult]:
         return RunResult(record, answers.model_copy(update={"cost": cost, "seed": seed}), None)
 
     return run
+
+
+@pytest.mark.parametrize("beside_studies", [False, True])
+def test_a_model_of_radiographs_stands_beside_how_bright_they_are(
+    small_cohort: Path, tmp_path: Path, beside_studies: bool
+) -> None:
+    """Metastases are bright in the first view; of 40 patients the last 20 are judged."""
+    cohort = tmp_path / "cohort"
+    with RadiographCacheWriter(cohort / "radiographs", "films") as writer:
+        for number in range(40):
+            malignant = number % 2 == 1
+            label = RadiographLabel(
+                patient=f"film-{number}", centre="A", split=Split.TRAIN if number < 20 else Split.TEST,
+                levels=((), ()), diagnosis=Diagnosis.MALIGNANT if malignant else Diagnosis.BENIGN_FRACTURE,
+            )  # fmt: skip
+            writer.add(label, np.full((2, 4, 4), 90 + 60 * malignant + number, np.uint8))
+    system = load_system("majority")
+    system.family.train(system.config, cohort, tmp_path / "model", 1, print)
+    judged = judged_model(str(tmp_path / "model"), cohort, _nobody, print)
+    if beside_studies:
+        (cohort / "studies").symlink_to(small_cohort / "studies")
+    report = evaluated([judged], cohort, print, resampling=HOW)
+    (row,) = (row for row in report.models[0].above if row.baseline == "intensity regression")
+    assert row.unit is Unit.PATIENT and row.difference is not None
+    assert (row.difference.patients, row.difference.first, row.difference.second) == (20, 1.0, 0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from spine_fracture.evaluation.model_report import folds_of, report_on
 from spine_fracture.evaluation.readers import ReaderAnswer
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.training.cohorts.case_pictures import CasePictures
-from spine_fracture.training.cohorts.folder import CohortFolder
+from spine_fracture.training.cohorts.folder import CohortFolder, caches_in
 from spine_fracture.training.cohorts.radiograph_cache import RadiographCache, RadiographLabel
 from spine_fracture.training.cohorts.radiograph_cohort import RADIOGRAPHS
 from spine_fracture.training.cohorts.study_cache import StudyCache, StudyLabel
@@ -28,6 +28,15 @@ from spine_fracture.training.systems.families import load_system
 from spine_fracture.training.systems.family import Tell, with_settings
 
 BASELINE = "intensity_regression"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a baseline has in common with the models that it stands beside."""
+
+    question: str
+    cache: str
+    folds: tuple[Fold, ...]
 
 
 def evaluated(
@@ -40,18 +49,20 @@ def evaluated(
     """The report of all ``models``, each against a baseline that is fitted on the same cohort now, over the
     same folds where it was cross-validated, and beside the readers of whom there are ``reads``.
     """
-    pictures, fitted = CasePictures(cohort), dict[tuple[str, tuple[Fold, ...]], tuple[Answers, ...]]()
+    pictures, fitted = CasePictures(cohort), dict[_Asked, tuple[Answers, ...]]()
     reports = []
     for model in models:
-        asked = (model.answers.question if model.answers else "", folds_of(model.answers, model.boxes))
-        if asked not in fitted:
-            fitted[asked] = _baselines(*asked, cohort, tell)
+        asked = None
+        if model.answers is not None:
+            asked = _Asked(model.answers.question, model.cohort, folds_of(model.answers, model.boxes))
+            if asked not in fitted:
+                fitted[asked] = _baselines(asked, cohort, tell)
         tell(f"{model.name}: figures")
         reports.append(
             report_on(
                 model.answers,
                 model.boxes,
-                fitted[asked],
+                fitted[asked] if asked else (),
                 pictures,
                 reads=reads,
                 family=model.family,
@@ -69,27 +80,35 @@ def evaluated(
     )
 
 
-def _baselines(question: str, folds: Sequence[Fold], cohort: Path, tell: Tell) -> tuple[Answers, ...]:
-    """The regression on intensities; none where nothing is asked, where there are no MRI studies, or too few
-    to fit it on.
-    """
-    if not question or not (cohort / "studies").is_dir():
-        return ()
+def _baselines(asked: _Asked, cohort: Path, tell: Tell) -> tuple[Answers, ...]:
+    """The regression on intensities; none where there are too few patients to fit it on."""
     system = load_system(BASELINE)
-    config = with_settings(system.config, {"question": question})
+    system = replace(system, config=with_settings(system.config, {"question": asked.question}))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        seen, out = _alone(cohort, asked.cache, Path(name)), Path(name) / "model"
         try:
-            if folds:
-                again = replace(system, config=config)
-                judged = cross_validate(again, cohort, folds, 0, folder / "folds", folder / "work", "", tell)
+            if asked.folds:
+                judged = cross_validate(system, seen, asked.folds, 0, out / "folds", out / "work", "", tell)
             else:
-                system.family.train(config, cohort, folder, 0, tell)
-                judged = system.family.answer(folder, cohort)
+                system.family.train(system.config, seen, out, 0, tell)
+                judged = system.family.answer(out, seen)
         except InsufficientEvidenceError as error:
             tell(f"{BASELINE} is left out: {error}")
             return ()
     return () if judged.answers is None else (judged.answers,)
+
+
+def _alone(cohort: Path, cache: str, folder: Path) -> Path:
+    """A cohort of the cache of this name alone: the regression looks at studies where there are any, and so
+    would tell nothing of a model of radiographs.
+    """
+    seen = folder / "cohort"
+    seen.mkdir()
+    for one in caches_in(cohort):
+        if one.name == cache:
+            kind = "studies" if isinstance(one, StudyCache) else RADIOGRAPHS
+            (seen / kind).symlink_to((cohort / kind).resolve())
+    return seen
 
 
 def _labels(cohort: Path) -> tuple[StudyLabel | RadiographLabel, ...]:
