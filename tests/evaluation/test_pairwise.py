@@ -227,6 +227,18 @@ def test_subgroups_cover_all_cases_and_small_ones_get_no_number(model: Model) ->
     assert all(g.dimension != "region" for g in few)
 
 
+def test_a_patient_is_noted_by_the_positive_level_whichever_scores_best() -> None:
+    """Of every sick patient the model takes the sound level above for the metastasis of the lung tumour."""
+    cases = []
+    for n in range(12):
+        sick = n % 2 == 1
+        cases.append(case(f"p{n}", Level.T12, 0.9, False))
+        cases.append(case(f"p{n}", Level.L1, 0.4, sick, note="lung" if sick else ""))
+    groups = subgroups(answers_of(cases), unit=Unit.PATIENT, resampling=QUICK)
+    (lung,) = (group for group in groups if group.dimension == "note")
+    assert (lung.name, lung.patients, lung.positives) == ("lung", 12, 6) and lung.result is not None
+
+
 @pytest.mark.parametrize(
     ("age", "band"),
     [(None, "not stated"), (23, "0 to 49"), (50, "50 to 59"), (69.9, "60 to 69"), (80, "80 and over")],

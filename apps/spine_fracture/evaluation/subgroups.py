@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from spine_fracture.evaluation.answers import Answers, BoolArray, Case, Part, Question
 from spine_fracture.evaluation.binary import BinaryResult, judge_scores
 from spine_fracture.evaluation.judging import JUDGED, fixed_threshold
-from spine_fracture.evaluation.scores import Scores, Unit, question_of, unit_scores
+from spine_fracture.evaluation.scores import Scores, Unit, case_key, question_of, unit_scores
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.evaluation.thresholds import Threshold
 
@@ -71,22 +71,32 @@ def subgroups(
     groups = []
     for part in JUDGED:
         scores = unit_scores(answers, part, unit, asked)
-        for dimension, name, chosen in _groups(scores):
+        for dimension, name, chosen in _groups(scores, _notes(answers.asked(part, asked), asked, unit)):
             groups.append(_judged(dimension, name, part, scores.where(chosen), asked.name, cut, resampling))
     return tuple(groups)
 
 
-def _groups(scores: Scores) -> Iterator[tuple[str, str, BoolArray]]:
+def _notes(cases: Sequence[Case], asked: Question, unit: Unit) -> dict[tuple[str, ...], str]:
+    """By level or patient the first note of a positive case: a patient's score may be that of another level,
+    of which nothing is noted.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    for case in cases:
+        if case.note and case.truth in asked.positive:
+            found.setdefault(case_key(case, unit), case.note)
+    return found
+
+
+def _groups(scores: Scores, notes: Mapping[tuple[str, ...], str]) -> Iterator[tuple[str, str, BoolArray]]:
     for dimension, value_of in _DIMENSIONS.items():
         if dimension == "region" and scores.unit is Unit.PATIENT:
             continue
         values = np.array([value_of(case) or NOT_STATED for case in scores.cases], dtype=object)
         for name in sorted(set(values.tolist()), key=lambda n: (_FROM_THE_HEAD.find(n), n)):
             yield dimension, name, np.asarray(values == name)
-    notes = np.array([case.note for case in scores.cases], dtype=object)
-    for note in sorted({case.note for case, yes in zip(scores.cases, scores.positive, strict=True) if yes}):
-        if note:
-            yield "note", note, np.asarray(~scores.positive | (notes == note))
+    noted = np.array([notes.get(case_key(case, scores.unit), "") for case in scores.cases], dtype=object)
+    for note in sorted(set(notes.values())):
+        yield "note", note, np.asarray(~scores.positive | (noted == note))
 
 
 def _judged(
