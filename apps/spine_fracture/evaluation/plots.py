@@ -72,17 +72,16 @@ def reliability_plot(results: Sequence[tuple[str, BinaryResult]]) -> Plot:
 
 
 def decision_plot(results: Sequence[tuple[str, BinaryResult]]) -> Plot:
-    """Net benefit over threshold probabilities, against treating everybody (of the first) and nobody."""
+    """Net benefit over threshold probabilities, against treating nobody and, dashed in the curve's colour,
+    everybody: what that is worth depends on how many of the cases are positive.
+    """
     figure, axes = _canvas("threshold probability", "net benefit a case")
-    first = results[0][1].decision
-    axes.plot(
-        [b.probability for b in first], [b.treat_all for b in first], color=_QUIET, linewidth=1,
-        linestyle="--", label=f"everybody ({results[0][0]})",
-    )  # fmt: skip
     axes.axhline(0, color=_QUIET, linewidth=1, linestyle=":", label="nobody")
+    axes.plot([], [], color=_QUIET, linewidth=1, linestyle="--", label="everybody, of each")
     for colour, (name, result) in zip(_colours(len(results)), results, strict=True):
-        curve = result.decision
-        axes.plot([b.probability for b in curve], [b.model for b in curve], color=colour, label=name)
+        at, curve = [b.probability for b in result.decision], result.decision
+        axes.plot(at, [b.treat_all for b in curve], color=colour, linewidth=1, linestyle="--")
+        axes.plot(at, [b.model for b in curve], color=colour, label=name)
     most = max(b.model for _, result in results for b in result.decision)
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.1, max(most * 1.1, 0.05))

@@ -95,7 +95,7 @@ def _groups(scores: Scores, notes: Mapping[tuple[str, ...], str]) -> Iterator[tu
         for name in sorted(set(values.tolist()), key=lambda n: (_FROM_THE_HEAD.find(n), n)):
             yield dimension, name, np.asarray(values == name)
     noted = np.array([notes.get(case_key(case, scores.unit), "") for case in scores.cases], dtype=object)
-    for note in sorted(set(notes.values())):
+    for note in sorted({*noted[scores.positive].tolist()} - {""}):
         yield "note", note, np.asarray(~scores.positive | (noted == note))
 
 
