@@ -388,3 +388,37 @@ def test_maps_smaller_than_a_convolution_are_learnt_in_full_precision() -> None:
     functional.conv2d(batch, untouched, stride=2, padding=1).square().sum().backward()
     assert untouched.grad is not None
     torch.testing.assert_close(task.gradients[0], untouched.grad)
+
+
+class Depthwise(TinyMaps):
+    """A convolution of each channel by itself, then one across them; notes what each computes in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Sequential(
+            nn.Conv2d(16, 16, 3, padding=1, groups=16, bias=False), nn.Conv2d(16, 32, 1, bias=False)
+        )
+        self.kinds: list[torch.dtype] = []
+
+    def batch(self, rng: np.random.Generator, size: int) -> Tensor:
+        return torch.from_numpy(rng.normal(size=(size, 16, 8, 8)).astype(np.float32))
+
+    def loss(self, network: nn.Module, batch: Tensor, device: torch.device) -> Tensor:
+        assert isinstance(network, nn.Sequential)
+        with torch.autocast("cpu", torch.bfloat16):  # wherever half precision pays or not
+            apart = network[0](batch)
+            across = network[1](apart)
+        self.kinds = [apart.dtype, across.dtype]
+        return across.float().square().mean()
+
+    def validation_loss(self, network: nn.Module, device: torch.device) -> float | None:
+        return None
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="on a GPU half precision pays for these too")
+def test_on_a_cpu_depthwise_convolutions_are_learnt_in_full_precision() -> None:
+    task = Depthwise()
+    names = list(task.network.state_dict())
+    fitted = fit(task, Schedule(epochs=1, steps=1, batch=2), seed=3)
+    assert task.kinds == [torch.float32, torch.bfloat16]
+    assert list(fitted.state) == names
