@@ -20,7 +20,8 @@ from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.configuration import load_config
 from spine_fracture.detection.detector import VertebraDetector
 from spine_fracture.errors import SpineFractureError
-from spine_fracture.evaluation.detection import PictureBoxes, precision_difference, score_pictures
+from spine_fracture.evaluation.detection import PictureBoxes, picture_answers, score_pictures
+from spine_fracture.evaluation.paired_boxes import paired_precision
 from spine_fracture.files import write_atomically
 from spine_fracture.lumbar_set import LumbarPatient, read_lumbar_set
 from spine_fracture.training.comparisons.comparison import Comparison, Entry, system_of
@@ -84,7 +85,8 @@ def rows(networks: dict[str, Path], data: Path) -> list[str]:
     lines = []
     for (name, split), boxes in read.items():
         scores = score_pictures(boxes)
-        gain = "" if name == "shipped" else signed(precision_difference(read["shipped", split], boxes))
+        both = {one: picture_answers(read[one, split]) for one in dict.fromkeys(("shipped", name))}
+        gain = "".join(signed(pair.difference.difference) for pair in paired_precision(both))
         figures = (scores.map50_95, scores.map50, scores.all_levels_correct)
         lines.append((name, f"{split} ({len(boxes)})", *(f"{figure:.3f}" for figure in figures), gain))
     return table(COLUMNS, lines)

@@ -16,6 +16,7 @@ from spine_fracture.errors import InputError
 
 if TYPE_CHECKING:
     from spine_fracture.evaluation.comparison_report import ComparisonReport
+    from spine_fracture.evaluation.paired_boxes import BoxTable
     from spine_fracture.evaluation.pairwise import PairwiseTable
     from spine_fracture.evaluation.statistics import Estimate
 
@@ -68,6 +69,21 @@ def _print(report: ComparisonReport, console: Console) -> None:
             console.print(each)
     for pairs in report.tables:
         console.print(_pairs(report, pairs))
+    for detectors in report.box_tables:
+        console.print(_box_pairs(detectors))
+
+
+def _box_pairs(found: BoxTable) -> Table:
+    from spine_fracture.evaluation.pages import p_value, plus, plus_between
+
+    title = f"{found.part}, boxes of {found.task}"
+    table = Table("second less first", "pictures", "mAP50-95", "p (Holm)", "", title=title, box=SIMPLE)
+    for pair in found.pairs:
+        told = pair.difference
+        difference = f"{plus(told.difference)}\n{plus_between(told.difference)}"
+        names = f"{escape(pair.second)}\nless {escape(pair.first)}"
+        table.add_row(names, str(told.cases), difference, p_value(told.p_holm), told.verdict)
+    return table
 
 
 def _cells(*figures: Estimate | None) -> tuple[str, ...]:

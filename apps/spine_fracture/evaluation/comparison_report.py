@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,12 +11,14 @@ from pydantic import TypeAdapter
 
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Part, Question
+from spine_fracture.evaluation.average_precision import DRAWS
 from spine_fracture.evaluation.binary import BinaryResult, Metric
 from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
 from spine_fracture.evaluation.boxes import BoxAnswers
 from spine_fracture.evaluation.judging import JUDGED, judge
 from spine_fracture.evaluation.non_inferiority import MARGIN
 from spine_fracture.evaluation.pages import page
+from spine_fracture.evaluation.paired_boxes import BoxTable, paired_precision
 from spine_fracture.evaluation.pairwise import Pair, PairwiseTable, compare
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.statistics import Resampling
@@ -51,8 +53,8 @@ class Row:
 
 @dataclass(frozen=True)
 class ComparisonReport:
-    """``tables`` compare in pairs; ``question`` is None where models only find boxes. ``margin`` is how much
-    AUC a model may lose and still be called not worse.
+    """``tables`` compare answers in pairs, ``box_tables`` detectors; ``question`` is None where models only
+    find boxes. ``margin`` is how much AUC a model may lose and still be called not worse.
     """
 
     created: datetime
@@ -61,6 +63,7 @@ class ComparisonReport:
     margin: float
     rows: tuple[Row, ...]
     tables: tuple[PairwiseTable, ...]
+    box_tables: tuple[BoxTable, ...]
 
     def not_worse(self, pair: Pair) -> bool | None:
         """Whether the second of a pair is not worse than the first; None where that cannot be told."""
@@ -105,6 +108,7 @@ def compared(
             for model, (name, a, boxes) in zip(models, named, strict=True)
         ),
         tables=tuple(_tables(answers, asked, how)) if len(answers) > 1 else (),
+        box_tables=tuple(_box_tables({name: boxes for name, _, boxes in named if boxes is not None}, how)),
     )
 
 
@@ -115,6 +119,17 @@ def _tables(answers: Sequence[Answers], asked: Question | None, how: Resampling)
             table = compare(answers, asked, part=part, unit=unit, resampling=how)
             if any(pair.cases for pair in table.pairs):
                 yield table
+
+
+def _box_tables(found: Mapping[str, BoxAnswers], how: Resampling) -> Iterator[BoxTable]:
+    """Of detectors that find the same, in as many draws as the intervals of single ones."""
+    few = replace(how, draws=min(how.draws, DRAWS))
+    for what in dict.fromkeys((boxes.task, boxes.labels) for boxes in found.values()):
+        alike = {name: boxes for name, boxes in found.items() if (boxes.task, boxes.labels) == what}
+        for part in JUDGED:
+            pairs = paired_precision({name: boxes.of(part) for name, boxes in alike.items()}, few)
+            if pairs:
+                yield BoxTable(part, what[0], pairs)
 
 
 def write_comparison(report: ComparisonReport, path: Path) -> tuple[Path, Path]:

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from spine_fracture.anatomy import Level
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Part
-from spine_fracture.evaluation.average_precision import drawn_precision, mean_average_precision
+from spine_fracture.evaluation.average_precision import mean_average_precision
 from spine_fracture.evaluation.boxes import BoxAnswer, PictureAnswer
-from spine_fracture.evaluation.matching import match
-from spine_fracture.evaluation.statistics import Estimate, Resampling, estimate
 from spine_fracture.geometry import PixelBox
 
 #: Overlap from which a box of the right name counts as found, outside of the averages over IoU.
@@ -91,29 +89,17 @@ def score_pictures(pictures: Sequence[PictureBoxes]) -> DetectionScores:
     )
 
 
-def precision_difference(
-    first: Sequence[PictureBoxes], second: Sequence[PictureBoxes], how: Resampling | None = None
-) -> Estimate:
-    """How much more mAP50-95 ``second`` has than ``first``, by paired bootstrap over pictures, each of which
-    is of another patient. Raises :class:`InputError` where they are not about the same ones.
-    """
-    resampling = how or Resampling()
-    if [(p.picture, p.reference) for p in first] != [(p.picture, p.reference) for p in second]:
-        raise InputError("Two detectors can be compared on the same pictures alone: let both read these.")
-    one, other = (
-        drawn_precision(match([_answer(p) for p in boxes]), resampling).mean(axis=0)
-        for boxes in (first, second)
-    )
-    return estimate(other - one, resampling.confidence)
-
-
-def _answer(boxes: PictureBoxes) -> PictureAnswer:
-    return PictureAnswer(
-        picture=boxes.picture,
-        part=Part.TEST,
-        patient=boxes.picture,
-        predicted=_boxes(boxes.predicted),
-        reference=_boxes(boxes.reference),
+def picture_answers(pictures: Sequence[PictureBoxes]) -> tuple[PictureAnswer, ...]:
+    """The same in the form that detectors are compared in, each picture being of another patient."""
+    return tuple(
+        PictureAnswer(
+            picture=one.picture,
+            part=Part.TEST,
+            patient=one.picture,
+            predicted=_boxes(one.predicted),
+            reference=_boxes(one.reference),
+        )
+        for one in pictures
     )
 
 

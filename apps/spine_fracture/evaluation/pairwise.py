@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
@@ -28,6 +28,12 @@ COMPARED = (Metric.AUC, Metric.ACCURACY, Metric.BALANCED_ACCURACY, Metric.MACRO_
 FEWEST = 2 * MINIMUM
 
 
+class BoxMetric(StrEnum):
+    """What detectors are compared by."""
+
+    MAP50_95 = "map50_95"
+
+
 class Verdict(StrEnum):
     """What a difference says of the second of two models."""
 
@@ -45,7 +51,7 @@ class Difference:
     1). ``p_holm`` is adjusted over all differences of a table; the interval is not.
     """
 
-    metric: Metric
+    metric: Metric | BoxMetric
     cases: int
     patients: int
     first: float
@@ -218,7 +224,7 @@ def _adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     """With Holm's p over all pairs, for each test apart."""
     by_delong = _holm([pair.delong.p_value if pair.delong else None for pair in pairs])
     by_mcnemar = _holm([pair.mcnemar.p_exact if pair.mcnemar else None for pair in pairs])
-    by_metric = {
+    by_metric: dict[Metric | BoxMetric, Iterator[float]] = {
         metric: iter(holm([d.p_value for pair in pairs for d in pair.differences if d.metric is metric]))
         for metric in COMPARED
     }
