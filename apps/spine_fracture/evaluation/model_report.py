@@ -13,6 +13,7 @@ from spine_fracture.evaluation.baselines import above_baseline, above_majority
 from spine_fracture.evaluation.binary import BinaryResult
 from spine_fracture.evaluation.box_gallery import WorstPicture, worst_pictures
 from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
+from spine_fracture.evaluation.box_subgroups import BoxSubgroup, box_subgroups
 from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
 from spine_fracture.evaluation.folds import Fold, folds_told
 from spine_fracture.evaluation.gallery import Mistake, gallery
@@ -113,6 +114,7 @@ class ModelReport:
     above: tuple[AboveBaseline, ...]
     readers: tuple[ReaderTable, ...]
     subgroups: tuple[UnitSubgroups, ...]
+    box_subgroups: tuple[BoxSubgroup, ...]
     galleries: tuple[PictureGallery, ...]
     worst_boxes: tuple[ShownBoxes, ...]
 
@@ -169,6 +171,11 @@ def report_on(
         readers=tuple(_readers(answers, reads, results, how)) if answers and reads else (),
         subgroups=tuple(UnitSubgroups(unit, subgroups(answers, unit=unit, resampling=how)) for unit in units)
         if answers
+        else (),
+        box_subgroups=tuple(
+            group for found in detection for group in box_subgroups(boxes, found.part, found.threshold, how)
+        )
+        if boxes
         else (),
         galleries=tuple(_gallery(answers, part, units, pictures) for part in _parts(results))
         if answers
