@@ -10,8 +10,8 @@ from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
 from spine_fracture.evaluation.comparison_report import Compared, compared, render
+from spine_fracture.evaluation.differences import Verdict
 from spine_fracture.evaluation.paired_boxes import paired_precision
-from spine_fracture.evaluation.pairwise import Verdict
 from spine_fracture.evaluation.statistics import Resampling
 
 HOW = Resampling(draws=100)

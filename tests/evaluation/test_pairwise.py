@@ -15,9 +15,10 @@ from spine_fracture.evaluation.answers import Answers, Case, Part
 from spine_fracture.evaluation.baselines import above_baseline, above_majority
 from spine_fracture.evaluation.binary import Metric
 from spine_fracture.evaluation.delong import delong_difference
+from spine_fracture.evaluation.differences import Verdict, with_holm
 from spine_fracture.evaluation.gallery import gallery
 from spine_fracture.evaluation.paired import holm
-from spine_fracture.evaluation.pairwise import PairwiseTable, Verdict, compare, with_holm
+from spine_fracture.evaluation.pairwise import PairwiseTable, compare
 from spine_fracture.evaluation.scores import Unit, unit_scores
 from spine_fracture.evaluation.seeds import joined, over_seeds
 from spine_fracture.evaluation.statistics import Resampling

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from spine_fracture.evaluation.answers import Answers, Part, Question
 from spine_fracture.evaluation.binary import Metric, drawn_metrics
+from spine_fracture.evaluation.differences import Difference, drawn_difference
 from spine_fracture.evaluation.judging import fixed_threshold
-from spine_fracture.evaluation.pairwise import Contestant, Difference, paired_difference
+from spine_fracture.evaluation.pairwise import Contestant, paired_difference
 from spine_fracture.evaluation.scores import Unit, question_of, unit_scores
-from spine_fracture.evaluation.statistics import Resampling, estimate, two_sided_p
+from spine_fracture.evaluation.statistics import Resampling
 
 #: Balanced accuracy of always answering the commoner class.
 MAJORITY = 0.5
@@ -45,14 +48,5 @@ def above_majority(
     if scores.patients < 2 or not 0 < scores.positives < len(scores):
         return None
     drawn = drawn_metrics(scores, fixed_threshold(answers, unit, question), how)[Metric.BALANCED_ACCURACY]
-    p_value = two_sided_p(drawn - MAJORITY)
-    return Difference(
-        metric=Metric.BALANCED_ACCURACY,
-        cases=len(scores),
-        patients=scores.patients,
-        first=MAJORITY,
-        second=float(drawn[0]),
-        difference=estimate(drawn - MAJORITY, how.confidence),
-        p_value=p_value,
-        p_holm=p_value,
-    )
+    majority = np.full_like(drawn, MAJORITY)
+    return drawn_difference(Metric.BALANCED_ACCURACY, majority, drawn, len(scores), scores.patients, how)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
 from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
-from spine_fracture.evaluation.pairwise import FEWEST
+from spine_fracture.evaluation.differences import FEWEST
 from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.evaluation.subgroups import NOT_STATED
 from spine_fracture.evaluation.thresholds import Threshold

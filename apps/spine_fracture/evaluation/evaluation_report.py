@@ -10,10 +10,10 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from spine_fracture.evaluation.answers import Part
+from spine_fracture.evaluation.differences import FEWEST
 from spine_fracture.evaluation.features import FeatureRow
 from spine_fracture.evaluation.model_report import ModelReport
 from spine_fracture.evaluation.pages import page
-from spine_fracture.evaluation.pairwise import FEWEST
 from spine_fracture.evaluation.plots import Plot, decision_plot, froc_plot, reliability_plot, roc_plot
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.files import write_atomically

@@ -15,11 +15,11 @@ from spine_fracture.evaluation.box_gallery import WorstPicture, worst_pictures
 from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
 from spine_fracture.evaluation.box_subgroups import BoxSubgroup, box_subgroups
 from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
+from spine_fracture.evaluation.differences import Difference, with_holm
 from spine_fracture.evaluation.folds import Fold, folds_told
 from spine_fracture.evaluation.gallery import Mistake, gallery
 from spine_fracture.evaluation.judging import JUDGED, judge
 from spine_fracture.evaluation.pages import words
-from spine_fracture.evaluation.pairwise import Difference, with_holm
 from spine_fracture.evaluation.readers import ReaderAnswer, ReaderTable, judge_readers
 from spine_fracture.evaluation.scores import Unit, unit_scores
 from spine_fracture.evaluation.statistics import Resampling

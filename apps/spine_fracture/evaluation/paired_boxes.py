@@ -10,9 +10,9 @@ from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.evaluation.average_precision import drawn_precision
 from spine_fracture.evaluation.boxes import PictureAnswer
+from spine_fracture.evaluation.differences import BoxMetric, Difference, drawn_difference, with_holm
 from spine_fracture.evaluation.matching import match
-from spine_fracture.evaluation.pairwise import BoxMetric, Difference, with_holm
-from spine_fracture.evaluation.statistics import FloatArray, Resampling, estimate, two_sided_p
+from spine_fracture.evaluation.statistics import Resampling
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,14 @@ def paired_precision(
         return ()
     drawn = {name: drawn_precision(match(own), how).mean(axis=0) for name, own in shared.items()}
     counts = len(pictures), len(patients)
-    found = with_holm([_difference(drawn[one], drawn[other], counts, how) for one, other in names])
+    found = with_holm(
+        [drawn_difference(BoxMetric.MAP50_95, drawn[one], drawn[other], *counts, how) for one, other in names]
+    )
     return tuple(
         BoxPair(one, other, difference)
         for (one, other), difference in zip(names, found, strict=True)
         if difference is not None
     )
-
-
-def _difference(
-    first: FloatArray, second: FloatArray, counts: tuple[int, int], how: Resampling
-) -> Difference:
-    drawn = second - first
-    p_value, interval = two_sided_p(drawn), estimate(drawn, how.confidence)
-    values = float(first[0]), float(second[0])
-    return Difference(BoxMetric.MAP50_95, *counts, *values, interval, p_value, p_holm=p_value)
 
 
 def _shared(read: Mapping[str, Sequence[PictureAnswer]]) -> dict[str, list[PictureAnswer]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import combinations
 
 import numpy as np
@@ -14,68 +13,15 @@ from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Answers, Part, Question
 from spine_fracture.evaluation.binary import Metric, drawn_metrics
 from spine_fracture.evaluation.delong import AucComparison, delong_difference
+from spine_fracture.evaluation.differences import BoxMetric, Difference, drawn_difference
 from spine_fracture.evaluation.judging import fixed_threshold
-from spine_fracture.evaluation.non_inferiority import is_not_worse
 from spine_fracture.evaluation.paired import McNemar, holm, mcnemar
 from spine_fracture.evaluation.scores import Scores, Unit, answered_by, question_of, shared, unit_scores
-from spine_fracture.evaluation.statistics import Estimate, Resampling, estimate, two_sided_p
-from spine_fracture.evaluation.subgroups import MINIMUM
+from spine_fracture.evaluation.statistics import Resampling
 from spine_fracture.evaluation.thresholds import Threshold
 
 #: What models are compared by.
 COMPARED = (Metric.AUC, Metric.ACCURACY, Metric.BALANCED_ACCURACY, Metric.MACRO_F1)
-#: With fewer patients an interval that is drawn from them proves nothing: as many as a subgroup needs.
-FEWEST = 2 * MINIMUM
-
-
-class BoxMetric(StrEnum):
-    """What detectors are compared by."""
-
-    MAP50_95 = "map50_95"
-
-
-class Verdict(StrEnum):
-    """What a difference says of the second of two models."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    NOT_SHOWN = "not shown"
-    TOO_FEW = "too few patients"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """``second - first`` of one metric on the same ``cases`` of ``patients``, who are drawn together.
-
-    ``p_value`` is two-sided, by the same draws, of which there must be enough: it is at least 2 / (draws +
-    1). ``p_holm`` is adjusted over all differences of a table; the interval is not.
-    """
-
-    metric: Metric | BoxMetric
-    cases: int
-    patients: int
-    first: float
-    second: float
-    difference: Estimate
-    p_value: float
-    p_holm: float
-
-    @property
-    def verdict(self) -> Verdict:
-        """What is left of the difference after Holm's adjustment."""
-        if self.patients < FEWEST:
-            return Verdict.TOO_FEW
-        if self.p_holm >= 1 - self.difference.confidence:
-            return Verdict.NOT_SHOWN
-        return Verdict.BETTER if self.difference.value > 0 else Verdict.WORSE
-
-    def not_worse(self, margin: float) -> bool | None:
-        """Whether the second of two models is not worse than the first; None where there are too few
-        patients, or both are perfect, so that no draw tells how far either may fall.
-        """
-        if self.patients < FEWEST or self.first == self.second == 1:
-            return None
-        return is_not_worse(self.difference, margin)
 
 
 @dataclass(frozen=True)
@@ -157,12 +103,6 @@ def paired_difference(
     return found[0] if found else None
 
 
-def with_holm(differences: Sequence[Difference | None]) -> tuple[Difference | None, ...]:
-    """With Holm's p over all of them that there are."""
-    adjusted = iter(holm([found.p_value for found in differences if found is not None]))
-    return tuple(found and replace(found, p_holm=next(adjusted)) for found in differences)
-
-
 def _pair(first: Contestant, second: Contestant, how: Resampling) -> Pair:
     first, second = _on_shared_cases(first, second)
     by_patient = first.scores.unit is Unit.PATIENT and len(first.scores) > 0
@@ -197,16 +137,12 @@ def _differences(
         return ()
     models = answered_by(first.scores, second.scores)  # both AUCs are of the same pairs of cases
     one, other = (drawn_metrics(c.scores, c.threshold, how, models) for c in (first, second))
-    found = []
-    for metric in metrics:
-        drawn = other[metric] - one[metric]
-        if not np.isnan(drawn[0]):
-            p_value = two_sided_p(drawn)
-            values = float(one[metric][0]), float(other[metric][0])
-            interval = estimate(drawn, how.confidence)
-            counts = len(first.scores), first.scores.patients
-            found.append(Difference(metric, *counts, *values, interval, p_value, p_holm=p_value))
-    return tuple(found)
+    counts = len(first.scores), first.scores.patients
+    return tuple(
+        drawn_difference(metric, one[metric], other[metric], *counts, how)
+        for metric in metrics
+        if not np.isnan(other[metric][0] - one[metric][0])
+    )
 
 
 def _delong(first: Contestant, second: Contestant, how: Resampling) -> AucComparison | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from spine_fracture.evaluation import pages
-from spine_fracture.evaluation.pairwise import Difference
+from spine_fracture.evaluation.differences import Difference
 from spine_fracture.evaluation.statistics import Estimate
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from spine_fracture.evaluation.answers import QUESTIONS, Part
 from spine_fracture.evaluation.baselines import above_baseline, above_majority
 from spine_fracture.evaluation.binary import BinaryResult
+from spine_fracture.evaluation.differences import FEWEST, Difference, with_holm
 from spine_fracture.evaluation.judging import judge
-from spine_fracture.evaluation.pairwise import FEWEST, Difference, with_holm
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.seeds import over_seeds
 from spine_fracture.evaluation.statistics import Resampling
