@@ -35,16 +35,17 @@ class Plot:
 
 
 def roc_plot(results: Sequence[tuple[str, BinaryResult]]) -> Plot:
-    """One curve for each named result, its operating point marked."""
+    """One curve for each named result, its operating point marked. It is straight between two thresholds, as
+    ties count half in the AUC.
+    """
     figure, axes = _canvas("1 - specificity", "sensitivity")
     axes.plot([0, 1], [0, 1], color=_QUIET, linewidth=0.8, linestyle=":")
     for colour, (name, result) in zip(_colours(len(results)), results, strict=True):
         if result.auc is None:
             continue
-        axes.step(
+        axes.plot(
             [point.false_positives for point in result.roc],
             [point.true_positives for point in result.roc],
-            where="post",
             color=colour,
             label=f"{name}, AUC {result.auc.value:.3f}",
         )
