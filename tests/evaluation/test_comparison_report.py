@@ -8,7 +8,7 @@ from made_up import answers_of, case
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Answers, Case, Part
-from spine_fracture.evaluation.comparison_report import Compared, ComparisonReport, compared
+from spine_fracture.evaluation.comparison_report import Compared, ComparisonReport, compared, render
 from spine_fracture.evaluation.scores import Unit
 from spine_fracture.evaluation.statistics import Resampling
 
@@ -66,3 +66,18 @@ def test_what_was_said_of_patients_alone_answers_no_other_question() -> None:
         _compared(
             whole.model_copy(update={"question": "altered_or_normal"}), sickness, question="sick_or_healthy"
         )
+
+
+def test_the_page_says_where_models_of_folds_are_pooled() -> None:
+    _, plain = _both()
+    folds = plain.model_copy(
+        update={
+            "system": "folds",
+            "cases": tuple(
+                case.model_copy(update={"fold": f"fold-{n // 6}"}) for n, case in enumerate(plain.cases)
+            ),
+        }
+    )
+    said = "pairs of cases that one of them judged"
+    assert said in render(_compared(folds, plain))
+    assert said not in render(_compared(plain, plain.model_copy(update={"system": "other"})))

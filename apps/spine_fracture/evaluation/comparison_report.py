@@ -65,6 +65,12 @@ class ComparisonReport:
     tables: tuple[PairwiseTable, ...]
     box_tables: tuple[BoxTable, ...]
 
+    @property
+    def pooled(self) -> bool:
+        """Whether several models of a cross-validation answered for any of the rows."""
+        counts = [result.models for row in self.rows for result in row.results]
+        return max([1, *counts, *(found.models for row in self.rows for found in row.detection)]) > 1
+
     def not_worse(self, pair: Pair) -> bool | None:
         """Whether the second of a pair is not worse than the first; None where that cannot be told."""
         found = pair.of(Metric.AUC)
