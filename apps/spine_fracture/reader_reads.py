@@ -41,8 +41,15 @@ def reader_reads(project: Project, snapshot: str, cohorts: Collection[str]) -> t
             f"{frozen.name} has no level of a test patient that two read blinded, or that was decided: "
             "have levels read twice (configs/protocols/double.yaml), and freeze a new snapshot."
         )
+    # Readers may name a level otherwise than it was decided; the models are judged by the name that stands.
+    names = {read.level_id: read.level for read in content.evaluation}
     numbers = {name: number for number, name in enumerate(dict.fromkeys(read.reader for read in shared), 1)}
     return tuple(
-        ReaderAnswer(f"reader {numbers[read.reader]}", read.patient, read.level, read.diagnosis)
+        ReaderAnswer(
+            f"reader {numbers[read.reader]}",
+            read.patient,
+            names.get(read.level_id, read.level),
+            read.diagnosis,
+        )
         for read in shared
     )

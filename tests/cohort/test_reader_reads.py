@@ -73,6 +73,18 @@ def test_assisted_reads_and_those_of_one_reader_alone_judge_nobody(
     assert len(reads) == 8 and {read.level for read in reads} == {Level.L1, Level.L2}
 
 
+def test_whoever_names_a_level_otherwise_answered_about_the_same_one(
+    project: Project, studies: dict[str, ReadStudy]
+) -> None:
+    other = studies[TESTED[1]]
+    other.read("bob", 0, token="again", name_given=Level.T12)
+    with project.transaction() as session:
+        adjudicate(session, other.submission("cat", 0, diagnosis=MALIGNANT))
+    frozen = freeze(project)
+    reads = reader_reads(project, LATEST, [CohortNaming(frozen.name, frozen.sha256).whole("0" * 8)])
+    assert [read.level for read in reads if read.patient == TESTED[1]].count(Level.L1) == 2
+
+
 def test_another_cohort_is_refused_and_a_snapshot_of_single_reads_says_so(
     project: Project, pictures: Path
 ) -> None:
