@@ -58,11 +58,11 @@ def models(small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     out = tmp_path_factory.mktemp("models")
     for name in ("intensity_regression", "majority"):
         words = ["train", "system", name, "--cohort", str(small_cohort), "--out", str(out / name)]
-        done = RUN.invoke(cli, [*words, "--seed", "3", "--set", "schedule.epochs=2"])
+        done = RUN.invoke(cli, [*words, "--seed", "3", "--set", "question=malignant_or_benign"])
         assert done.exit_code == 0, done.output
         manifest = read_manifest(out / name)
         assert manifest.version in done.output and "Not for clinical use" in done.output
-        assert (manifest.seed, manifest.config["schedule"]["epochs"]) == (3, 2)  # type: ignore[index,call-overload]
+        assert (manifest.seed, manifest.config["question"]) == (3, "malignant_or_benign")
     return out
 
 
@@ -163,7 +163,8 @@ def test_what_cannot_be_judged_says_what_to_do(models: Path, small_cohort: Path,
         (["compare", bundle], "another"),
         (["compare", bundle, str(tmp_path / "other.json"), *cohort], "elsewhere, not on small"),
         (["compare", bundle, str(tmp_path / "unlike.json"), *cohort], "--question"),
-        ([*system, *cohort, "--set", "schedule.epoch=1"], "Did you mean schedule.epochs?"),
+        ([*system, *cohort, "--set", "schedule.epochs=1"], "no setting schedule.epochs"),
+        ([*system, *cohort, "--set", "questions=x"], "Did you mean question?"),
         ([*system, *cohort, "--set", "seed"], "KEY=VALUE"),
         ([*system, "--cohort", str(tmp_path / "empty")], "cohort simulate"),
         (["papers", "--results", str(tmp_path / "none"), *out], "benchmarks/comparison.py"),
