@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Told apart by the colour-blind too (Okabe and Ito 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b6470")
 _QUIET, _GRID = "#5b6470", "#dfe4ea"
-_SIZE = (4.5, 3.7)  # inches
+_SIZE = (4.5, 4.0)  # inches
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ def roc_plot(results: Sequence[tuple[str, BinaryResult]]) -> Plot:
         if result.specificity and result.sensitivity:
             axes.plot(1 - result.specificity.value, result.sensitivity.value, "o", color=colour, markersize=5)
     _unit_square(axes)
-    axes.legend(loc="lower right", fontsize=8, frameon=False)
     return _drawn(figure, "ROC", "ROC curves; dots are the operating points")
 
 
@@ -68,7 +67,6 @@ def reliability_plot(results: Sequence[tuple[str, BinaryResult]]) -> Plot:
             predicted, observed, s=[8 + 160 * b.cases / result.cases for b in bins], color=colour, alpha=0.6
         )
     _unit_square(axes)
-    axes.legend(loc="upper left", fontsize=8, frameon=False)
     return _drawn(figure, "Reliability", "Observed against predicted share of positives")
 
 
@@ -86,7 +84,6 @@ def decision_plot(results: Sequence[tuple[str, BinaryResult]]) -> Plot:
     most = max(b.model for _, result in results for b in result.decision)
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.1, max(most * 1.1, 0.05))
-    axes.legend(loc="upper right", fontsize=8, frameon=False)
     return _drawn(figure, "Decision curve", "Net benefit over threshold probabilities")
 
 
@@ -110,7 +107,6 @@ def froc_plot(results: Sequence[tuple[str, DetectionResult]]) -> Plot:
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_ylim(0, 1.02)
-    axes.legend(loc="lower right", fontsize=8, frameon=False)
     return _drawn(figure, "FROC", "Sensitivity against false positives a picture")
 
 
@@ -142,6 +138,7 @@ def _unit_square(axes: Axes) -> None:
 def _drawn(figure: Figure, title: str, alt: str) -> Plot:
     from matplotlib import rc_context
 
+    figure.legend(loc="outside lower left", ncols=2, fontsize=8, frameon=False)  # curves may go anywhere
     buffer = io.BytesIO()
     # Without a date and with a fixed salt the same figures give the same bytes; text is drawn as curves.
     with rc_context({"svg.hashsalt": "spine_fracture", "svg.fonttype": "path"}):
