@@ -75,12 +75,12 @@ def test_crops_are_cut_anew_when_the_patients_are_divided_otherwise(
     for number, labels in enumerate((studies.labels, turned)):
         studies.relabel(tmp_path / "studies", "turned", labels)
         cache = level_crop_cache(tmp_path, 1.35)
-        assert len(list((tmp_path / "caches").iterdir())) == number + 1
+        assert len(list((tmp_path / "caches").glob("level_crops-*"))) == number + 1
     teaching = {label.patient for label in turned if label.part in (None, Part.VALIDATION)}
     assert set(cache.patients) == teaching
     with pytest.raises(InputError, match="no studies"):
         level_crop_cache(tmp_path / "nowhere", 1.35)
-    for folder in (tmp_path / "caches").iterdir():
+    for folder in (tmp_path / "caches").glob("level_crops-*"):
         (folder / "cache.json").unlink()
     with pytest.raises(InputError, match="damaged"):
         level_crop_cache(tmp_path, 1.35)
