@@ -13,6 +13,7 @@ from spine_fracture.cohort.users import (
     add_token,
     add_user,
     any_user,
+    change_password,
     check_password,
     disable_user,
     find_token,
@@ -59,6 +60,8 @@ def test_who_is_disabled_is_out_and_the_project_stays_closed(project: Project) -
             add_user(session, "ann", PASSWORD, {Role.READER})
         with pytest.raises(NotFoundError, match="user list"):
             disable_user(session, "bob")
+        with pytest.raises(NotFoundError, match="user list"):
+            change_password(session, "bob", PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +122,14 @@ def test_users_from_the_command_line(run: CliRunner, project: Project) -> None:
     assert piped.exit_code == 0, piped.output
     with project.session() as session:
         assert check_password(session, "bob", PASSWORD) is not None
+    again = ["user", "password", "bob", "--password-stdin"]
+    refused = run.invoke(cli, again, input="short\n")
+    assert isinstance(refused.exception, InputError) and "10 to 200 letters" in str(refused.exception)
+    changed = run.invoke(cli, again, input="quite another one\n")
+    assert changed.exit_code == 0 and "quite" not in changed.output
+    with project.session() as session:
+        assert check_password(session, "bob", PASSWORD) is None
+        assert check_password(session, "bob", "quite another one") is not None
     assert run.invoke(cli, ["user", "disable", "bob"]).exit_code == 0
     told = run.invoke(cli, ["user", "token", "slicer"]).output.strip()
     with project.session() as session:

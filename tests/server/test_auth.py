@@ -8,16 +8,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from fastapi.routing import APIRoute
 from monailabel.client.client import MONAILabelClient, MONAILabelClientException
 from server.readers import PASSWORD, new_user, service_token, signed_in, web
 from server.running import RunningServer, running
 from server.studies import QuickPipeline
 
-from spine_fracture.cohort.people import Role, User
+from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.project import open_project
-from spine_fracture.cohort.users import add_user, disable_user, remove_token
+from spine_fracture.cohort.users import add_user, change_password, disable_user, remove_token
 from spine_fracture.errors import BusyError
 from spine_fracture.server import auth
 from spine_fracture.server.asgi import ROUTERS, create_app
@@ -157,7 +156,7 @@ def test_who_is_disabled_or_has_a_new_password_is_out(server: RunningServer) -> 
     leaves, changes = signed_in(server, "leaves"), signed_in(server, "changes")
     with server.room.project.transaction() as session:
         disable_user(session, "leaves")
-        session.query(User).filter_by(name="changes").one().password_hash = PasswordHasher().hash("another")
+        change_password(session, "changes", "quite another one")
     for reader, name in ((leaves, "leaves"), (changes, "changes")):
         assert reader.web.get("/review/me").status_code == 401
         form = {"name": name, "password": PASSWORD}

@@ -73,11 +73,21 @@ def any_user(session: Session) -> bool:
     return session.scalar(select(User.id).limit(1)) is not None
 
 
+def change_password(session: Session, name: str, password: str) -> User:
+    """From now on this user signs in with another password; whoever is signed in with the old one is out.
+
+    Raises :class:`InputError` for a password that cannot be used.
+    """
+    _check_password(password)
+    user = _user(session, name)
+    user.password_hash = _hasher.hash(password)
+    record(session, "user.password_changed", f"user:{user.id}")
+    return user
+
+
 def disable_user(session: Session, name: str) -> User:
     """From now on this user cannot sign in; what they read stays."""
-    user = session.scalar(select(User).where(User.name == name))
-    if user is None:
-        raise NotFoundError(f"There is no user {name}: spine-fracture user list names them.")
+    user = _user(session, name)
     if not user.disabled:
         user.disabled = True
         record(session, "user.disabled", f"user:{user.id}")
@@ -116,6 +126,13 @@ def remove_token(session: Session, name: str) -> None:
         raise NotFoundError(f"There is no token {name}: spine-fracture user list names them.")
     record(session, "token.removed", f"token:{token.id}", details={"name": name})
     session.delete(token)
+
+
+def _user(session: Session, name: str) -> User:
+    user = session.scalar(select(User).where(User.name == name))
+    if user is None:
+        raise NotFoundError(f"There is no user {name}: spine-fracture user list names them.")
+    return user
 
 
 def _check_name(name: str) -> None:

@@ -12,6 +12,10 @@ from rich.table import Table
 
 from spine_fracture.cohort.words import Role
 
+_PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Take the password from standard input.")
+]
+
 
 def register(cli: typer.Typer) -> None:
     group = typer.Typer(
@@ -20,6 +24,7 @@ def register(cli: typer.Typer) -> None:
     )
     group.command("add")(add)
     group.command("list")(list_)
+    group.command("password")(password)
     group.command("disable")(disable)
     group.command("token")(token)
     cli.add_typer(group, name="user")
@@ -28,22 +33,37 @@ def register(cli: typer.Typer) -> None:
 def add(
     name: Annotated[str, typer.Argument(help="What they sign in with, e.g. reader-1; a pseudonym will do.")],
     role: Annotated[list[Role], typer.Option(help="What they may do; can be given several times.")],
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Take the password from standard input.")
-    ] = False,
+    password_stdin: _PasswordStdin = False,
 ) -> None:
     """Add somebody who may sign in; the password is asked for."""
     from spine_fracture.cohort.project import open_project
     from spine_fracture.cohort.users import add_user
 
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    given = _password(password_stdin)
     with open_project().transaction() as session:
-        user = add_user(session, name, password, role)
+        user = add_user(session, name, given, role)
         roles = ", ".join(sorted(user.roles))
     Console().print(f"{name} may sign in as {roles}.", highlight=False)
+
+
+def password(
+    name: Annotated[str, typer.Argument(help="Who gets another password.")],
+    password_stdin: _PasswordStdin = False,
+) -> None:
+    """Give somebody another password, which is asked for; who is signed in with the old one is out."""
+    from spine_fracture.cohort.project import open_project
+    from spine_fracture.cohort.users import change_password
+
+    given = _password(password_stdin)
+    with open_project().transaction() as session:
+        change_password(session, name, given)
+    Console().print(f"{name} signs in with the new password.", highlight=False)
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 def list_() -> None:
