@@ -10,7 +10,7 @@ from spine_fracture.detection.finder import BoxFinder
 from spine_fracture.detection.runtime import Runtime as Runtime
 from spine_fracture.detection.tasks import DetectionTask
 from spine_fracture.errors import InputError, ModelFileError
-from spine_fracture.imaging import CHANNELS, Pixels, Sequence
+from spine_fracture.imaging import Pixels, Sequence
 
 
 class VertebraDetector:
@@ -39,7 +39,7 @@ class VertebraDetector:
     @property
     def sequences(self) -> tuple[Sequence, ...]:
         """Those of T1 and T2 that it looks at."""
-        return tuple(CHANNELS[at] for at in self.finder.channels)
+        return self.finder.sequences
 
     def detect(self, pixels: Pixels) -> tuple[Candidate, ...]:
         """All candidates of all slices, ``pixels`` (slices, 2, rows, columns) in [0, 1], T1 then T2.

@@ -13,10 +13,10 @@ from spine_fracture.bundle import Manifest, read_bundle
 from spine_fracture.detection.families import Architecture, FamilyName, build_network
 from spine_fracture.detection.letterbox import Letterbox
 from spine_fracture.detection.runtime import Forward, OpenVinoForward, Runtime, TorchForward
-from spine_fracture.detection.tasks import DetectionTask, channels_of
+from spine_fracture.detection.tasks import DetectionTask, channels_of, sequences_of
 from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.geometry import PixelBox
-from spine_fracture.imaging import Pixels
+from spine_fracture.imaging import Pixels, Sequence
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class BoxFinder:
                 f"The weights of {manifest.name} do not fit its architecture: train or install it again."
             ) from error
         return cls(manifest, network, runtime)
+
+    @property
+    def sequences(self) -> tuple[Sequence, ...]:
+        """Those of T1 and T2 that it looks at."""
+        return sequences_of(self.architecture.sequences)
 
     def find(self, pixels: Pixels, magnified: float = 1.0) -> tuple[Found, ...]:
         """All boxes of all slices, ``pixels`` (slices, 2 or more, rows, columns) in [0, 1], T1 then T2.

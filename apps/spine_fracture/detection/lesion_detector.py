@@ -17,7 +17,7 @@ from spine_fracture.detection.finder import BoxFinder, Found
 from spine_fracture.detection.runtime import Runtime
 from spine_fracture.detection.tasks import DetectionTask
 from spine_fracture.errors import InputError, ModelFileError
-from spine_fracture.imaging import CHANNELS, Pixels
+from spine_fracture.imaging import Pixels
 from spine_fracture.imaging import Sequence as MrSequence
 
 _FloatArray = npt.NDArray[np.float64]
@@ -62,7 +62,7 @@ class LesionDetector:
 
     @property
     def sequences(self) -> tuple[MrSequence, ...]:
-        return tuple(CHANNELS[at] for at in self._finder.channels)
+        return self._finder.sequences
 
     def classify(self, pixels: Pixels, levels: Sequence[Sequence[BoxOnSlice]]) -> tuple[LevelOpinion, ...]:
         """One opinion a level; see :class:`spine_fracture.classification.model.LevelModel`.

@@ -18,7 +18,6 @@ from spine_fracture.detection.tasks import DetectionTask
 from spine_fracture.evaluation.answers import Case
 from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
 from spine_fracture.geometry import FloatArray, PixelBox
-from spine_fracture.imaging import CHANNELS
 from spine_fracture.training.cohorts.cases import answers_of, study_cases
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache
 from spine_fracture.training.detectors.cohort import bodies_on, horizon_of, kind_in
@@ -37,11 +36,10 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     """
     # In the reference runtime, which has all families, and a GPU where there is one.
     finder, studies = BoxFinder.load(bundle, "torch"), StudyCache(cohort / "studies")
-    read = [CHANNELS[at] for at in finder.channels]
     judged = (
         studies[at]
         for at, label in enumerate(studies.labels)
-        if label.part is not None and label.has_any(read)
+        if label.part is not None and label.has_any(finder.sequences)
     )
     if finder.task is DetectionTask.KINDS:
         detector = VertebraDetector(finder)

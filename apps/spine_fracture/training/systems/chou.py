@@ -26,7 +26,7 @@ from spine_fracture.classification.radiograph import (
     start_from_imagenet,
 )
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Part, Question
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Part, Question, together
 from spine_fracture.evaluation.calibration import fit_temperature
 from spine_fracture.radiography import TASK
 from spine_fracture.training.cohorts.cases import answers_of
@@ -146,16 +146,15 @@ def _temperature(
 
 
 def _together(costs: list[Cost]) -> Cost:
-    """The cost of members that were trained one after the other."""
-    return Cost(
-        seconds=sum(cost.seconds for cost in costs),
-        pictures=sum(cost.pictures for cost in costs),
-        waited=sum(cost.waited for cost in costs),
-        device=costs[0].device,
-        device_mib=max(cost.device_mib for cost in costs),
-        epochs=sum(cost.epochs for cost in costs),
-        best_epoch=max(cost.best_epoch for cost in costs),
-        stopped="; ".join(dict.fromkeys(cost.stopped for cost in costs)),
+    """The cost of members that were trained one after the other, and how far they went."""
+    whole = together(costs)
+    assert whole is not None  # that of each is known
+    return whole.model_copy(
+        update={
+            "epochs": sum(cost.epochs for cost in costs),
+            "best_epoch": max(cost.best_epoch for cost in costs),
+            "stopped": "; ".join(dict.fromkeys(cost.stopped for cost in costs)),
+        }
     )
 
 
