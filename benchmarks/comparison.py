@@ -19,7 +19,7 @@ from rich.console import Console
 
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError, SpineFractureError
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.files import write_atomically
 from spine_fracture.training.cohorts.folder import CohortFolder
 from spine_fracture.training.comparisons.carrying_out import carry_out

@@ -20,8 +20,8 @@ from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.configuration import load_config
 from spine_fracture.detection.detector import VertebraDetector
 from spine_fracture.errors import SpineFractureError
-from spine_fracture.evaluation.detection import PictureBoxes, picture_answers, score_pictures
-from spine_fracture.evaluation.paired_boxes import paired_precision
+from spine_fracture.evaluation.detection.naming import PictureBoxes, picture_answers, score_pictures
+from spine_fracture.evaluation.detection.paired import paired_precision
 from spine_fracture.files import write_atomically
 from spine_fracture.lumbar_set import LumbarPatient, read_lumbar_set
 from spine_fracture.training.comparisons.comparison import Comparison, Entry, system_of

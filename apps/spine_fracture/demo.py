@@ -35,9 +35,15 @@ from spine_fracture.cohort.snapshots import freeze
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.studies import load_pair
 from spine_fracture.configuration import load_config
-from spine_fracture.evaluation.drawing import data_uri
-from spine_fracture.evaluation.level_picture import level_picture
-from spine_fracture.evaluation.report import CentreRow, RankedLevel, ReadRow, Report, write_report
+from spine_fracture.evaluation.reports.drawing import data_uri
+from spine_fracture.evaluation.reports.level_picture import level_picture
+from spine_fracture.evaluation.reports.loop_report import (
+    CentreRow,
+    RankedLevel,
+    ReadRow,
+    Report,
+    write_report,
+)
 from spine_fracture.pipeline import SHIPPED_WEIGHTS, ReadingPipeline
 from spine_fracture.reading import read_catalogue
 from spine_fracture.registry import Registry

@@ -8,7 +8,7 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import find_snapshot, read_snapshot
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError, InsufficientEvidenceError
-from spine_fracture.evaluation.readers import ReaderAnswer
+from spine_fracture.evaluation.cases.readers import ReaderAnswer
 from spine_fracture.training.cohorts.naming import CohortNaming
 
 

@@ -12,8 +12,8 @@ from spine_fracture.bundle import read_manifest
 from spine_fracture.classification.classifier import LevelClassifier
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.dicom.pairing import scaled
-from spine_fracture.evaluation.metrics import auc
 from spine_fracture.evaluation.seen import is_seen
+from spine_fracture.evaluation.statistics.metrics import auc
 from spine_fracture.lumbar_set import read_grey, read_lumbar_set
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import simulate_study

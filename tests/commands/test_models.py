@@ -18,7 +18,7 @@ from spine_fracture.cohort.records import AuditEvent, ModelVersion
 from spine_fracture.configuration import CONFIGS
 from spine_fracture.detection.families import LAYOUTS, Architecture, build_network
 from spine_fracture.errors import ConflictError, InputError, NotFoundError
-from spine_fracture.evaluation.papers import PAPERS
+from spine_fracture.evaluation.papers.printed import PAPERS
 from spine_fracture.promotion import open_registry
 from spine_fracture.settings import settings
 from spine_fracture.training.systems.choices import choices

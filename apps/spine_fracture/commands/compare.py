@@ -15,10 +15,10 @@ from spine_fracture.commands.named_models import MODELS, judged_models
 from spine_fracture.errors import InputError
 
 if TYPE_CHECKING:
-    from spine_fracture.evaluation.comparison_report import ComparisonReport
-    from spine_fracture.evaluation.paired_boxes import BoxTable
-    from spine_fracture.evaluation.pairwise import PairwiseTable
-    from spine_fracture.evaluation.statistics import Estimate
+    from spine_fracture.evaluation.cases.pairwise import PairwiseTable
+    from spine_fracture.evaluation.detection.paired import BoxTable
+    from spine_fracture.evaluation.reports.comparison_report import ComparisonReport
+    from spine_fracture.evaluation.statistics.intervals import Estimate
 
 
 def register(cli: typer.Typer) -> None:
@@ -41,7 +41,7 @@ def compare(
     """Compare models on the cases that they have answered in common. Not for clinical use."""
     if len(models) < 2:
         raise InputError("A comparison needs two models at least: name another.")
-    from spine_fracture.evaluation.comparison_report import Compared, compared, write_comparison
+    from spine_fracture.evaluation.reports.comparison_report import Compared, compared, write_comparison
 
     console = Console()
     judged = [Compared(m.name, m.version, m.answers, m.boxes) for m in judged_models(models, cohort, console)]
@@ -74,7 +74,7 @@ def _print(report: ComparisonReport, console: Console) -> None:
 
 
 def _box_pairs(found: BoxTable) -> Table:
-    from spine_fracture.evaluation.pages import p_value, plus, plus_between
+    from spine_fracture.evaluation.reports.pages import p_value, plus, plus_between
 
     title = f"{found.part}, boxes of {found.task}"
     table = Table("second less first", "pictures", "mAP50-95", "p (Holm)", "", title=title, box=SIMPLE)
@@ -87,14 +87,14 @@ def _box_pairs(found: BoxTable) -> Table:
 
 
 def _cells(*figures: Estimate | None) -> tuple[str, ...]:
-    from spine_fracture.evaluation.pages import between, value
+    from spine_fracture.evaluation.reports.pages import between, value
 
     return tuple(f"{value(figure)}\n{between(figure)}" for figure in figures)
 
 
 def _pairs(report: ComparisonReport, pairs: PairwiseTable) -> Table:
-    from spine_fracture.evaluation.binary import Metric
-    from spine_fracture.evaluation.pages import NOTHING, p_value, plus, plus_between
+    from spine_fracture.evaluation.cases.binary import Metric
+    from spine_fracture.evaluation.reports.pages import NOTHING, p_value, plus, plus_between
 
     table = Table(
         *("second less first", "cases", "AUC", "p (Holm)", "macro-F1", "p (Holm)"),

@@ -36,7 +36,7 @@ def cross_validate_command(
     """
     if by_centre and folds is not None:
         raise InputError("Folds are either by patient (--folds) or by centre (--by-centre): leave one out.")
-    from spine_fracture.evaluation.evaluation_report import write_evaluation
+    from spine_fracture.evaluation.reports.evaluation_report import write_evaluation
     from spine_fracture.training.comparisons.comparison import keep
     from spine_fracture.training.comparisons.cross_validation import (
         cross_validate,

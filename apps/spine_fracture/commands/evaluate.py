@@ -14,8 +14,8 @@ from rich.table import Table
 from spine_fracture.commands.named_models import MODELS, judged_models, teller
 
 if TYPE_CHECKING:
-    from spine_fracture.evaluation.evaluation_report import EvaluationReport
-    from spine_fracture.evaluation.readers import ReaderAnswer
+    from spine_fracture.evaluation.cases.readers import ReaderAnswer
+    from spine_fracture.evaluation.reports.evaluation_report import EvaluationReport
 
 
 def register(cli: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Judge models on all validation, test and external patients of a cohort. Not for clinical use."""
-    from spine_fracture.evaluation.evaluation_report import write_evaluation
+    from spine_fracture.evaluation.reports.evaluation_report import write_evaluation
     from spine_fracture.training.comparisons.evaluating import evaluated
 
     console = Console()
@@ -48,7 +48,7 @@ def evaluate(
 
 def print_evaluation(report: EvaluationReport, console: Console) -> None:
     """The headline of each model."""
-    from spine_fracture.evaluation.pages import between, value
+    from spine_fracture.evaluation.reports.pages import between, value
 
     table = Table("Model", "Part", "Judged by", "AUC or mAP50-95", "95 %", "Cases", box=SIMPLE)
     for model in report.models:

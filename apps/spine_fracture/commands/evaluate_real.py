@@ -15,8 +15,8 @@ from rich.progress import track
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from spine_fracture.evaluation.detection import PictureBoxes
-    from spine_fracture.evaluation.real import Json, PatientResult, RefusedPicture
+    from spine_fracture.evaluation.detection.naming import PictureBoxes
+    from spine_fracture.evaluation.detection.real import Json, PatientResult, RefusedPicture
     from spine_fracture.imaging import Volume
     from spine_fracture.levels import StudyReading
     from spine_fracture.lumbar_set import LumbarPatient
@@ -37,7 +37,7 @@ def evaluate_real(
 ) -> None:
     """Measure detection, naming and findings of the shipped models. Not for clinical use."""
     from spine_fracture.bundle import write_atomically
-    from spine_fracture.evaluation.real import assess
+    from spine_fracture.evaluation.detection.real import assess
     from spine_fracture.lumbar_set import read_lumbar_set
     from spine_fracture.pipeline import ReadingPipeline
 
@@ -72,7 +72,7 @@ class _Run:
 
 def _run(pipeline: ReadingPipeline, patient: LumbarPatient, known: frozenset[str]) -> _Run:
     """Read and predict first; only then are the references looked at."""
-    from spine_fracture.evaluation.real import PatientResult
+    from spine_fracture.evaluation.detection.real import PatientResult
 
     started = time.perf_counter()
     volumes, refused = _volumes(patient)
@@ -95,7 +95,7 @@ def _read(
     """The pair; if it is refused, each picture alone, and those that are refused alone too."""
     from spine_fracture.dicom.pairing import pair
     from spine_fracture.errors import SpineFractureError
-    from spine_fracture.evaluation.real import RefusedPicture
+    from spine_fracture.evaluation.detection.real import RefusedPicture
 
     if not volumes:
         return [], []
@@ -111,7 +111,7 @@ def _read(
 def _volumes(patient: LumbarPatient) -> tuple[dict[str, Volume], list[RefusedPicture]]:
     from spine_fracture.dicom.pictures import read_picture
     from spine_fracture.errors import SpineFractureError
-    from spine_fracture.evaluation.real import RefusedPicture
+    from spine_fracture.evaluation.detection.real import RefusedPicture
     from spine_fracture.imaging import Sequence
 
     volumes: dict[str, Volume] = {}
@@ -148,7 +148,7 @@ def _pictures(
     patient: LumbarPatient, volumes: dict[str, Volume], readings: list[StudyReading]
 ) -> Iterator[PictureBoxes]:
     """T1 and T2 with predicted and reference boxes, each in its own pixels."""
-    from spine_fracture.evaluation.detection import NamedBox, PictureBoxes
+    from spine_fracture.evaluation.detection.naming import NamedBox, PictureBoxes
 
     levels = [level for reading in readings for level in reading.levels]
     for sequence, (dx, dy) in (("T1", (0.0, 0.0)), ("T2", patient.t1_to_t2)):
@@ -170,8 +170,8 @@ def _draw_worst(results: list[PatientResult], folder: Path) -> list[str]:
     from PIL import Image
 
     from spine_fracture.errors import SpineFractureError
-    from spine_fracture.evaluation.drawing import REFERENCE, DrawnBox, draw
-    from spine_fracture.evaluation.real import mean_overlap
+    from spine_fracture.evaluation.detection.real import mean_overlap
+    from spine_fracture.evaluation.reports.drawing import REFERENCE, DrawnBox, draw
     from spine_fracture.lumbar_set import read_grey
 
     folder.mkdir(parents=True, exist_ok=True)

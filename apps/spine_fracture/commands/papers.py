@@ -21,7 +21,7 @@ def papers(
     ] = None,
 ) -> None:
     """The studies' tables with our figures beside theirs. Not for clinical use."""
-    from spine_fracture.evaluation.papers_page import filled_papers, render_papers
+    from spine_fracture.evaluation.papers.page import filled_papers, render_papers
     from spine_fracture.files import write_atomically
     from spine_fracture.training.cohorts.folder import CohortFolder
     from spine_fracture.training.comparisons.evaluating import cohort_features

@@ -55,7 +55,7 @@ def train_classifier_command(
     from spine_fracture.classification.classifier import LevelClassifier
     from spine_fracture.cohort.splits import Split
     from spine_fracture.configuration import load_config
-    from spine_fracture.evaluation.statistics import Resampling
+    from spine_fracture.evaluation.statistics.intervals import Resampling
     from spine_fracture.lumbar_set import read_lumbar_set
     from spine_fracture.training.classifiers.cache import CropCache, open_cache
     from spine_fracture.training.classifiers.card import findings_on_reference_boxes, write_card

@@ -13,7 +13,7 @@ from PIL import Image
 
 from spine_fracture.classification.attention import AttentiveClassifier
 from spine_fracture.classification.crops import BoxOnSlice
-from spine_fracture.evaluation.drawing import beside, crop, grey
+from spine_fracture.evaluation.reports.drawing import beside, crop, grey
 from spine_fracture.files import write_atomically
 from spine_fracture.imaging import PairedStack, Pixels
 

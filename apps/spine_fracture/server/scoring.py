@@ -13,7 +13,7 @@ from spine_fracture.cohort import models
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import STANDING
 from spine_fracture.cohort.splits import Split
-from spine_fracture.evaluation.metrics import class_scores, confusion, macro_f1
+from spine_fracture.evaluation.statistics.metrics import class_scores, confusion, macro_f1
 
 METHOD = "reader_agreement"
 DESCRIPTION = (

@@ -17,8 +17,8 @@ from enum import StrEnum
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.metrics import ClassScore, class_scores, confusion, macro_f1
-from spine_fracture.evaluation.statistics import Estimate, Resampling, macro_f1_difference
+from spine_fracture.evaluation.statistics.intervals import Estimate, Resampling, macro_f1_difference
+from spine_fracture.evaluation.statistics.metrics import ClassScore, class_scores, confusion, macro_f1
 
 
 class GateConfig(Config):

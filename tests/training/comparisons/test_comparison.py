@@ -10,7 +10,7 @@ import pytest
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.training.cohorts.folder import CohortFolder
 from spine_fracture.training.cohorts.study_cache import StudyCache
 from spine_fracture.training.comparisons.carrying_out import carry_out

@@ -10,9 +10,9 @@ import pytest
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.evaluation.answers import Answers, Case, Cost, Part
 from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
-from spine_fracture.evaluation.scores import Unit
-from spine_fracture.evaluation.seeds import over_seeds
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.cases.scores import Unit
+from spine_fracture.evaluation.cases.seeds import over_seeds
+from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.training.comparisons.comparison import Comparison, Entry, RunRecord, RunResult
 from spine_fracture.training.comparisons.comparison_table import comparison_page
 

@@ -14,13 +14,13 @@ from spine_fracture.bundle import read_manifest
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Case, Cost, Part, is_positive
-from spine_fracture.evaluation.box_gallery import worst_pictures
-from spine_fracture.evaluation.box_judging import judge_boxes
 from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
-from spine_fracture.evaluation.gallery import gallery
-from spine_fracture.evaluation.judging import judge
-from spine_fracture.evaluation.metrics import auc
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.cases.gallery import gallery
+from spine_fracture.evaluation.cases.judging import judge
+from spine_fracture.evaluation.detection.gallery import worst_pictures
+from spine_fracture.evaluation.detection.judging import judge_boxes
+from spine_fracture.evaluation.statistics.intervals import Resampling
+from spine_fracture.evaluation.statistics.metrics import auc
 from spine_fracture.training.cohorts.radiograph_cache import (
     RadiographCache,
     RadiographCacheWriter,

@@ -11,10 +11,10 @@ import pytest
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cohort.splits import Split
 from spine_fracture.evaluation.answers import Cost, Part
-from spine_fracture.evaluation.evaluation_report import EvaluationReport, render
-from spine_fracture.evaluation.paired import holm
-from spine_fracture.evaluation.scores import Unit
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.cases.scores import Unit
+from spine_fracture.evaluation.reports.evaluation_report import EvaluationReport, render
+from spine_fracture.evaluation.statistics.intervals import Resampling
+from spine_fracture.evaluation.statistics.paired import holm
 from spine_fracture.training.cohorts.radiograph_cache import RadiographCacheWriter, RadiographLabel
 from spine_fracture.training.cohorts.study_cache import StudyCache
 from spine_fracture.training.comparisons.comparison import RunRecord, RunResult, keep

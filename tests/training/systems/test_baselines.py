@@ -10,7 +10,7 @@ import pytest
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.errors import InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Part, is_positive
-from spine_fracture.evaluation.metrics import auc
+from spine_fracture.evaluation.statistics.metrics import auc
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 from spine_fracture.training.systems.baselines import INTENSITY, MAJORITY, BaselineConfig
 from spine_fracture.training.systems.brightness import mean_intensity

@@ -12,7 +12,7 @@ from spine_fracture.classification.hemangioma import HemangiomaModel
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import Part
-from spine_fracture.evaluation.papers import Paper
+from spine_fracture.evaluation.papers.printed import Paper
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 from spine_fracture.training.comparisons.comparison import Comparison, system_of

@@ -14,7 +14,7 @@ from spine_fracture.cli import cli
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.evaluation.answers import read_answers, write_answers
-from spine_fracture.evaluation.judging import judge
+from spine_fracture.evaluation.cases.judging import judge
 from spine_fracture.training.cohorts.folder import CohortFolder
 from spine_fracture.training.cohorts.study_cache import StudyCache
 from spine_fracture.training.comparisons.carrying_out import carry_out

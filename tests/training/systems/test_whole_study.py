@@ -14,7 +14,7 @@ from spine_fracture.classification.whole_study_classifier import WholeStudyClass
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Part, is_positive
-from spine_fracture.evaluation.metrics import auc
+from spine_fracture.evaluation.statistics.metrics import auc
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.classifiers.config import Augmentation
 from spine_fracture.training.cohorts.study_cache import (

@@ -11,7 +11,7 @@ import yaml
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.bundle import Manifest
 from spine_fracture.classification.classifier import LevelClassifier
-from spine_fracture.evaluation.findings import (
+from spine_fracture.evaluation.detection.findings import (
     SCORED_KINDS,
     FindingsResult,
     ScoredLevel,
@@ -19,7 +19,7 @@ from spine_fracture.evaluation.findings import (
     judge,
     scored_levels,
 )
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.files import write_atomically
 from spine_fracture.lumbar_set import LumbarPatient
 from spine_fracture.training.classifiers.cache import SOURCES

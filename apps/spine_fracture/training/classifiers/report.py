@@ -11,8 +11,8 @@ from torch import nn
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.classification.classifier import join_slices, softmax
 from spine_fracture.classification.sixchannel import SixChannelConfig
-from spine_fracture.evaluation.calibration import expected_calibration_error
-from spine_fracture.evaluation.metrics import auc, class_scores, confusion, macro_f1
+from spine_fracture.evaluation.statistics.calibration import expected_calibration_error
+from spine_fracture.evaluation.statistics.metrics import auc, class_scores, confusion, macro_f1
 from spine_fracture.training.classifiers.cache import SOURCES, CropCache
 from spine_fracture.training.classifiers.loop import cache_logits
 from spine_fracture.training.classifiers.sampler import Index

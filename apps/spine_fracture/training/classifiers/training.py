@@ -15,7 +15,7 @@ from spine_fracture.bundle import Manifest, read_bundle, write_bundle
 from spine_fracture.classification.classifier import FAMILY
 from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
 from spine_fracture.errors import ModelFileError
-from spine_fracture.evaluation.calibration import fit_temperature
+from spine_fracture.evaluation.statistics.calibration import fit_temperature
 from spine_fracture.training.classifiers.cache import CropCache
 from spine_fracture.training.classifiers.config import CropTraining
 from spine_fracture.training.classifiers.loop import CropTask

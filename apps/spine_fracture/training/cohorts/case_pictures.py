@@ -10,8 +10,8 @@ import numpy as np
 from spine_fracture.anatomy import Level
 from spine_fracture.evaluation.answers import Case
 from spine_fracture.evaluation.boxes import PictureAnswer
-from spine_fracture.evaluation.drawing import REFERENCE, DrawnBox, beside, data_uri, draw, grey
-from spine_fracture.evaluation.level_picture import level_picture
+from spine_fracture.evaluation.reports.drawing import REFERENCE, DrawnBox, beside, data_uri, draw, grey
+from spine_fracture.evaluation.reports.level_picture import level_picture
 from spine_fracture.geometry import PixelBox
 from spine_fracture.training.cohorts.radiograph_cache import RadiographCache, RadiographLevel
 from spine_fracture.training.cohorts.radiograph_cohort import RADIOGRAPHS

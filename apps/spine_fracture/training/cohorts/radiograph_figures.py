@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from spine_fracture.evaluation.answers import Answers, Part
-from spine_fracture.evaluation.delong import delong
-from spine_fracture.evaluation.scores import Unit, unit_scores
-from spine_fracture.evaluation.thresholds import youden
+from spine_fracture.evaluation.cases.scores import Unit, unit_scores
+from spine_fracture.evaluation.cases.thresholds import youden
+from spine_fracture.evaluation.statistics.delong import delong
 from spine_fracture.radiography import View
 
 

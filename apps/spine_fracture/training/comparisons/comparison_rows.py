@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Part
-from spine_fracture.evaluation.scores import Unit
-from spine_fracture.evaluation.seeds import joined
+from spine_fracture.evaluation.cases.scores import Unit
+from spine_fracture.evaluation.cases.seeds import joined
 from spine_fracture.training.comparisons.comparison import Comparison, RunResult
 
 BASELINES = ("majority", "intensity_regression")

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.training.comparisons.comparison import Comparison, RunResult
 from spine_fracture.training.comparisons.comparison_rows import ClassifierRow, by_entry, classifier_rows
 from spine_fracture.training.comparisons.cost_table import cost_table

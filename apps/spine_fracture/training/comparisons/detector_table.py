@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from spine_fracture.evaluation.answers import Part
-from spine_fracture.evaluation.box_judging import DetectionResult, judge_boxes
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.detection.judging import DetectionResult, judge_boxes
+from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.training.comparisons.comparison import RunResult
 from spine_fracture.training.comparisons.comparison_rows import taught
 from spine_fracture.training.comparisons.markdown import interval, table

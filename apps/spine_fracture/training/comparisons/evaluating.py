@@ -11,12 +11,12 @@ from pathlib import Path
 
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Answers, Part
-from spine_fracture.evaluation.evaluation_report import CentreRow, EvaluationReport
-from spine_fracture.evaluation.features import FeatureCase, FeatureRow, feature_table
+from spine_fracture.evaluation.cases.features import FeatureCase, FeatureRow, feature_table
+from spine_fracture.evaluation.cases.readers import ReaderAnswer
 from spine_fracture.evaluation.folds import Fold
-from spine_fracture.evaluation.model_report import folds_of, report_on
-from spine_fracture.evaluation.readers import ReaderAnswer
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.reports.evaluation_report import CentreRow, EvaluationReport
+from spine_fracture.evaluation.reports.model_report import folds_of, report_on
+from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.training.cohorts.case_pictures import CasePictures
 from spine_fracture.training.cohorts.folder import CohortFolder, caches_in
 from spine_fracture.training.cohorts.radiograph_cache import RadiographCache, RadiographLabel

@@ -12,7 +12,7 @@ from spine_fracture.bundle import MANIFEST, read_manifest
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.evaluation.answers import Answers, read_answers, together
 from spine_fracture.evaluation.boxes import BoxAnswers, read_boxes
-from spine_fracture.evaluation.seeds import joined
+from spine_fracture.evaluation.cases.seeds import joined
 from spine_fracture.training.cohorts.folder import CohortFolder
 from spine_fracture.training.comparisons.answering import answered
 from spine_fracture.training.comparisons.comparison import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from spine_fracture.evaluation import pages
-from spine_fracture.evaluation.differences import Difference
-from spine_fracture.evaluation.statistics import Estimate
+from spine_fracture.evaluation.cases.differences import Difference
+from spine_fracture.evaluation.reports import pages
+from spine_fracture.evaluation.statistics.intervals import Estimate
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

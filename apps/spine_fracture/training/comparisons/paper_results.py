@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.paper_tables import EntryRuns
+from spine_fracture.evaluation.papers.tables import EntryRuns
 from spine_fracture.training.comparisons.comparison import RECORD, RunResult, read_result, require_one_cohort
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from spine_fracture.evaluation.answers import QUESTIONS, Part
-from spine_fracture.evaluation.baselines import above_baseline, above_majority
-from spine_fracture.evaluation.binary import BinaryResult
-from spine_fracture.evaluation.differences import FEWEST, Difference, with_holm
-from spine_fracture.evaluation.judging import judge
-from spine_fracture.evaluation.scores import Unit
-from spine_fracture.evaluation.seeds import over_seeds
-from spine_fracture.evaluation.statistics import Resampling
+from spine_fracture.evaluation.cases.baselines import above_baseline, above_majority
+from spine_fracture.evaluation.cases.binary import BinaryResult
+from spine_fracture.evaluation.cases.differences import FEWEST, Difference, with_holm
+from spine_fracture.evaluation.cases.judging import judge
+from spine_fracture.evaluation.cases.scores import Unit
+from spine_fracture.evaluation.cases.seeds import over_seeds
+from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.training.comparisons.comparison_rows import ClassifierRow
 from spine_fracture.training.comparisons.markdown import interval, shown, signed, table
 

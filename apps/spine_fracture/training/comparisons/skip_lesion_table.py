@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Part
-from spine_fracture.evaluation.baselines import above_baseline
-from spine_fracture.evaluation.differences import Difference, Verdict
-from spine_fracture.evaluation.non_inferiority import MARGIN, Matched, change
-from spine_fracture.evaluation.scores import Unit, shared, unit_scores
-from spine_fracture.evaluation.statistics import Estimate, Resampling
+from spine_fracture.evaluation.cases.baselines import above_baseline
+from spine_fracture.evaluation.cases.differences import Difference, Verdict
+from spine_fracture.evaluation.cases.non_inferiority import MARGIN, Matched, change
+from spine_fracture.evaluation.cases.scores import Unit, shared, unit_scores
+from spine_fracture.evaluation.statistics.intervals import Estimate, Resampling
 from spine_fracture.training.comparisons.comparison_rows import ClassifierRow
 from spine_fracture.training.comparisons.markdown import signed, table
 

@@ -12,7 +12,7 @@ from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.detection.detector import VertebraDetector
 from spine_fracture.detection.fusion import Track, fuse_slices
 from spine_fracture.detection.naming import Naming, name_tracks
-from spine_fracture.evaluation.detection import (
+from spine_fracture.evaluation.detection.naming import (
     FOUND,
     DetectionScores,
     NamedBox,

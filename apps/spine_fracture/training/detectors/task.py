@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from spine_fracture.detection.candidates import LEAST_SCORE
 from spine_fracture.detection.targets import Targets
 from spine_fracture.detection.tasks import channels_of
-from spine_fracture.evaluation.average_precision import mean_average_precision
 from spine_fracture.evaluation.boxes import BoxAnswer
+from spine_fracture.evaluation.detection.average_precision import mean_average_precision
 from spine_fracture.training.detectors.augmentation import Shown, plain, show
 from spine_fracture.training.detectors.config import (
     Augmentation,

@@ -27,7 +27,7 @@ from spine_fracture.classification.radiograph import (
 )
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Part, Question, together
-from spine_fracture.evaluation.calibration import fit_temperature
+from spine_fracture.evaluation.statistics.calibration import fit_temperature
 from spine_fracture.radiography import TASK
 from spine_fracture.training.cohorts.cases import answers_of
 from spine_fracture.training.cohorts.radiograph_cache import VIEWS, RadiographCache, RadiographLabel

@@ -31,7 +31,7 @@ from spine_fracture.classification.lumbar_pathology import FAMILY as NAME
 from spine_fracture.classification.slice_joiner import JoinerConfig, LevelFeatures, SliceJoiner
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import SICK_OR_HEALTHY, Part, Question
-from spine_fracture.evaluation.calibration import fit_temperature
+from spine_fracture.evaluation.statistics.calibration import fit_temperature
 from spine_fracture.training.cohorts.cases import answers_of, case_of
 from spine_fracture.training.cohorts.study_cache import LevelLabel, StudyCache
 from spine_fracture.training.learning.schedule import Schedule

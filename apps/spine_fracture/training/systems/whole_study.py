@@ -12,7 +12,7 @@ from spine_fracture.classification.whole_study import WholeStudyConfig
 from spine_fracture.classification.whole_study_classifier import FAMILY as NAME
 from spine_fracture.classification.whole_study_classifier import WholeStudyClassifier
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case
-from spine_fracture.evaluation.calibration import expected_calibration_error, fit_temperature
+from spine_fracture.evaluation.statistics.calibration import expected_calibration_error, fit_temperature
 from spine_fracture.training.classifiers.config import Augmentation
 from spine_fracture.training.cohorts.cases import answers_of, study_cases
 from spine_fracture.training.cohorts.study_cache import StudyCache

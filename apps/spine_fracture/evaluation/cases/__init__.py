@@ -1,0 +1,1 @@
+"""Models that answer about levels and patients: judged, compared, and beside readers."""

@@ -1,0 +1,197 @@
+"""Readers and a model on the same cases, as in Table 2 of Yeh et al. 2022, and how far readers agree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import combinations
+
+import numpy as np
+
+from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.evaluation.answers import BoolArray, Question
+from spine_fracture.evaluation.cases.scores import Scores, Unit, case_key, unit_key
+from spine_fracture.evaluation.cases.thresholds import Threshold
+from spine_fracture.evaluation.statistics.agreement import cohen_kappa, fleiss_kappa
+from spine_fracture.evaluation.statistics.intervals import (
+    Estimate,
+    IntArray,
+    Resampling,
+    sums_by_patient,
+)
+from spine_fracture.evaluation.statistics.paired import McNemar, holm, mcnemar
+from spine_fracture.evaluation.statistics.shares import share
+
+#: What is told apart: no, yes, and neither side of the question.
+_NO, _YES, _NEITHER = range(3)
+#: What one reader says: by level or patient, the first of the key being the patient.
+_Given = Mapping[tuple[str, ...], int]
+
+
+class Measure(StrEnum):
+    """What two answers are compared in: among the positives, among the negatives, among all."""
+
+    SENSITIVITY = "sensitivity"
+    SPECIFICITY = "specificity"
+    ACCURACY = "accuracy"
+
+
+@dataclass(frozen=True)
+class ReaderAnswer:
+    """What a reader called a level (or with ``level`` None the patient)."""
+
+    reader: str
+    patient: str
+    level: Level | None
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True)
+class ReaderFigure:
+    """One reader's share of right answers, the model's on the same cases, and McNemar's test between them.
+
+    ``p_holm`` is its exact p adjusted over all figures of a table. By level cases are not independent and p
+    is too small.
+    """
+
+    measure: Measure
+    reader: Estimate
+    model: Estimate
+    test: McNemar
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class ReaderRow:
+    """One reader on the cases that model and reader both answered. A measure is missing where there is no
+    such case, all are where there are not two patients.
+
+    A read that takes neither side of the question, e.g. indeterminate, is never right.
+    """
+
+    reader: str
+    cases: int
+    patients: int
+    figures: tuple[ReaderFigure, ...]
+
+    def of(self, measure: Measure) -> ReaderFigure | None:
+        return next((figure for figure in self.figures if figure.measure == measure), None)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Cohen's kappa of two readers, or Fleiss' of all, over yes, no and neither, on all ``cases`` that they
+    read. None where chance alone agrees too, and ``reason`` says so.
+    """
+
+    readers: tuple[str, ...]
+    cases: int
+    kappa: Estimate | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReaderTable:
+    unit: Unit
+    question: str
+    rows: tuple[ReaderRow, ...]
+    agreement: tuple[Agreement, ...]
+
+
+def judge_readers(
+    reads: Sequence[ReaderAnswer],
+    model: Scores,
+    threshold: Threshold,
+    question: Question,
+    resampling: Resampling | None = None,
+) -> ReaderTable:
+    """Each reader beside the model, whose unit is what is counted, and the readers among themselves.
+
+    By patient a reader says yes where any of the patient's levels was called positive, as the model does;
+    who read fewer of a patient's levels than all readers together is not counted for that patient.
+    """
+    how, given = resampling or Resampling(), _given(reads, model.unit, question)
+    rows = [_row(name, answers, model, threshold, how) for name, answers in given.items()]
+    adjusted = iter(holm([figure.test.p_exact for row in rows for figure in row.figures]))
+    return ReaderTable(
+        unit=model.unit,
+        question=question.name,
+        rows=tuple(
+            replace(row, figures=tuple(replace(f, p_holm=next(adjusted)) for f in row.figures))
+            for row in rows
+        ),
+        agreement=tuple(_agreement(given, how)),
+    )
+
+
+def _given(reads: Sequence[ReaderAnswer], unit: Unit, question: Question) -> dict[str, _Given]:
+    anybody, own = defaultdict(set), defaultdict(set)
+    for read in reads:
+        anybody[read.patient].add(read.level)
+        own[read.reader, read.patient].add(read.level)
+    given: dict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
+    for read in reads:
+        if unit is Unit.LEVEL or own[read.reader, read.patient] == anybody[read.patient]:
+            key = unit_key(read.patient, read.level, unit)
+            said = given[read.reader].get(key)
+            given[read.reader][key] = _graver(said, _side(read.diagnosis, question))
+    return dict(given)
+
+
+def _side(diagnosis: Diagnosis, question: Question) -> int:
+    return _YES if diagnosis in question.positive else _NO if diagnosis in question.negative else _NEITHER
+
+
+def _graver(before: int | None, now: int) -> int:
+    """Yes outweighs neither, which outweighs no."""
+    return now if before is None else max(before, now, key=(_NO, _NEITHER, _YES).index)
+
+
+def _row(name: str, given: _Given, model: Scores, threshold: Threshold, how: Resampling) -> ReaderRow:
+    keys = [case_key(case, model.unit) for case in model.cases]
+    both = model.where(np.array([key in given for key in keys], dtype=bool))
+    said = np.array([given[key] for key in keys if key in given], dtype=np.int64)
+    right = np.stack([said == both.positive, threshold.calls(both) == both.positive])
+    figures = tuple(_figures(right, both, how)) if both.patients > 1 else ()
+    return ReaderRow(name, len(both), both.patients, figures)
+
+
+def _figures(right: BoolArray, cases: Scores, how: Resampling) -> Iterator[ReaderFigure]:
+    """``right`` (2, n): the reader's answers, and the model's."""
+    sides = {Measure.SENSITIVITY: cases.positive, Measure.SPECIFICITY: ~cases.positive}
+    for measure in Measure:
+        counted = sides.get(measure, np.ones_like(cases.positive))
+        sums = sums_by_patient(np.stack([*(counted & right), counted], axis=1), cases.index)
+        reader, model = (share(sums[:, at], sums[:, 2], how) for at in range(2))
+        if reader is not None and model is not None:
+            test = mcnemar(right[0, counted], right[1, counted])
+            yield ReaderFigure(measure, reader, model, test, p_holm=test.p_exact)
+
+
+def _agreement(given: Mapping[str, _Given], how: Resampling) -> Iterator[Agreement]:
+    """Of the readers without the model; one reader agrees with nobody."""
+    for pair in combinations(given, 2):
+        yield _kappa(pair, given, how)
+    if len(given) > 2:
+        yield _kappa(tuple(given), given, how)
+
+
+def _kappa(readers: tuple[str, ...], given: Mapping[str, _Given], how: Resampling) -> Agreement:
+    first, *others = (given[name] for name in readers)
+    keys = [key for key in first if all(key in other for other in others)]
+    answers = np.array([[given[name][key] for key in keys] for name in readers], dtype=np.int64)
+    patients = [key[0] for key in keys]
+    if len(set(patients)) < 2:
+        return Agreement(readers, len(keys), None, "no two patients were read by them all")
+    if (answers == answers.flat[0]).all():
+        return Agreement(readers, len(keys), None, "all always say the same, which chance would do too")
+    return Agreement(readers, len(keys), _estimate(answers, patients, how), "")
+
+
+def _estimate(answers: IntArray, patients: Sequence[str], how: Resampling) -> Estimate:
+    """``answers`` (readers, n)."""
+    if len(answers) == 2:
+        return cohen_kappa(answers[0], answers[1], patients, 3, None, how)
+    return fleiss_kappa(answers.T, patients, 3, how)

@@ -1,0 +1,1 @@
+"""Models that answer in boxes: judged, and compared on the same pictures."""

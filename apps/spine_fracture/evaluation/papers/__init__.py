@@ -1,0 +1,1 @@
+"""What the source studies printed, beside ours."""
