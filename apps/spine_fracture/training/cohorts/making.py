@@ -10,13 +10,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
-from spine_fracture.errors import BusyError, InputError
+from spine_fracture.errors import InputError
 from spine_fracture.evaluation.seen import picture_hash
 from spine_fracture.lumbar_set import LumbarPatient, read_grey
 from spine_fracture.training.cohorts.config import CohortConfig
@@ -24,6 +21,7 @@ from spine_fracture.training.cohorts.naming import CohortNaming, refuse_other
 from spine_fracture.training.cohorts.studies import Recruit, make_study, recruits
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 from spine_fracture.training.cohorts.summary import CohortSummary, read_summary, summarise, write_summary
+from spine_fracture.training.processes import each
 
 STUDIES = "studies"
 _PARTS = "parts"
@@ -46,7 +44,9 @@ def make_cohort(
     parts = [everybody[at : at + _PATIENTS_A_PART] for at in range(0, len(everybody), _PATIENTS_A_PART)]
     folders = [out / _PARTS / f"{number:04d}" for number in range(len(parts))]
     tell(0, len(everybody))
-    for number, _ in enumerate(_each(partial(_make_part, config, naming.part), parts, folders, workers)):
+    for number, _ in enumerate(
+        each(partial(_make_part, config, naming.part), parts, folders, workers=workers)
+    ):
         tell(min((number + 1) * _PATIENTS_A_PART, len(everybody)), len(everybody))
     with StudyCacheWriter(out / STUDIES, naming) as writer:
         for study in _studies(folders):
@@ -55,25 +55,6 @@ def make_cohort(
     write_summary(summary, out)
     shutil.rmtree(out / _PARTS)
     return summary
-
-
-def _each(
-    make: Callable[[Sequence[Recruit], Path], None],
-    parts: Sequence[Sequence[Recruit]],
-    folders: Sequence[Path],
-    workers: int,
-) -> Iterator[None]:
-    if workers == 1:
-        yield from map(make, parts, folders)
-        return
-    try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield from pool.map(make, parts, folders)
-    except BrokenProcessPool as error:
-        raise BusyError(
-            "A process that made patients was ended, most likely for want of memory: say the same again with "
-            "fewer --workers. What is made is kept."
-        ) from error
 
 
 def _make_part(config: CohortConfig, name: str, part: Sequence[Recruit], folder: Path) -> None:

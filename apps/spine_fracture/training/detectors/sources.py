@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -35,6 +34,7 @@ from spine_fracture.training.detectors.pictures import (
     stretched,
     tiles,
 )
+from spine_fracture.training.processes import each
 
 Mask = npt.NDArray[np.bool_]
 #: Share of a body's largest section from which a slice shows a body, and below which it shows none.
@@ -67,11 +67,10 @@ def teaching_pictures(
             yield "lesion", lesion_picture(patient, config.size, (config.seed, variant))
         tell("real pairs", number + 1, len(patients))
     seeds = phantom_seeds(config, Split.TRAIN, config.sources.phantoms)
-    with ProcessPoolExecutor(config.sources.workers) as workers:
-        make = partial(_pictures_of_seed, config)
-        for number, pictures in enumerate(workers.map(make, seeds)):
-            yield from (("phantom", picture) for picture in pictures)
-            tell("phantoms", number + 1, len(seeds))
+    made = each(partial(_pictures_of_seed, config), seeds, workers=config.sources.workers)
+    for number, pictures in enumerate(made):
+        yield from (("phantom", picture) for picture in pictures)
+        tell("phantoms", number + 1, len(seeds))
 
 
 def phantom_seeds(config: DetectorConfig, split: Split, number: int) -> tuple[int, ...]:
