@@ -36,7 +36,7 @@ class Learner(Generic[B]):
         self._loss, self._schedule, self._seed = loss, schedule, seed
         self._half = half_is_fast(self.device)
         if self.device.type == "cpu":
-            _keep_depthwise_whole(self.network)
+            _keep_whole(self.network)
             _refuse_tiny_maps(self.network)
 
     def step(self, batch: B, step: int) -> float | None:
@@ -107,11 +107,23 @@ class _WholeConvolution(nn.Conv2d):
             return super().forward(input.float())
 
 
-def _keep_depthwise_whole(network: nn.Module) -> None:
-    """A CPU takes several times as long for the gradients of a depthwise convolution in bfloat16."""
+def _keep_whole(network: nn.Module) -> None:
+    """Leave to single precision what a CPU does badly in bfloat16."""
     for module in network.modules():
-        if type(module) is nn.Conv2d and module.groups == module.in_channels > 1:
+        if type(module) is nn.Conv2d and (_is_depthwise(module) or _is_strided_point(module)):
             module.__class__ = _WholeConvolution
+
+
+def _is_depthwise(convolution: nn.Conv2d) -> bool:
+    """Its gradients take several times as long in bfloat16."""
+    return convolution.groups == convolution.in_channels > 1
+
+
+def _is_strided_point(convolution: nn.Conv2d) -> bool:
+    """Seen with oneDNN 3.13 (torch 2.15) on AVX-512: several threads at the gradients of such a convolution
+    write into memory of others when a block of 16 channels is not full.
+    """
+    return convolution.kernel_size == (1, 1) and convolution.stride != (1, 1) and convolution.in_channels < 16
 
 
 class _TinyMapError(Exception):
