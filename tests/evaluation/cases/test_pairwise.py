@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ from made_up import answers_of, case
 from spine_fracture.anatomy import Level
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Answers, Case, Part
+from spine_fracture.evaluation.cases import pairwise
 from spine_fracture.evaluation.cases.baselines import above_baseline, above_majority
-from spine_fracture.evaluation.cases.binary import Metric
+from spine_fracture.evaluation.cases.binary import Metric, drawn_metrics
 from spine_fracture.evaluation.cases.differences import Verdict, with_holm
 from spine_fracture.evaluation.cases.gallery import gallery
 from spine_fracture.evaluation.cases.pairwise import PairwiseTable, compare
-from spine_fracture.evaluation.cases.scores import Unit, unit_scores
+from spine_fracture.evaluation.cases.scores import Scores, Unit, unit_scores
 from spine_fracture.evaluation.cases.seeds import joined, over_seeds
 from spine_fracture.evaluation.cases.subgroups import age_band, subgroups
 from spine_fracture.evaluation.cases.thresholds import Threshold
@@ -51,12 +53,37 @@ def test_every_pair_is_tested_on_the_same_patients(rivals: tuple[Answers, ...], 
     one, other = (unit_scores(a, Part.TEST, Unit.PATIENT) for a in rivals[::2])
     expected = delong_difference(one.score, other.score, one.positive)
     pair = table.pairs[1]
-    assert pair.delong == expected and pair.patients == 40
+    assert pair.delong is not None and pair.patients == 40
+    assert pair.delong.p_value == pytest.approx(expected.p_value)
+    assert astuple(pair.delong.difference) == pytest.approx(astuple(expected.difference))
     by_draws = pair.of(Metric.AUC)
     assert by_draws is not None
     assert (by_draws.first, by_draws.second) == pytest.approx((expected.first, expected.second))
     assert by_draws.difference.high < 0 and by_draws.p_value < 0.05
     assert by_draws.difference.low == pytest.approx(expected.difference.low, abs=0.06)
+
+
+def test_each_model_is_drawn_once_for_the_same_cases(
+    rivals: tuple[Answers, ...], table: PairwiseTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+
+    def counted(scores: Scores, *others: Any) -> Any:
+        drawn.append(len(scores))
+        return drawn_metrics(scores, *others)
+
+    monkeypatch.setattr(pairwise, "drawn_metrics", counted)
+    assert compare(rivals, resampling=QUICK) == table
+    assert drawn == [40, 40, 40]
+    drawn.clear()
+    left = next(case.patient for case in rivals[0].cases if case.part is Part.TEST)
+    kept = tuple(case for case in rivals[0].cases if case.patient != left)
+    fewer = rivals[0].model_copy(update={"system": "fewer", "cases": kept})
+    mixed = compare([fewer, *reversed(rivals)], resampling=QUICK)
+    assert sorted(drawn) == [39] * 3 + [40] * 3  # beside the model of fewer patients, and beside each other
+    assert mixed.pairs[-1].differences[0].difference.low == pytest.approx(
+        -table.pairs[0].differences[0].difference.high
+    )
 
 
 def test_holm_is_over_all_pairs_and_each_test_apart(table: PairwiseTable) -> None:

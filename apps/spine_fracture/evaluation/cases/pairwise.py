@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -14,10 +14,18 @@ from spine_fracture.evaluation.answers import Answers, Part, Question
 from spine_fracture.evaluation.cases.binary import Metric, drawn_metrics
 from spine_fracture.evaluation.cases.differences import BoxMetric, Difference, drawn_difference
 from spine_fracture.evaluation.cases.judging import fixed_threshold
-from spine_fracture.evaluation.cases.scores import Scores, Unit, answered_by, question_of, shared, unit_scores
+from spine_fracture.evaluation.cases.scores import (
+    Scores,
+    Unit,
+    answered_by,
+    case_key,
+    question_of,
+    shared,
+    unit_scores,
+)
 from spine_fracture.evaluation.cases.thresholds import Threshold
 from spine_fracture.evaluation.statistics.delong import AucComparison, delong_difference
-from spine_fracture.evaluation.statistics.intervals import Resampling
+from spine_fracture.evaluation.statistics.intervals import FloatArray, IntArray, Resampling
 from spine_fracture.evaluation.statistics.paired import McNemar, holm, mcnemar
 
 #: What models are compared by.
@@ -69,6 +77,21 @@ class Contestant:
         return [bool(same) for same in self.threshold.calls(self.scores) == self.scores.positive]
 
 
+class _Drawings:
+    """The drawn metrics of models, worked out once for all pairs that are judged on the same cases."""
+
+    def __init__(self, how: Resampling) -> None:
+        self.how = how
+        self._drawn: dict[Hashable, Mapping[Metric, FloatArray]] = {}
+
+    def of(self, scores: Scores, threshold: Threshold, models: IntArray) -> Mapping[Metric, FloatArray]:
+        cases = tuple(case_key(case, scores.unit) for case in scores.cases)
+        asked = (cases, *(given.tobytes() for given in (scores.score, threshold.calls(scores), models)))
+        if asked not in self._drawn:
+            self._drawn[asked] = drawn_metrics(scores, threshold, self.how, models)
+        return self._drawn[asked]
+
+
 def compare(
     answers: Sequence[Answers],
     question: Question | None = None,
@@ -90,8 +113,8 @@ def compare(
         for name, a in zip(_names(answers), answers, strict=True)
     ]
     both = list(combinations(contestants, 2))
-    how = (resampling or Resampling()).enough_for(len(both))
-    pairs = [_pair(first, second, how) for first, second in both]
+    drawings = _Drawings((resampling or Resampling()).enough_for(len(both)))
+    pairs = [_pair(first, second, drawings) for first, second in both]
     return PairwiseTable(part, unit, asked.name, tuple(c.name for c in contestants), _adjusted(pairs))
 
 
@@ -99,11 +122,11 @@ def paired_difference(
     first: Contestant, second: Contestant, metric: Metric, resampling: Resampling | None = None
 ) -> Difference | None:
     """``second - first`` on the cases both have answered; None where these do not allow it."""
-    found = _differences(*_on_shared_cases(first, second), (metric,), resampling or Resampling())
+    found = _differences(*_on_shared_cases(first, second), (metric,), _Drawings(resampling or Resampling()))
     return found[0] if found else None
 
 
-def _pair(first: Contestant, second: Contestant, how: Resampling) -> Pair:
+def _pair(first: Contestant, second: Contestant, drawings: _Drawings) -> Pair:
     first, second = _on_shared_cases(first, second)
     by_patient = first.scores.unit is Unit.PATIENT and len(first.scores) > 0
     return Pair(
@@ -111,8 +134,8 @@ def _pair(first: Contestant, second: Contestant, how: Resampling) -> Pair:
         second=second.name,
         cases=len(first.scores),
         patients=first.scores.patients,
-        differences=_differences(first, second, COMPARED, how),
-        delong=_delong(first, second, how) if by_patient else None,
+        differences=_differences(first, second, COMPARED, drawings),
+        delong=_delong(first, second, drawings.how) if by_patient else None,
         delong_holm=None,
         mcnemar=mcnemar(first.right, second.right) if by_patient else None,
         mcnemar_holm=None,
@@ -130,16 +153,16 @@ def _on_shared_cases(first: Contestant, second: Contestant) -> tuple[Contestant,
 
 
 def _differences(
-    first: Contestant, second: Contestant, metrics: Sequence[Metric], how: Resampling
+    first: Contestant, second: Contestant, metrics: Sequence[Metric], drawings: _Drawings
 ) -> tuple[Difference, ...]:
     """Those of the metrics that the cases, the same ones for both, allow."""
     if first.scores.patients < 2:
         return ()
     models = answered_by(first.scores, second.scores)  # both AUCs are of the same pairs of cases
-    one, other = (drawn_metrics(c.scores, c.threshold, how, models) for c in (first, second))
+    one, other = (drawings.of(c.scores, c.threshold, models) for c in (first, second))
     counts = len(first.scores), first.scores.patients
     return tuple(
-        drawn_difference(metric, one[metric], other[metric], *counts, how)
+        drawn_difference(metric, one[metric], other[metric], *counts, drawings.how)
         for metric in metrics
         if not np.isnan(other[metric][0] - one[metric][0])
     )

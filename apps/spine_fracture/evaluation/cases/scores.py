@@ -108,9 +108,11 @@ def answered_by(*all_scores: Scores) -> IntArray:
 
 
 def shared(all_scores: Sequence[Scores]) -> tuple[Scores, ...]:
-    """Scores of several models in one order, cut to the levels or patients that all have answered."""
+    """Scores of several models, cut to the levels or patients that all have answered, in an order of its own:
+    the same cases lie alike, whoever else answered.
+    """
     keyed = [{case_key(case, s.unit): at for at, case in enumerate(s.cases)} for s in all_scores]
-    common = [key for key in keyed[0] if all(key in others for others in keyed[1:])]
+    common = sorted(set.intersection(*(set(keys) for keys in keyed)))
     return tuple(_taken(s, [keys[key] for key in common]) for s, keys in zip(all_scores, keyed, strict=True))
 
 

@@ -36,7 +36,7 @@ class Learner(Generic[B]):
         self._loss, self._schedule, self._seed = loss, schedule, seed
         self._half = half_is_fast(self.device)
         if self.device.type == "cpu":
-            _keep_whole(self.network)
+            _suit_cpu(self.network)
             _refuse_tiny_maps(self.network)
 
     def step(self, batch: B, step: int) -> float | None:
@@ -107,23 +107,28 @@ class _WholeConvolution(nn.Conv2d):
             return super().forward(input.float())
 
 
-def _keep_whole(network: nn.Module) -> None:
-    """Leave to single precision what a CPU does badly in bfloat16."""
-    for module in network.modules():
-        if type(module) is nn.Conv2d and (_is_depthwise(module) or _is_strided_point(module)):
-            module.__class__ = _WholeConvolution
+class _StridedPoint(nn.Conv2d):
+    """A strided 1 x 1 convolution, as one without a stride of every other pixel."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        down, across = self.stride
+        return nn.functional.conv2d(input[..., ::down, ::across], self.weight, self.bias, groups=self.groups)
 
 
-def _is_depthwise(convolution: nn.Conv2d) -> bool:
-    """Its gradients take several times as long in bfloat16."""
-    return convolution.groups == convolution.in_channels > 1
+def _suit_cpu(network: nn.Module) -> None:
+    """Let a CPU compute in another way what it does badly.
 
-
-def _is_strided_point(convolution: nn.Conv2d) -> bool:
-    """Seen with oneDNN 3.13 (torch 2.15) on AVX-512: several threads at the gradients of such a convolution
-    write into memory of others when a block of 16 channels is not full.
+    The gradients of a depthwise convolution take several times as long in bfloat16. For those of a strided
+    1 x 1 convolution several threads of oneDNN 3.13 (torch 2.15) write into foreign memory, where a block of
+    16 channels is not full.
     """
-    return convolution.kernel_size == (1, 1) and convolution.stride != (1, 1) and convolution.in_channels < 16
+    for module in network.modules():
+        if type(module) is not nn.Conv2d:
+            continue
+        if module.groups == module.in_channels > 1:
+            module.__class__ = _WholeConvolution
+        elif module.kernel_size == (1, 1) and module.stride != (1, 1) and module.padding == (0, 0):
+            module.__class__ = _StridedPoint
 
 
 class _TinyMapError(Exception):
