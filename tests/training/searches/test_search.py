@@ -216,7 +216,7 @@ def test_the_command_shows_the_trials(family: MadeUp, tmp_path: Path) -> None:
         ],
     )
     assert done.exit_code == 0, done.output
-    assert "best.yaml" in done.output and (tmp_path / "o" / BEST).is_file()
+    assert "best.yaml" in done.output.replace("\n", "") and (tmp_path / "o" / BEST).is_file()
 
 
 @pytest.mark.parametrize("name", ["lumbar_pathology", "hemangioma"])
