@@ -49,7 +49,13 @@ class RadiographNetwork(nn.Module):
 
 
 def member_network(form: InputForm, config: RadiographConfig) -> EfficientNet:
+    """An untrained network that favours neither class: torchvision draws the last layer the wider the fewer
+    the classes, and with two a network would begin by being sure of anything.
+    """
     network = efficientnet_b0(weights=None, dropout=config.dropout, num_classes=len(CLASSES))
+    head = network.classifier[1]
+    nn.init.normal_(head.weight, std=0.01)
+    nn.init.zeros_(head.bias)
     first = network.features[0][0]
     network.features[0][0] = nn.Conv2d(
         form.channels, first.out_channels, first.kernel_size, first.stride, first.padding, bias=False

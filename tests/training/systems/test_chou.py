@@ -205,6 +205,15 @@ def test_imagenet_weights_read_grey_as_they_read_colour(form: InputForm, tmp_pat
         start_from_imagenet(network, tmp_path / "other.safetensors")
 
 
+@pytest.mark.parametrize("form", InputForm)
+def test_an_untrained_network_is_sure_of_nothing(form: InputForm) -> None:
+    torch.manual_seed(5)
+    network = member_network(form, RadiographConfig())
+    with torch.inference_mode():  # in training mode, as the first step sees it
+        answers = network(torch.randn(8, form.channels, 96, 64)).softmax(dim=1)
+    assert answers.min() > 0.3
+
+
 def test_all_named_systems_can_be_loaded() -> None:
     names = [name for name in system_names() if name.startswith("chou")]
     assert len(names) == 8
