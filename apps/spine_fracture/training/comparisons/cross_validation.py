@@ -154,8 +154,8 @@ def _together(parts: Sequence[Answers] | Sequence[BoxAnswers], cohort: str) -> d
 
 
 def _version(parts: Sequence[Answers] | Sequence[BoxAnswers]) -> str:
-    together = hashlib.sha256("".join(part.version for part in parts).encode()).hexdigest()
-    return f"{parts[0].system}-{len(parts)}-folds-{together[:12]}"
+    joint = hashlib.sha256("".join(part.version for part in parts).encode()).hexdigest()
+    return f"{parts[0].system}-{len(parts)}-folds-{joint[:12]}"
 
 
 def _divided(label: L, fold: Fold) -> L:
