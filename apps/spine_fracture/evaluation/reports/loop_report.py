@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.bundle import write_atomically
+from spine_fracture.evaluation.reports.pages import page
 from spine_fracture.levels import Uncertainty
 from spine_fracture.training.gate import GateDecision
 
@@ -83,18 +82,15 @@ class Report:
 
 def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     """Write ``report.html`` and ``report.json`` into ``folder``; gives both paths."""
-    page, data = folder / "report.html", folder / "report.json"
-    write_atomically(page, render(report).encode())
+    html, data = folder / "report.html", folder / "report.json"
+    write_atomically(html, render(report).encode())
     write_atomically(data, (json.dumps(_plain(report), indent=2, default=str) + "\n").encode())
-    return page, data
+    return html, data
 
 
 def render(report: Report) -> str:
     """The report as one HTML page without outside references."""
-    environment = Environment(
-        loader=PackageLoader("spine_fracture.evaluation.reports"), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("report.html").render(report=report)
+    return page("report.html", report=report)
 
 
 def _plain(report: Report) -> dict[str, object]:

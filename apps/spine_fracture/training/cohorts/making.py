@@ -44,9 +44,8 @@ def make_cohort(
     parts = [everybody[at : at + _PATIENTS_A_PART] for at in range(0, len(everybody), _PATIENTS_A_PART)]
     folders = [out / _PARTS / f"{number:04d}" for number in range(len(parts))]
     tell(0, len(everybody))
-    for number, _ in enumerate(
-        each(partial(_make_part, config, naming.part), parts, folders, workers=workers)
-    ):
+    made = each(partial(_make_part, config, naming.part), parts, folders, workers=workers)
+    for number, _ in enumerate(made):
         tell(min((number + 1) * _PATIENTS_A_PART, len(everybody)), len(everybody))
     with StudyCacheWriter(out / STUDIES, naming) as writer:
         for study in _studies(folders):
