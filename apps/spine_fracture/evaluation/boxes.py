@@ -54,6 +54,13 @@ class BoxAnswers(_Frozen):
     def of(self, part: Part) -> tuple[PictureAnswer, ...]:
         return tuple(picture for picture in self.pictures if picture.part is part)
 
+    def by_fold(self) -> dict[str, BoxAnswers]:
+        """As that of answers."""
+        pictures: dict[str, list[PictureAnswer]] = {}
+        for picture in self.pictures:
+            pictures.setdefault(picture.fold, []).append(picture)
+        return {fold: self.model_copy(update={"pictures": tuple(own)}) for fold, own in pictures.items()}
+
 
 def write_boxes(answers: BoxAnswers, path: Path) -> None:
     """Write as JSON, atomically."""

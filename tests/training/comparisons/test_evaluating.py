@@ -67,6 +67,9 @@ def test_the_page_of_a_cross_validation_shows_its_folds_and_not_the_usual_divisi
     text = render(over_centres)
     assert "centre-C" in text and "in the same folds" in text and "all 3 trainings together" in text
     assert "An external centre taught no model" not in text and "the best being 0" not in text
+    assert "Mean (standard deviation)" in text and "AUC, DeLong" not in text
+    (spread,) = [one for one in model.spreads if one.name == "AUC by patient"]
+    assert spread.folds == 3 and f"{spread.mean:.3f} ({spread.deviation:.3f})" in text
 
 
 def test_verdicts_against_baselines_are_adjusted_together(over_centres: EvaluationReport) -> None:

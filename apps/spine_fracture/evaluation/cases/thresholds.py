@@ -39,10 +39,9 @@ def of_folds(found: Mapping[str, Threshold]) -> Threshold:
     """One of all folds, by name, from what was fixed in each; of a single one that very threshold."""
     if len(found) == 1:
         return next(iter(found.values()))
-    told = "; ".join(f"{fold} {one.value:.3f}, {one.rule}" for fold, one in found.items())
     return Threshold(
         float(np.mean([one.value for one in found.values()])),
-        f"mean of {len(found)} folds, each judged by its own: {told}",
+        f"mean of {len(found)} folds, each judged by its own",
         {fold: one.value for fold, one in found.items()},
     )
 

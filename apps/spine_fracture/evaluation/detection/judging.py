@@ -72,9 +72,8 @@ def judge_boxes(
 
 def _fixed(answers: BoxAnswers) -> Threshold:
     """Where F1 is best on validation, of each fold for itself."""
-    folds = dict.fromkeys(picture.fold for picture in answers.pictures) or {"": None}
-    validation = answers.of(Part.VALIDATION)
-    return of_folds({fold: best_f1(match([p for p in validation if p.fold == fold])) for fold in folds})
+    parts = answers.by_fold() or {"": answers}
+    return of_folds({name: best_f1(match(part.of(Part.VALIDATION))) for name, part in parts.items()})
 
 
 def best_f1(validation: Matches) -> Threshold:

@@ -22,7 +22,7 @@ from spine_fracture.evaluation.cases.thresholds import Threshold
 from spine_fracture.evaluation.detection.gallery import WorstPicture, worst_pictures
 from spine_fracture.evaluation.detection.judging import DetectionResult, judge_boxes
 from spine_fracture.evaluation.detection.subgroups import BoxSubgroup, box_subgroups
-from spine_fracture.evaluation.folds import Fold, folds_told
+from spine_fracture.evaluation.reports.fold_rows import FoldRow, Spread, fold_rows, spreads
 from spine_fracture.evaluation.reports.pages import words
 from spine_fracture.evaluation.statistics.intervals import Resampling
 
@@ -47,16 +47,6 @@ class AboveBaseline:
     part: Part
     unit: Unit
     difference: Difference | None
-
-
-@dataclass(frozen=True)
-class FoldRow:
-    """Patients of one fold that the model was asked about: who teach, say when to stop, and are judged."""
-
-    name: str
-    training: int
-    validation: int
-    test: int
 
 
 @dataclass(frozen=True)
@@ -97,7 +87,8 @@ class ShownBoxes:
 @dataclass(frozen=True)
 class ModelReport:
     """``question`` is its text; it is empty, and so is all that follows from answers, for a model that
-    only finds boxes. ``readers`` is empty too where no reads were given, ``folds`` where one model answered.
+    only finds boxes. ``readers`` is empty too where no reads were given, ``folds`` and ``spreads`` where one
+    model answered.
     """
 
     name: str
@@ -107,6 +98,7 @@ class ModelReport:
     seeds: tuple[int, ...]
     cohort: str
     folds: tuple[FoldRow, ...]
+    spreads: tuple[Spread, ...]
     question: str
     cost: Cost | None
     results: tuple[BinaryResult, ...]
@@ -152,6 +144,7 @@ def report_on(
     results = judge(answers, resampling=how) if answers else ()
     detection = judge_boxes(boxes, resampling=how) if boxes else ()
     units = tuple(dict.fromkeys(result.unit for result in results))
+    folds = fold_rows(answers, boxes, how)
     return ModelReport(
         name=one.system,
         version=one.version,
@@ -159,10 +152,8 @@ def report_on(
         paper=paper,
         seeds=seeds or (one.seed,),
         cohort=one.cohort,
-        folds=tuple(
-            FoldRow(fold.name, len(fold.training), len(fold.validation), len(fold.test))
-            for fold in folds_of(answers, boxes)
-        ),
+        folds=folds,
+        spreads=spreads(folds),
         question=QUESTIONS[answers.question].text if answers else "",
         cost=one.cost,
         results=results,
@@ -182,11 +173,6 @@ def report_on(
         else (),
         worst_boxes=tuple(_worst_boxes(boxes, detection, pictures)) if boxes else (),
     )
-
-
-def folds_of(answers: Answers | None, boxes: BoxAnswers | None) -> tuple[Fold, ...]:
-    """Those of the cross-validation that answered; none where one model did."""
-    return folds_told([*(answers.cases if answers else ()), *(boxes.pictures if boxes else ())])
 
 
 def _worst_boxes(

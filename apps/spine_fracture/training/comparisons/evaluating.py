@@ -15,7 +15,8 @@ from spine_fracture.evaluation.cases.features import FeatureCase, FeatureRow, fe
 from spine_fracture.evaluation.cases.readers import ReaderAnswer
 from spine_fracture.evaluation.folds import Fold
 from spine_fracture.evaluation.reports.evaluation_report import CentreRow, EvaluationReport
-from spine_fracture.evaluation.reports.model_report import folds_of, report_on
+from spine_fracture.evaluation.reports.fold_rows import folds_of
+from spine_fracture.evaluation.reports.model_report import report_on
 from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.training.cohorts.case_pictures import CasePictures
 from spine_fracture.training.cohorts.folder import CohortFolder, caches_in
