@@ -36,7 +36,7 @@ def test_round_trip_and_version(tmp_path: Path) -> None:
     written = write_bundle(tmp_path, state, MANIFEST)
     manifest, loaded = read_bundle(tmp_path)
     assert manifest == written
-    assert manifest.version == f"toy-{manifest.sha256[:12]}"
+    assert manifest.version == f"toy-{manifest.digest[:12]}"
     assert torch.equal(loaded["w"], state["w"]) and loaded["steps"].item() == 3
 
 
@@ -55,12 +55,25 @@ def test_attachments_come_back_and_make_another_version(tmp_path: Path) -> None:
     plain = write_bundle(tmp_path / "plain", state, MANIFEST)
     first = write_bundle(tmp_path / "first", state, MANIFEST, {"trees.txt": b"tree 1"})
     second = write_bundle(tmp_path / "second", state, MANIFEST, {"trees.txt": b"tree 2"})
-    assert plain.digest == plain.sha256 == first.sha256
+    assert plain.sha256 == first.sha256
     assert len({plain.version, first.version, second.version}) == 3
     manifest, _ = read_bundle(tmp_path / "first")
     assert manifest == first and read_attachment(tmp_path / "first", manifest, "trees.txt") == b"tree 1"
     with pytest.raises(ModelFileError, match="comes without trees"):
         read_attachment(tmp_path / "plain", plain, "trees.txt")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"temperature": 1.2}, {"classes": ("b", "a")}, {"training_patients": ("p",)}, {"config": {"a": 1}}],
+    ids=str,
+)
+def test_equal_weights_with_another_manifest_are_another_version(change: dict[str, object]) -> None:
+    assert MANIFEST.model_copy(update=change).version != MANIFEST.version
+
+
+def test_how_well_it_did_renames_no_model() -> None:
+    assert MANIFEST.model_copy(update={"metrics": {"auc": 0.9}}).version == MANIFEST.version
 
 
 @pytest.mark.parametrize("content", [b"other trees", None])

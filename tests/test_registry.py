@@ -145,6 +145,15 @@ def test_nor_is_another_model_put_in_its_place(registry: Registry, shipped: Path
         registry.champion(TASK)
 
 
+def test_a_temperature_that_was_changed_is_noticed(registry: Registry, shipped: Path) -> None:
+    registry.register_shipped(shipped)
+    path = registry.champion(TASK).folder / MANIFEST
+    assert '"temperature": 1.0' in path.read_text()
+    path.write_text(path.read_text().replace('"temperature": 1.0', '"temperature": 9.0'))
+    with pytest.raises(ModelFileError, match="not the one that was registered"):
+        registry.champion(TASK)
+
+
 def test_a_damaged_candidate_is_neither_registered_nor_promoted(
     registry: Registry, shipped: Path, tmp_path: Path
 ) -> None:

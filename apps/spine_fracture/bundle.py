@@ -53,13 +53,12 @@ class Manifest(BaseModel):
 
     @property
     def digest(self) -> str:
-        """What tells this model's files from every other's: the sha256 of the weights, or where there
-        are attachments, of all their sha256.
+        """What tells this model from every other: a sha256 of all that the manifest says, files, temperature
+        and patients too, but not how well it did. A field that has its default does not count, so that one
+        that is added later renames nobody.
         """
-        if not self.attachments:
-            return self.sha256
-        lines = [f"{name} {sha256}" for name, sha256 in sorted(self.attachments.items())]
-        return hashlib.sha256("\n".join([self.sha256, *lines]).encode()).hexdigest()
+        told = self.model_dump(mode="json", exclude={"metrics"}, exclude_defaults=True)
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def test_it_is_small_and_has_a_card() -> None:
     assert sum(file.stat().st_size for file in SHIPPED.iterdir()) < 8e6
     manifest = read_manifest(SHIPPED)
     card = (SHIPPED / "MODEL_CARD.md").read_text()
-    assert manifest.sha256[:12] in card
+    assert manifest.version in card
     assert "Not for clinical use" in card
     assert manifest.metrics["test.simulated_in_real.auc.abnormal"] > 0.9
 

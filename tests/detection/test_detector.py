@@ -9,6 +9,7 @@ import torch
 
 import spine_fracture
 from spine_fracture.anatomy import Level
+from spine_fracture.bundle import read_manifest
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.detection.detector import VertebraDetector
 from spine_fracture.detection.fusion import fuse_slices
@@ -41,6 +42,7 @@ def test_shipped_weights_are_small_and_carded():
     card = (SHIPPED / "MODEL_CARD.md").read_text()
     assert "Not for clinical use" in card
     assert "| test | T1+T2 |" in card
+    assert read_manifest(SHIPPED).version in card
 
 
 def test_boxes_lie_in_the_picture_and_on_its_slices(detector):

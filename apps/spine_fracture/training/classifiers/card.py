@@ -54,7 +54,7 @@ def write_card(folder: Path, manifest: Manifest, findings: FindingsResult | None
     """``MODEL_CARD.md`` beside the weights; ``findings`` where the real set was given."""
     numbers = manifest.metrics
     lines = [
-        f"# {manifest.name} {manifest.sha256[:12]}",
+        f"# Level classifier {manifest.version}",
         "",
         "**Not for clinical use.** It was trained on simulated findings in the pictures of one",
         "hospital and in phantoms; no patient with a proven diagnosis was among them.",
