@@ -182,6 +182,17 @@ DIAGNOSIS_CODES: dict[Diagnosis, Code] = {
 }
 
 
+class Primary(StrEnum):
+    """The tumour a metastasis comes from; myeloma counts as one here."""
+
+    BREAST = "breast"
+    LUNG = "lung"
+    PROSTATE = "prostate"
+    RENAL = "renal"
+    MYELOMA = "myeloma"
+    OTHER = "other"
+
+
 class Basis(StrEnum):
     """What a reader's diagnosis rests on: the pictures alone, or proof from elsewhere."""
 

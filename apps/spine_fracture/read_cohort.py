@@ -9,7 +9,7 @@ import numpy as np
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.snapshots import find_snapshot, read_snapshot
+from spine_fracture.cohort.snapshots import SnapshotRead, find_snapshot, read_snapshot
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.imaging import CHANNELS, FURTHER
 from spine_fracture.read_studies import ReadStudy, agreed, read_studies
@@ -60,6 +60,7 @@ def _cached(study: ReadStudy) -> CachedStudy:
                 level=name,
                 diagnosis=Diagnosis.INDETERMINATE if read is None else read.diagnosis,
                 features=() if read is None else read.features,
+                primary=_primary(study, read),
                 slices=tuple(at for at, _ in ordered),
                 boxes=tuple(box.as_tuple() for _, box in ordered),
                 shown=(True,) * len(ordered),
@@ -71,8 +72,16 @@ def _cached(study: ReadStudy) -> CachedStudy:
         split=by_time[0].split,
         source="read",
         field_strength=study.field_strength,
+        sex=study.sex or "",
+        age=study.age,
         sequences=tuple(sequence for sequence in CHANNELS if sequence in study.pair.acquired),
         levels=tuple(sorted(levels, key=lambda level: level.level.order)),
         index_level=next((read.level for read in by_time if read.diagnosis in _INDEX), None),
     )
     return CachedStudy(label, np.rint(study.pair.channels * 255).astype(np.uint8))
+
+
+def _primary(study: ReadStudy, read: SnapshotRead | None) -> str:
+    """Where a malignant level comes from: the patient's tumour, as far as it is known."""
+    malignant = read is not None and read.diagnosis is Diagnosis.MALIGNANT
+    return (study.primary_tumour or "") if malignant else ""

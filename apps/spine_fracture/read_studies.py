@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.anatomy import Diagnosis, Level, Primary
 from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.cohort.models import LevelSource, Study
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import SnapshotRead
 from spine_fracture.cohort.studies import files_of, find_study, further_series, load_pair, read_volume
+from spine_fracture.dicom.demographics import Sex
 from spine_fracture.dicom.further import with_further
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.seen import picture_hash
@@ -35,6 +36,9 @@ class ReadStudy:
     pictures: str
     pair: PairedStack
     field_strength: float | None
+    sex: Sex | None
+    age: int | None
+    primary_tumour: Primary | None
     names: tuple[Level, ...]
     boxes: tuple[tuple[BoxOnSlice, ...], ...]
     reads: tuple[SnapshotRead | None, ...]
@@ -119,6 +123,9 @@ def _read_study(
         pictures=_hash(pair),
         pair=pair,
         field_strength=study.patient.field_strength,
+        sex=study.patient.sex,
+        age=study.age,
+        primary_tumour=study.patient.primary_tumour,
         names=tuple(names[level_id] for level_id in kept),
         boxes=tuple(kept.values()),
         reads=tuple(reads.get(level_id) for level_id in kept),

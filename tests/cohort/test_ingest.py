@@ -21,6 +21,7 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.cohort.studies import load_pair, read_volume
+from spine_fracture.dicom.demographics import Sex
 from spine_fracture.dicom.nifti import write_nifti
 from spine_fracture.dicom.write import PatientTags, uid_from, write_series
 from spine_fracture.errors import InputError, NotFoundError
@@ -60,6 +61,20 @@ def test_doing_it_twice_changes_nothing(project: Project, pictures: Path) -> Non
     report = ingest(pictures, "Centre A", project)
     assert (report.added, report.unchanged) == ((), (uid,))
     assert contents(project) == before
+
+
+def test_sex_and_age_are_kept_and_added_where_they_were_missing(project: Project, pictures: Path) -> None:
+    uid = ingested(project, "hospital-4711", pictures)
+    for path in pictures.rglob("*.dcm"):
+        ds = dcmread(path)
+        ds.PatientSex, ds.PatientBirthDate, ds.StudyDate = "F", "19500601", "20240531"
+        ds.save_as(path)
+    assert ingest(pictures, "Centre A", project).added == (uid,)
+    assert ingest(pictures, "Centre A", project).unchanged == (uid,)
+    with project.session() as session:
+        study = session.scalars(select(Study)).one()
+        assert (study.patient.sex, study.age) == (Sex.FEMALE, 73)
+    assert "1950" not in str(contents(project))
 
 
 def test_nothing_that_identifies_is_stored(project: Project, pictures: Path) -> None:

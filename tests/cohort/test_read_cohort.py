@@ -11,14 +11,15 @@ from made_cohort import series
 from read_cohort import PATIENTS, read_study
 from typer.testing import CliRunner
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.anatomy import Diagnosis, Feature, Level, Primary
 from spine_fracture.cli import cli
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.models import StudyFolder
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import LATEST, freeze
 from spine_fracture.cohort.splits import Split
-from spine_fracture.cohort.studies import load_pair
+from spine_fracture.cohort.studies import find_study, load_pair
+from spine_fracture.dicom.demographics import Sex
 from spine_fracture.dicom.write import PatientTags, write_series
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part
@@ -59,6 +60,26 @@ def test_reads_keep_to_the_part_of_their_patient(project: Project, pictures: Pat
         pair = load_pair(session, studies[Split.TRAIN].uid)
     np.testing.assert_allclose(taught.pair(), pair.pixels, atol=0.5 / 255 + 1e-6)
     assert not taught.pixels[:, 2:].any()
+
+
+def test_sex_age_and_the_tumour_of_malignant_levels_come_along(
+    project: Project, pictures: Path, tmp_path: Path
+) -> None:
+    study = read_study(project, pictures)
+    study.read("ann", 0)
+    study.read("ann", 1, diagnosis=Diagnosis.BENIGN_FRACTURE)
+    with project.transaction() as session:
+        row = find_study(session, study.uid)
+        row.patient.sex, row.patient.primary_tumour, row.age = Sex.FEMALE, Primary.BREAST, 61
+    freeze(project)
+    cache_snapshot(project, LATEST, tmp_path / "out")
+    (label,) = StudyCache(tmp_path / "out" / "studies").labels
+    assert (label.sex, label.age) == ("F", 61)
+    assert [(level.diagnosis, level.primary) for level in label.levels] == [
+        (Diagnosis.MALIGNANT, "breast"),
+        (Diagnosis.BENIGN_FRACTURE, ""),
+        (Diagnosis.INDETERMINATE, ""),
+    ]
 
 
 def test_what_lies_beside_the_pair_comes_along(project: Project, pictures: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from spine_fracture.simulation.findings import (
     NULL_FINDING,
     PATTERNS,
     PREVALENCE,
-    Primary,
+    PRIMARIES,
     draw_finding,
     draw_variant,
 )
@@ -47,7 +47,7 @@ def test_one_slice_shows_nothing_lateral_and_no_other_vertebra(diagnosis: Diagno
 
 def test_a_tumour_shows_a_pattern_of_its_primary() -> None:
     rng = np.random.default_rng(4)
-    for primary in Primary:
+    for primary in PRIMARIES:
         seen = {draw_finding(Diagnosis.MALIGNANT, rng, primary=primary).pattern for _ in range(200)}
         assert seen == {pattern for pattern, _ in PATTERNS[primary]}
     assert draw_finding(Diagnosis.BENIGN_FRACTURE, rng).primary is None

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.anatomy import Diagnosis, Feature, Level, Primary
 from spine_fracture.errors import InputError
 from spine_fracture.radiography import View
-from spine_fracture.simulation.findings import Finding, Pattern, Primary
+from spine_fracture.simulation.findings import Finding, Pattern
 from spine_fracture.simulation.phantom import LevelTruth, Phantom, make_phantom
 from spine_fracture.simulation.radiograph import SimulatedRadiographs, radiographs_of, simulate_radiographs
 from spine_fracture.simulation.radiograph_recipe import RadiographRecipe

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import label as components
 from textured_pictures import LEVELS, textured_canvas
 
-from spine_fracture.anatomy import COLLAPSE_FEATURES, Diagnosis, Feature, Level
+from spine_fracture.anatomy import COLLAPSE_FEATURES, Diagnosis, Feature, Level, Primary
 from spine_fracture.simulation.canvas import body_frame
-from spine_fracture.simulation.findings import Finding, Primary
+from spine_fracture.simulation.findings import Finding
 from spine_fracture.simulation.lesions import insert_finding
 from spine_fracture.simulation.warp import NULL_SHIFT, collapse, null_warp
 

@@ -16,6 +16,7 @@ from spine_fracture.cohort.patients import enrol, pseudonym
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.sources import FoundSeries, FoundStudy, choose_pair, find_studies
 from spine_fracture.cohort.studies import known_series, missing_half
+from spine_fracture.dicom.demographics import Demographics
 from spine_fracture.dicom.scan import Refusal
 from spine_fracture.errors import ConflictError, InputError
 from spine_fracture.files import without_names
@@ -90,6 +91,7 @@ def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: 
     reasons = {series.uid: _known_elsewhere(session, series, study.uid) for series in study.series}
     refused = tuple(Refusal(s.files[0][1], reasons[s.uid]) for s in study.series if reasons[s.uid])
     sound = [series for series in study.series if not reasons[series.uid]]
+    described = row is not None and _describe(row, study.demographics)
     stored = {series.uid: series for series in row.series} if row else {}
     new = [series for series in sound if series.uid not in stored]
     grown = 0
@@ -98,16 +100,25 @@ def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: 
             _move_if_gone(session, stored[series.uid], series, folder)
             grown += _grow(stored[series.uid], series)
     if not new and not grown:
-        return _Taken(row is not None, False, missing_half(row) if row else "", refused)
+        return _Taken(row is not None, described, missing_half(row) if row else "", refused)
     chosen = choose_pair([*(known_series(row) if row else ()), *new])
     if row is None:
         row = Study(uid=study.uid, patient=enrol(session, key, _centre(session, centre)))
         session.add(row)
+        _describe(row, study.demographics)
     row.series.extend(_series(series, _folder(session, folder)) for series in new)
     _settle(session, row, *chosen)
     details: dict[str, object] = {"series": len(new), "missing": missing_half(row)}
     record(session, "study.ingested", f"study:{row.id}", details=details)
     return _Taken(True, True, missing_half(row), refused)
+
+
+def _describe(study: Study, stated: Demographics) -> bool:
+    """Fill in what is not known of the patient yet; whether there was any such thing."""
+    before = study.patient.sex, study.age
+    study.patient.sex = study.patient.sex or stated.sex
+    study.age = stated.age if study.age is None else study.age
+    return before != (study.patient.sex, study.age)
 
 
 def _settle(session: Session, study: Study, t1_uid: str | None, t2_uid: str | None) -> None:

@@ -8,11 +8,12 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
+from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level, Primary
 from spine_fracture.cohort.base import Base
 from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ReadState
+from spine_fracture.dicom.demographics import Sex
 from spine_fracture.geometry import PatientBox, PixelBox
 from spine_fracture.imaging import Plane, Sequence, SpacingOrigin
 from spine_fracture.levels import Uncertainty
@@ -60,14 +61,17 @@ class Centre(Base):
 
 
 class Patient(Base):
-    """``split`` is set from the key when the row is made and never changed."""
+    """``split`` is set from the key when the row is made and never changed. ``primary_tumour`` and, where the
+    pictures do not state it, ``sex`` come from the centre's own list.
+    """
 
     __tablename__ = "patient"
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(64), unique=True)
     centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"), index=True)
     split: Mapped[Split]
-    primary_tumour: Mapped[str | None] = mapped_column(String(64))
+    sex: Mapped[Sex | None]
+    primary_tumour: Mapped[Primary | None]
     field_strength: Mapped[float | None]
     created: Mapped[datetime] = mapped_column(default=now)
 
@@ -84,13 +88,16 @@ class StudyFolder(Base):
 
 
 class Study(Base):
-    """``residual_px``, ``registered`` and ``notes`` are filled when the models have read the study."""
+    """``age`` is the patient's, in years. ``residual_px``, ``registered`` and ``notes`` are filled when the
+    models have read the study.
+    """
 
     __tablename__ = "study"
     id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[str] = mapped_column(String(64), unique=True)
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
     created: Mapped[datetime] = mapped_column(default=now)
+    age: Mapped[int | None]
     residual_px: Mapped[float | None]
     registered: Mapped[bool | None]
     numbering_sure: Mapped[bool | None]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import Basis, Diagnosis
+from spine_fracture.anatomy import Basis, Diagnosis, Primary
 from spine_fracture.cohort.models import (
     Centre,
     FileKind,
@@ -75,8 +75,10 @@ def count_levels(
     diagnosis: Diagnosis | None = None,
     min_reads: int = 1,
     basis: Basis | None = None,
+    primary: Primary | None = None,
 ) -> int:
-    """How many levels have an answer: of one centre, with this diagnosis, read so often, resting on this.
+    """How many levels have an answer: of one centre, with this diagnosis, read so often, resting on this, of
+    patients with this tumour.
 
     The answer of a level is its reference read, or what all its standing reads say alike; a level
     whose readers disagree has none yet. ``min_reads`` counts readers, an adjudicator too. ``basis``
@@ -92,6 +94,8 @@ def count_levels(
     )
     if centre is not None:
         query = query.where(Centre.name == centre)
+    if primary is not None:
+        query = query.where(Patient.primary_tumour == primary)
     levels: dict[int, list[Read]] = {}
     for read in session.scalars(query):
         levels.setdefault(read.level_id, []).append(read)

@@ -1,4 +1,4 @@
-"""Pseudonymous patients: the key is all that is kept of a person."""
+"""Pseudonymous patients: of who a person is, the key is all that is kept."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from spine_fracture.cohort.models import FileKind
 from spine_fracture.dicom.choose import choose
+from spine_fracture.dicom.demographics import NOTHING_STATED, Demographics
 from spine_fracture.dicom.nifti import read_nifti
 from spine_fracture.dicom.pictures import read_picture
 from spine_fracture.dicom.radiograph import RadiographHeader
@@ -48,6 +49,7 @@ class FoundStudy:
     uid: str
     patient_id: str
     series: tuple[FoundSeries, ...]
+    demographics: Demographics = NOTHING_STATED
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +154,7 @@ def _dicom_studies(
             refused.append(Refusal(study.series[0].files[0], reason))
         else:
             series = (*map(of_dicom, study.series), *of_radiographs(study.radiographs))
-            found.append(FoundStudy(study.study_uid, study.patient_id, series))
+            found.append(FoundStudy(study.study_uid, study.patient_id, series, study.demographics))
     return tuple(found), tuple(refused)
 
 

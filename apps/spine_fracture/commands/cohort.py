@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spine_fracture.anatomy import Basis, Diagnosis
+from spine_fracture.anatomy import Basis, Diagnosis, Primary
 from spine_fracture.commands import cohort_make, radiographs
 
 _SHOWN = 20
@@ -20,6 +21,7 @@ def register(cli: typer.Typer) -> None:
     group = typer.Typer(help="What the catalogue holds, and snapshots of it.", invoke_without_command=True)
     group.callback()(show)
     group.command("freeze")(freeze)
+    group.command("describe")(describe)
     cohort_make.register(group)
     radiographs.register_cohort(group)
     cli.add_typer(group, name="cohort")
@@ -33,6 +35,9 @@ def show(
         int | None, typer.Option(help="Count the levels that so many readers read.", min=1)
     ] = None,
     basis: Annotated[Basis | None, typer.Option(help="Count the levels whose class rests on this.")] = None,
+    primary: Annotated[
+        Primary | None, typer.Option(help="Count the levels of patients with this tumour.")
+    ] = None,
 ) -> None:
     """Patients, studies, levels and reads of each centre, and what is missing.
 
@@ -46,8 +51,8 @@ def show(
 
     console = Console()
     with open_project().session() as session:
-        if any(option is not None for option in (centre, diagnosis, min_reads, basis)):
-            found = count_levels(session, centre, diagnosis, min_reads or 1, basis)
+        if any(option is not None for option in (centre, diagnosis, min_reads, basis, primary)):
+            found = count_levels(session, centre, diagnosis, min_reads or 1, basis, primary)
             console.print(f"{found} level{'' if found == 1 else 's'}. Not for clinical use.", highlight=False)
             return
         rows, why, disputes = overview(session), reasons(session), len(awaiting(session))
@@ -79,6 +84,25 @@ def show(
             reasons_table.add_row(escape(centre), escape(reason), str(count))
         console.print(reasons_table)
     console.print("Not for clinical use.", style="dim")
+
+
+def describe(
+    path: Annotated[Path, typer.Argument(help="CSV: patient, and sex (F, M, O) or primary_tumour or both.")],
+    centre: Annotated[str, typer.Option(help="The hospital whose patients these are.")],
+) -> None:
+    """Add what the pictures do not say of patients, e.g. which tumour their metastases come from."""
+    from spine_fracture.cohort.patient_list import describe_patients, read_patient_list
+    from spine_fracture.cohort.project import open_project
+
+    result = describe_patients(open_project(), centre, read_patient_list(path))
+    console = Console()
+    console.print(
+        f"[bold]{result.changed}[/] patients with something new, {result.unchanged} unchanged, "
+        f"{len(result.unknown_lines)} not in the catalogue at {escape(centre)}."
+    )
+    if result.unknown_lines:
+        shown = ", ".join(map(str, result.unknown_lines[:_SHOWN]))
+        console.print(f"Not in the catalogue, lines: {shown}{' ...' * (len(result.unknown_lines) > _SHOWN)}.")
 
 
 def freeze(name: Annotated[str | None, typer.Option(help="Name of the snapshot.")] = None) -> None:

@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from spine_fracture.dicom.demographics import Demographics, demographics_of
 from spine_fracture.dicom.write import ASSUMED_CALIBRATION, ASSUMED_SUFFIX
 from spine_fracture.errors import InputError, OffDomainError, UnreadablePictureError
 from spine_fracture.geometry import FloatArray
@@ -48,6 +49,7 @@ class SliceHeader:
     series_uid: str
     study_uid: str
     patient_id: str
+    demographics: Demographics
     frame_of_reference_uid: str
     rows: int
     columns: int
@@ -136,6 +138,7 @@ def _headers(
     if series_uid not in acquisitions:
         acquisitions[series_uid] = _acquisition(ds, _Groups(ds, shared, frames[0] if frames else Dataset()))
     assumed = _text(ds, "PixelSpacingCalibrationDescription") == ASSUMED_CALIBRATION
+    demographics = demographics_of(ds)
     for index, frame in enumerate(frames or [Dataset()]):
         groups = _Groups(ds, shared, frame)
         position = groups.numbers("PlanePositionSequence", "ImagePositionPatient", 3)
@@ -155,6 +158,7 @@ def _headers(
             series_uid=series_uid,
             study_uid=_required(ds, "StudyInstanceUID"),
             patient_id=_text(ds, "PatientID") or "",
+            demographics=demographics,
             frame_of_reference_uid=_text(ds, "FrameOfReferenceUID") or "",
             rows=rows,
             columns=columns,

@@ -16,6 +16,7 @@ from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.pixel_data_handlers.util import apply_modality_lut, apply_voi_lut
 
+from spine_fracture.dicom.demographics import Demographics, demographics_of
 from spine_fracture.dicom.header import OTHER_BODY_PARTS
 from spine_fracture.errors import InputError, OffDomainError, UnreadablePictureError
 from spine_fracture.pictures import read_uncoloured
@@ -43,6 +44,7 @@ class RadiographHeader:
     series_uid: str
     study_uid: str
     patient_id: str = field(repr=False)
+    demographics: Demographics
     rows: int
     columns: int
 
@@ -62,7 +64,8 @@ def read_radiograph_header(path: Path) -> RadiographHeader | None:
         if not (sop and series and study):
             raise UnreadablePictureError("It does not say which study it is of: export it again.")
         patient = str(ds.get("PatientID") or "").strip()
-        return RadiographHeader(path, sop, series, study, patient, int(ds.Rows), int(ds.Columns))
+        size = int(ds.Rows), int(ds.Columns)
+        return RadiographHeader(path, sop, series, study, patient, demographics_of(ds), *size)
 
 
 def read_radiograph(path: Path, view: View | None = None) -> Radiograph:

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from spine_fracture.dicom.arrangement import arrange
+from spine_fracture.dicom.demographics import NOTHING_STATED, Demographics, first_stated
 from spine_fracture.dicom.header import SliceHeader, read_headers
 from spine_fracture.dicom.orientation import plane_of
 from spine_fracture.dicom.radiograph import RadiographHeader, read_radiograph_header
@@ -58,6 +59,7 @@ class StudyFiles:
     patient_id: str = field(repr=False)
     series: tuple[SeriesFiles, ...]
     radiographs: tuple[RadiographHeader, ...] = ()
+    demographics: Demographics = NOTHING_STATED
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +161,10 @@ def _grouped(
             except InputError as error:
                 refused.append(Refusal(members[0].path, f"Series of {len(members)} slices: {error}"))
         if usable or plain[study_uid]:
-            whole = StudyFiles(study_uid, slices[0].patient_id, tuple(usable), tuple(plain[study_uid]))
-            found.append(whole)
+            stated = first_stated(header.demographics for header in slices)
+            found.append(
+                StudyFiles(study_uid, slices[0].patient_id, tuple(usable), tuple(plain[study_uid]), stated)
+            )
     return Scan(tuple(found), tuple(refused))
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level
-from spine_fracture.simulation.findings import Finding, Primary, draw_finding, draw_primary, draw_variant
+from spine_fracture.anatomy import Diagnosis, Feature, Level, Primary
+from spine_fracture.simulation.findings import Finding, draw_finding, draw_primary, draw_variant
 from spine_fracture.simulation.recipe import PhantomRecipe, SkipLesions
 
 #: Osteoporotic fractures favour the thoracolumbar junction and the middle of the thoracic spine.

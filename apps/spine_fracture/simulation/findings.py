@@ -16,17 +16,7 @@ from itertools import product
 
 import numpy as np
 
-from spine_fracture.anatomy import COLLAPSE_FEATURES, Diagnosis, Feature, contradiction
-
-
-class Primary(StrEnum):
-    """The tumour a metastasis comes from; myeloma counts as one here."""
-
-    BREAST = "breast"
-    LUNG = "lung"
-    PROSTATE = "prostate"
-    RENAL = "renal"
-    MYELOMA = "myeloma"
+from spine_fracture.anatomy import COLLAPSE_FEATURES, Diagnosis, Feature, Primary, contradiction
 
 
 class Pattern(StrEnum):

@@ -8,12 +8,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.anatomy import Diagnosis, Feature, Level, Primary
 from spine_fracture.imaging import Pixels, Sequence
 from spine_fracture.simulation.canvas import LesionCanvas
 from spine_fracture.simulation.centres import Centre, centre_named
 from spine_fracture.simulation.disease import Patient, draw_patient
-from spine_fracture.simulation.findings import Primary
 from spine_fracture.simulation.lesions import Inserted, insert_findings
 from spine_fracture.simulation.plane import Labels
 from spine_fracture.simulation.rasterise import rasterise

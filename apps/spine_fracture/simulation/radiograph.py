@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.anatomy import Diagnosis, Level, Primary
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.radiography import Picture, View
-from spine_fracture.simulation.findings import Finding, Primary
+from spine_fracture.simulation.findings import Finding
 from spine_fracture.simulation.phantom import Phantom, make_phantom
 from spine_fracture.simulation.radiograph_bone import PER_MINERAL, bone_of
 from spine_fracture.simulation.radiograph_detector import expose, technique_of

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spine_fracture.anatomy import Level
+from spine_fracture.anatomy import Level, Primary
 from spine_fracture.errors import NotFoundError
 from spine_fracture.imaging import Pixels, Sequence, Volume
 from spine_fracture.simulation.centres import Coverage
-from spine_fracture.simulation.findings import Primary
 from spine_fracture.simulation.phantom import LevelTruth, Phantom, make_phantom
 from spine_fracture.simulation.plane import Labels
 from spine_fracture.simulation.recipe import PhantomRecipe

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.anatomy import Diagnosis, Feature, Level, Primary
 from spine_fracture.bundle import write_atomically
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Volume
-from spine_fracture.simulation.findings import Primary
 from spine_fracture.simulation.plane import Mask
 from spine_fracture.simulation.study import PhantomStudy
 

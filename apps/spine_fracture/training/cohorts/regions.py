@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.anatomy import Diagnosis, Level, Primary
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.dicom.pairing import scaled
 from spine_fracture.errors import InputError
@@ -18,7 +18,6 @@ from spine_fracture.files import write_atomically
 from spine_fracture.imaging import CHANNELS
 from spine_fracture.imaging import Sequence as MrSequence
 from spine_fracture.pictures import read_stored_grey
-from spine_fracture.simulation.findings import Primary
 from spine_fracture.training.cohorts.naming import CohortNaming
 from spine_fracture.training.cohorts.study_cache import (
     CachedStudy,

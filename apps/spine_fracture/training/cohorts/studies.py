@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spine_fracture.anatomy import Diagnosis, Feature, Level
+from spine_fracture.anatomy import Diagnosis, Feature, Level, Primary
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.dicom.pairing import scaled
 from spine_fracture.errors import InputError
@@ -18,7 +18,7 @@ from spine_fracture.imaging import CHANNELS, Pixels, Sequence
 from spine_fracture.lumbar_set import LumbarPatient, read_lumbar_set, skips_a_body
 from spine_fracture.simulation.canvas import LesionCanvas
 from spine_fracture.simulation.disease import draw_patient
-from spine_fracture.simulation.findings import NULL_FINDING, Finding, Primary
+from spine_fracture.simulation.findings import NULL_FINDING, Finding
 from spine_fracture.simulation.lesions import Inserted, insert_findings
 from spine_fracture.simulation.phantom import patient_key
 from spine_fracture.simulation.study import simulate_study
