@@ -16,6 +16,7 @@ from spine_fracture.commands import (
     evaluate,
     evaluate_real,
     ingest,
+    jobs,
     models,
     papers,
     phantom,
@@ -48,6 +49,7 @@ demo.register(cli)
 evaluate.register(cli)
 evaluate_real.register(cli)
 ingest.register(cli)
+jobs.register(cli)
 models.register(cli)
 papers.register(cli)
 phantom.register(cli)

@@ -216,7 +216,10 @@ class JobStore:
             return job
         if job.supervisor is not None and job.worker is not None and job.worker.alive:
             _stop_group(job.supervisor.number)
-        reason = "the process ended without a result (killed, or the machine stopped): resume it"
+        reason = (
+            "the process ended without a result (killed, or the machine stopped): resume it with "
+            f"spine-fracture jobs resume {job.id}"
+        )
         return self._move(job, JobState.FAILED, reason=reason)
 
     def _move(self, job: Job, state: JobState, reason: str | None = None) -> Job:
@@ -237,7 +240,7 @@ class JobStore:
     def _path(self, job_id: str) -> Path:
         path = self._folder / job_id
         if path.parent != self._folder or not (path / RECORD).is_file():
-            raise NotFoundError(f"There is no job {job_id!r}: list the jobs to see their names.")
+            raise NotFoundError(f"There is no job {job_id!r}: spine-fracture jobs shows their names.")
         return path
 
     def _read(self, job_id: str) -> Job:
