@@ -254,6 +254,24 @@ def test_a_false_level_is_removed(place: Place) -> None:
     assert not level.current
 
 
+def test_undo_brings_a_removed_level_back_to_be_read(place: Place) -> None:
+    room = place.open(EXTRAS)
+    task = room.task
+    room.press("x", "Enter")
+    room.after(task["level_id"])
+    room.says("Undo brings it back")
+    room.press("u")
+    room.says("part of the study again")
+    assert room.task["level_id"] == task["level_id"]
+    level = next(lv for lv in place.records.levels(task["study"]) if lv.id == task["level_id"])
+    assert level.current
+    room.press("1", "w", "Enter")
+    room.after(task["level_id"])
+    assert len(place.records.reads(task["level_id"])) == 1
+    room.press("u")  # the read now, which came after
+    room.says("Your last read is taken back")
+
+
 def test_a_level_is_skipped_with_a_reason(place: Place) -> None:
     room = place.open()
     level = room.task["level_id"]

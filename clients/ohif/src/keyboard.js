@@ -96,7 +96,7 @@ export class Keyboard {
         unfocus();
         void room.submit();
       },
-      undo: () => void room.undo(),
+      undo: () => void (room.state.removed ? levels.bringBack() : room.undo()),
       skip: () => room.state.task && room.set({ menu: room.state.menu === 'skip' ? null : 'skip' }),
       draw: () => levels.draw(),
       remove: () => levels.remove(),

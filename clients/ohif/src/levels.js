@@ -70,7 +70,26 @@ export class LevelEditing {
     this.room.dispatch?.settle(task.level_id);
     this.room.seat?.forgetLevel();
     await this.room.next();
-    this.room.say(`${task.name} is removed: it was not a vertebra.`);
+    this.room.set({ removed: { level_id: task.level_id, name: task.name } });
+    this.room.say(`${task.name} is removed: it was not a vertebra. Undo brings it back.`);
+  }
+
+  /** Take the last removal back, and read the level after all. */
+  async bringBack() {
+    const { removed, phase } = this.room.state;
+    if (!removed || phase === 'sending' || phase === 'waiting') return;
+    this.room.keepDraft();
+    try {
+      await call('POST', `/levels/${removed.level_id}/restore`, { tab: this.room.seat?.tab });
+    } catch (error) {
+      this.room.complain(error);
+      // What the server refuses it would refuse again: Undo is for the last read once more.
+      if (!(/** @type {any} */ (error).unreachable)) this.room.set({ removed: null });
+      return;
+    }
+    this.room.set({ removed: null });
+    await this.room.reopen(removed.level_id);
+    this.room.say(`${removed.name} is part of the study again.`);
   }
 
   /** @param {1 | -1} by 1: everything one up, so that L2 becomes L1 */

@@ -87,7 +87,7 @@ export function footerSection(act) {
   const submit = button('submit', 'Submit', '.sr-primary');
   const skip = button('skip', 'Skip');
   const undo = button('undo', 'Undo');
-  undo.title = 'Take back the last submitted read (U or Ctrl+Z)';
+  undo.title = 'Take back the last submitted read or removed level (U or Ctrl+Z)';
   const label = submit.firstChild;
   return {
     node: h('footer.sr-foot', {}, message, h('div.sr-actions', {}, submit, skip, undo)),

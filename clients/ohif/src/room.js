@@ -20,6 +20,7 @@ import { call, ServerError } from './server.js';
  * @property {string[]} notes about this level
  * @property {string | null} menu what is open: 'skip', 'draw', 'name-drawn', 'remove', 'similar'
  * @property {any} menuData
+ * @property {{level_id: number, name: string} | null} removed the level that Undo brings back: nothing was read since
  * @property {boolean} heat @property {boolean} boxesHidden @property {string | null} third series in the right picture
  */
 
@@ -30,7 +31,7 @@ export class Room {
     /** @type {State} */
     this.state = {
       phase: 'starting', me: null, task: null, draft: emptyDraft(), progress: null, message: null, connection: 'online',
-      waiting: 0, refused: [], notes: [], menu: null, menuData: null, heat: false, boxesHidden: false, third: null,
+      waiting: 0, refused: [], notes: [], menu: null, menuData: null, removed: null, heat: false, boxesHidden: false, third: null,
     };
     /** @type {Set<(state: State) => void>} */
     this.listeners = new Set();
@@ -167,7 +168,7 @@ export class Room {
     performance.mark('reading:next-start');
     this.keepDraft();
     if (!this.dispatch.post(task)) return this.say(`${FULL} ${task.name} is not submitted, and what you entered stays here: ask for space to be made, and submit again.`, 'error');
-    this.set({ phase: 'sending', message: null, menu: null, heat: false });
+    this.set({ phase: 'sending', message: null, menu: null, removed: null, heat: false });
     await this.dispatch.flush();
     // A refused read has put the reader back to work; one on its way waits for the connection.
     if (this.state.phase === 'sending') {
@@ -239,7 +240,7 @@ export class Room {
   async skip(reason) {
     const { task, draft, phase } = this.state;
     if (!task || !this.seat || (phase !== 'reading' && phase !== 'opening')) return;
-    this.set({ phase: 'sending', menu: null });
+    this.set({ phase: 'sending', menu: null, removed: null });
     performance.mark('reading:next-start');
     try {
       const answer = await call('POST', '/skips', { level_id: task.level_id, tab: this.seat.tab, reason, note: draft.note.trim() });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { Connection } from '../src/connection.js';
 import { Dispatch } from '../src/dispatch.js';
 import { Drafts } from '../src/drafts.js';
+import { LevelEditing } from '../src/levels.js';
 import { Room } from '../src/room.js';
 import { CLIENT_VERSION } from '../src/server.js';
 import { MemoryStore } from './memory-store.js';
@@ -183,4 +184,33 @@ test('a server that stumbles is asked again', async (t) => {
   t.mock.timers.tick(3000);
   while (room.state.phase !== 'reading') await new Promise(setImmediate);
   assert.equal(room.state.task.level_id, 8);
+});
+
+const editing = () => new LevelEditing(room, { boxes: { replace: () => {} }, annotations: { refresh: () => {} } });
+
+test('undo brings a removed level back until something else was done', async () => {
+  server['/levels/7/remove'] = () => ({ levels: [] });
+  server['/levels/7/restore'] = () => ({ levels: [] });
+  server['/next'] = ({ level_id }) => taskOf(level_id ?? 8);
+  const levels = editing();
+  await levels.removeNow();
+  assert.deepEqual([room.state.task.level_id, room.state.removed], [8, { level_id: 7, name: 'L7' }]);
+  await levels.bringBack();
+  assert.deepEqual([room.state.phase, room.state.task.level_id, room.state.removed], ['reading', 7, null]);
+  await levels.removeNow();
+  fill();
+  await room.submit();
+  assert.equal(room.state.removed, null);
+});
+
+test('a removal that cannot be taken back is left, unless the server was away', async () => {
+  server['/levels/7/remove'] = () => ({ levels: [] });
+  const levels = editing();
+  await levels.removeNow();
+  server['/levels/7/restore'] = () => undefined;
+  await levels.bringBack();
+  assert.equal(room.state.removed.level_id, 7);
+  server['/levels/7/restore'] = () => [409, { detail: 'There is an L7 by now.' }];
+  await levels.bringBack();
+  assert.deepEqual([room.state.removed, room.state.message.text, room.state.task.level_id], [null, 'There is an L7 by now.', 8]);
 });
