@@ -68,12 +68,30 @@ def test_attachments_come_back_and_make_another_version(tmp_path: Path) -> None:
     [{"temperature": 1.2}, {"classes": ("b", "a")}, {"training_patients": ("p",)}, {"config": {"a": 1}}],
     ids=str,
 )
-def test_equal_weights_with_another_manifest_are_another_version(change: dict[str, object]) -> None:
-    assert MANIFEST.model_copy(update=change).version != MANIFEST.version
+def test_equal_weights_with_another_manifest_are_another_version(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    state = {"w": torch.zeros(3)}
+    plain = write_bundle(tmp_path / "plain", state, MANIFEST)
+    other = write_bundle(tmp_path / "other", state, MANIFEST.model_copy(update=change))
+    assert plain.sha256 == other.sha256 and plain.version != other.version
+    (tmp_path / "plain" / "model.json").write_text(plain.model_copy(update=change).model_dump_json())
+    with pytest.raises(ModelFileError, match="not as it was written"):
+        read_bundle(tmp_path / "plain")
 
 
-def test_how_well_it_did_renames_no_model() -> None:
-    assert MANIFEST.model_copy(update={"metrics": {"auc": 0.9}}).version == MANIFEST.version
+def test_how_well_it_did_renames_no_model(tmp_path: Path) -> None:
+    state = {"w": torch.zeros(3)}
+    plain = write_bundle(tmp_path / "plain", state, MANIFEST)
+    judged = write_bundle(tmp_path / "judged", state, MANIFEST.model_copy(update={"metrics": {"auc": 0.9}}))
+    assert judged.version == plain.version
+
+
+def test_a_bundle_of_before_there_were_seals_keeps_its_name(tmp_path: Path) -> None:
+    sealed = write_bundle(tmp_path, {"w": torch.zeros(3)}, MANIFEST)
+    (tmp_path / "model.json").write_text(sealed.model_dump_json(exclude={"seal"}))
+    manifest, _ = read_bundle(tmp_path)
+    assert manifest.version == f"toy-{sealed.sha256[:12]}"
 
 
 @pytest.mark.parametrize("content", [b"other trees", None])

@@ -150,8 +150,27 @@ def test_a_temperature_that_was_changed_is_noticed(registry: Registry, shipped: 
     path = registry.champion(TASK).folder / MANIFEST
     assert '"temperature": 1.0' in path.read_text()
     path.write_text(path.read_text().replace('"temperature": 1.0', '"temperature": 9.0'))
+    with pytest.raises(ModelFileError, match="not as it was written"):
+        registry.champion(TASK)
+    changed = Manifest.model_validate_json(path.read_bytes())
+    path.write_text(changed.sealed().model_dump_json())
     with pytest.raises(ModelFileError, match="not the one that was registered"):
         registry.champion(TASK)
+
+
+def test_a_registry_of_before_there_were_seals_goes_on(registry: Registry, shipped: Path) -> None:
+    sealed = {name: (shipped / name / MANIFEST).read_bytes() for name in ("classifier", "detector")}
+    for name, text in sealed.items():
+        manifest = Manifest.model_validate_json(text)
+        (shipped / name / MANIFEST).write_text(manifest.model_dump_json(exclude={"seal"}))
+    registry.register_shipped(shipped)
+    before = registry.champion(TASK)
+    for name, text in sealed.items():
+        (shipped / name / MANIFEST).write_bytes(text)
+    registry.register_shipped(shipped)
+    assert registry.champion(TASK).name != before.name
+    assert len({version.name for version in registry.versions()}) == len(registry.versions()) == 4
+    assert registry.rollback(TASK).name == before.name
 
 
 def test_a_damaged_candidate_is_neither_registered_nor_promoted(

@@ -1,8 +1,8 @@
 """A model on disk: a folder with ``weights.safetensors``, ``model.json`` and perhaps attachments.
 
 An attachment is a further file that the model needs and that holds no tensors, e.g. trees as text. The
-manifest carries the sha256 of every file, and reading checks it, so a damaged or swapped file is never
-served. No pickle is involved.
+manifest carries the sha256 of every file and a seal of itself, and reading checks them, so a damaged or
+swapped file is never served. No pickle is involved.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 class Manifest(BaseModel):
     """What a model is, what it was trained on and how well it did. Frozen.
 
-    ``sha256`` is that of the weights, ``attachments`` has those of the further files by their names.
+    ``sha256`` is that of the weights, ``attachments`` has those of the further files by their names, ``seal``
+    that of all this (:meth:`sealed`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,15 +51,29 @@ class Manifest(BaseModel):
     metrics: dict[str, float] = {}
     sha256: str = ""
     attachments: dict[_FileName, str] = {}
+    seal: str = ""
 
     @property
     def digest(self) -> str:
-        """What tells this model from every other: a sha256 of all that the manifest says, files, temperature
-        and patients too, but not how well it did. A field that has its default does not count, so that one
-        that is added later renames nobody.
+        """What tells this model from every other: its seal. A bundle of before there were seals has the
+        sha256 of its weights, or where there are attachments, of all their sha256.
         """
-        told = self.model_dump(mode="json", exclude={"metrics"}, exclude_defaults=True)
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        if self.seal:
+            return self.seal
+        if not self.attachments:
+            return self.sha256
+        lines = [f"{name} {sha256}" for name, sha256 in sorted(self.attachments.items())]
+        return hashlib.sha256("\n".join([self.sha256, *lines]).encode()).hexdigest()
+
+    def sealed(self) -> Manifest:
+        """The same with its seal: a sha256 of all it says, files, temperature and patients too, but not how
+        well it did. A field that has its default does not count, so that one that is added later breaks no
+        seal.
+        """
+        told = self.model_dump(mode="json", exclude={"metrics", "seal"}, exclude_defaults=True)
+        return self.model_copy(
+            update={"seal": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}
+        )
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -91,7 +106,7 @@ def write_bundle(
             "sha256": hashlib.sha256(data).hexdigest(),
             "attachments": {name: hashlib.sha256(file).hexdigest() for name, file in attachments.items()},
         }
-    )
+    ).sealed()
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in {WEIGHTS: data, **attachments}.items():
         write_atomically(folder / name, file)
@@ -113,8 +128,13 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_bundle(folder: Path) -> tuple[Manifest, dict[str, torch.Tensor]]:
-    """Manifest and weights (float32), after the sha256 of every file was checked."""
+    """Manifest and weights (float32), after the seal and the sha256 of every file were checked."""
     manifest = read_manifest(folder)
+    if manifest.seal and manifest != manifest.sealed():
+        raise ModelFileError(
+            f"{MANIFEST} of model {manifest.name} is not as it was written: it was damaged or changed. "
+            "Reinstall the package or roll back to another version."
+        )
     state = load_safetensors(_checked(folder, manifest, WEIGHTS, manifest.sha256))
     for name in manifest.attachments:
         read_attachment(folder, manifest, name)

@@ -96,7 +96,7 @@ class Registry:
         return tuple(added)
 
     def register_candidate(self, folder: Path, parameters: Mapping[str, str] | None = None) -> ModelVersion:
-        """Take in a trained bundle as its task's candidate; the same weights twice are one version.
+        """Take in a trained bundle as its task's candidate; the same model twice is one version.
 
         ``parameters`` say what it came from (snapshot, parent, code version) and go into the run
         with the manifest's metrics.

@@ -156,5 +156,5 @@ def _judge(
 
 def _working_folder(project: Project, snapshot: str, champion: ModelVersion, rules: RetrainingConfig) -> Path:
     """The same for the same work, so that a job resumed after a crash finds its checkpoint."""
-    work = hashlib.sha256(f"{snapshot}{champion.manifest.sha256}{rules.model_dump_json()}".encode())
+    work = hashlib.sha256(f"{snapshot}{champion.manifest.digest}{rules.model_dump_json()}".encode())
     return project.settings.cache_folder / f"retraining-{work.hexdigest()[:16]}"

@@ -74,6 +74,8 @@ def test_sex_and_age_are_kept_and_added_where_they_were_missing(project: Project
     with project.session() as session:
         study = session.scalars(select(Study)).one()
         assert (study.patient.sex, study.age) == (Sex.FEMALE, 73)
+        events = session.scalars(select(AuditEvent.action).where(AuditEvent.subject == f"study:{study.id}"))
+        assert events.all() == ["study.ingested", "study.described"]
     assert "1950" not in str(contents(project))
 
 

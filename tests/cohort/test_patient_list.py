@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from made_cohort import answer, ingested, reading
+from made_cohort import answer, ingested, reading, write_study
 from sqlalchemy import select
 from typer.testing import CliRunner
 
 from spine_fracture.anatomy import Primary
 from spine_fracture.cli import cli
+from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import Patient
 from spine_fracture.cohort.patient_list import Described, describe_patients, read_patient_list
@@ -62,10 +63,25 @@ def test_an_empty_cell_leaves_what_is_known_and_a_key_will_do(
 
 
 def test_another_centres_patient_is_not_described(project: Project, pictures: Path, tmp_path: Path) -> None:
-    ingested(project, "phantom-000000", pictures)
+    ingested(project, "phantom-000000", pictures / "a")
     entries = read_patient_list(listed(tmp_path, "patient,sex\nphantom-000000,F\n"))
     with pytest.raises(NotFoundError, match="no centre Centre B"):
         describe_patients(project, "Centre B", entries)
+    write_study(pictures / "b", "phantom-000001")
+    ingest(pictures / "b", "Centre B", project)
+    assert describe_patients(project, "Centre B", entries) == Described(0, 0, (2,))
+    assert known(project) == {(None, None)}
+    assert describe_patients(project, " Centre A ", entries).changed == 1
+
+
+def test_one_patient_on_two_lines_refuses_the_list(project: Project, pictures: Path, tmp_path: Path) -> None:
+    ingested(project, "hospital-4711", pictures)
+    with project.session() as session:
+        key = session.scalars(select(Patient.key)).one()
+    for other in (key, "hospital-4711"):
+        entries = read_patient_list(listed(tmp_path, f"patient,sex\nhospital-4711,F\n{other},M\n"))
+        with pytest.raises(InputError, match="Lines 2 and 3 are of the same patient"):
+            describe_patients(project, "Centre A", entries)
     assert known(project) == {(None, None)}
 
 
@@ -81,7 +97,7 @@ def test_another_centres_patient_is_not_described(project: Project, pictures: Pa
         ("patient,primary_tumour\nx,liver\n", "Line 2: write one of breast"),
         ("patient,sex\n,F\n", "Line 2 names no patient"),
         ("patient,sex\nx\n", "Line 2 has 1 cells"),
-        ("patient,sex\nx,F\nz,M\nx,M\n", "Lines 2 and 4 are of the same patient"),
+        ('sex,patient\nF,"x\nM,y\n', "open quote"),
     ],
 )
 def test_a_wrong_line_refuses_the_list(tmp_path: Path, text: str, said: str) -> None:

@@ -23,7 +23,7 @@ Run = Callable[..., str]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """What the command prints; its errors are raised."""
     monkeypatch.setenv("SPINE_FRACTURE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "80")
     settings.cache_clear()
 
     def ran(*words: str) -> str:

@@ -80,8 +80,8 @@ def test_a_changed_byte_is_noticed(tmp_path):
 def test_a_model_of_another_task_is_refused(tmp_path):
     folder = tmp_path / "detector"
     shutil.copytree(SHIPPED, folder)
-    manifest = folder / "model.json"
-    manifest.write_text(manifest.read_text().replace('"family": "yolo"', '"family": "sixchannel"'))
+    other = read_manifest(SHIPPED).model_copy(update={"family": "sixchannel"})
+    (folder / "model.json").write_text(other.sealed().model_dump_json())
     with pytest.raises(ModelFileError, match="not a detector"):
         VertebraDetector.load(folder)
 

@@ -99,6 +99,8 @@ def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: 
         if series.uid in stored:
             _move_if_gone(session, stored[series.uid], series, folder)
             grown += _grow(stored[series.uid], series)
+    if row is not None and described:
+        record(session, "study.described", f"study:{row.id}")
     if not new and not grown:
         return _Taken(row is not None, described, missing_half(row) if row else "", refused)
     chosen = choose_pair([*(known_series(row) if row else ()), *new])

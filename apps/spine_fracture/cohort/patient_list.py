@@ -57,26 +57,30 @@ def read_patient_list(path: Path) -> tuple[PatientEntry, ...]:
         raise InputError(f"{path.name} cannot be read: give a CSV file in UTF-8.") from error
     head = lines[0] if lines else ""
     separator = max(",;\t", key=head.count)
-    rows = csv.reader(lines, delimiter=separator)
-    names = [name.strip().lower() for name in next(rows, [])]
+    try:
+        rows = list(csv.reader(lines, delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path.name} is no whole CSV ({error}): look for an open quote.") from error
+    names = [name.strip().lower() for name in (rows[0] if rows else [])]
     extra = [name for name in names if name not in (_PATIENT, *_SAID)]
     if _PATIENT not in names or not set(_SAID) & set(names) or extra or len(set(names)) < len(names):
         raise InputError(
             f"{path.name} begins with other columns than those that are read: {_PATIENT}, and "
             f"{' or '.join(_SAID)} or both, each once."
         )
-    entries = tuple(_entries(names, rows))
-    _require_once(entries)
-    return entries
+    return tuple(_entries(names, rows[1:]))
 
 
 def describe_patients(project: Project, centre: str, entries: Sequence[PatientEntry]) -> Described:
     """Keep what the entries say of patients of this centre, in one transaction; what they leave open stays.
 
     Patients are given as the hospital calls them, or by their key. One who is not in the catalogue is
-    counted, not made. Raises :class:`NotFoundError` for a centre that is not.
+    counted, not made. Raises :class:`NotFoundError` for a centre that is not, and :class:`InputError` where
+    two lines are of one patient; then nothing is kept.
     """
-    changed, known, unknown = 0, 0, []
+    centre = centre.strip()
+    lines: dict[int, int] = {}
+    changed, unknown = 0, []
     with project.transaction() as session:
         if session.scalar(select(Centre).where(Centre.name == centre)) is None:
             raise NotFoundError(f"There is no centre {centre}: spine-fracture cohort shows their names.")
@@ -86,7 +90,9 @@ def describe_patients(project: Project, centre: str, entries: Sequence[PatientEn
             if patient is None or patient.centre.name != centre:
                 unknown.append(entry.line)
                 continue
-            known += 1
+            first = lines.setdefault(patient.id, entry.line)
+            if first != entry.line:
+                raise InputError(f"Lines {first} and {entry.line} are of the same patient: keep one of them.")
             details: dict[str, object] = {}
             if entry.sex not in (None, patient.sex):
                 details[_SEX] = patient.sex = entry.sex
@@ -95,10 +101,10 @@ def describe_patients(project: Project, centre: str, entries: Sequence[PatientEn
             if details:
                 changed += 1
                 record(session, "patient.described", f"patient:{patient.id}", details=details)
-    return Described(changed, known - changed, tuple(unknown))
+    return Described(changed, len(lines) - changed, tuple(unknown))
 
 
-def _entries(names: Sequence[str], rows: Iterator[list[str]]) -> Iterator[PatientEntry]:
+def _entries(names: Sequence[str], rows: Sequence[list[str]]) -> Iterator[PatientEntry]:
     for line, row in enumerate(rows, start=2):
         cells = [cell.strip() for cell in row]
         if not any(cells):
@@ -120,11 +126,3 @@ def _word(kind: type[W], text: str, line: int) -> W | None:
     if text and text not in tuple(kind):
         raise InputError(f"Line {line}: write one of {', '.join(kind)}, or leave the cell empty.")
     return kind(text) if text else None
-
-
-def _require_once(entries: Sequence[PatientEntry]) -> None:
-    lines: dict[str, int] = {}
-    for entry in entries:
-        first = lines.setdefault(entry.patient, entry.line)
-        if first != entry.line:
-            raise InputError(f"Lines {first} and {entry.line} are of the same patient: keep one of them.")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from spine_fracture.errors import NotFoundError
@@ -35,11 +34,15 @@ def show(context: typer.Context) -> None:
     if not known:
         console.print("No training was started from a client yet.")
         return
-    table = Table("Job", "Kind", "State", "Attempts", "Started (UTC)", "Ended (UTC)", "Why", box=SIMPLE)
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    for heading in ("Job", "State", "Tries", "Began (UTC)", "Ended"):
+        table.add_column(heading, no_wrap=True)
     for job in known:
-        times = (_minute(job.started), _minute(job.ended))
-        table.add_row(job.id, job.kind, job.state, str(job.attempts), *times, escape(job.reason or ""))
+        table.add_row(job.id, job.state, str(job.attempts), _minute(job.started), _minute(job.ended))
     console.print(table)
+    for job in known:
+        if job.reason:  # whole lines, so that a command in them can be copied
+            console.print(f"{job.id}: {job.reason}", soft_wrap=True, highlight=False, markup=False)
 
 
 @jobs.command()
@@ -87,4 +90,4 @@ def _tell(job: Job) -> None:
 
 
 def _minute(moment: str | None) -> str:
-    return moment[:16].replace("T", " ") if moment else "-"
+    return moment[5:16].replace("T", " ") if moment else "-"

@@ -66,17 +66,18 @@ def list_() -> None:
     from spine_fracture.cohort.project import open_project
     from spine_fracture.promotion import open_registry
 
-    table = Table(title="Models (not for clinical use)")
-    for heading in ("task", "version", "model", "state", "origin", "registered"):
-        table.add_column(heading, overflow="fold")
+    table = Table(
+        title="Models (not for clinical use)", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0)
+    )
+    for heading in ("model", "state", "origin", "registered", "task"):
+        table.add_column(heading, no_wrap=heading == "model", overflow="fold")  # the name is to be copied
     for version in open_registry(open_project()).versions():
         table.add_row(
-            version.task,
-            str(version.number),
             escape(version.name),
             version.state,
             escape(version.origin),
             f"{version.created:%Y-%m-%d %H:%M}",
+            version.task,
         )
     Console().print(table)
 

@@ -15,8 +15,9 @@ from enum import StrEnum
 from pydicom.dataset import Dataset
 
 OLDEST = 90
-#: Whoever is said to be older was given a made-up date of birth.
+#: Whoever is said to be older was given a made-up date of birth; and this one stands for none.
 _NOT_AN_AGE = 120
+_NO_BIRTH = date(1900, 1, 1)
 _AGE = re.compile(r"(\d{3})([DWMY])")  # value representation AS, DICOM PS3.5 section 6.2
 _A_YEAR_HAS = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")  # with the full stops of ACR-NEMA too
@@ -62,7 +63,7 @@ def _age(ds: Dataset) -> int | None:
         years = int(int(stated[1]) / _A_YEAR_HAS[stated[2]])
     else:
         born, seen = _date(ds, "PatientBirthDate"), _date(ds, "StudyDate")
-        if born is None or seen is None:
+        if born in (None, _NO_BIRTH) or seen is None:
             return None
         years = seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
     return min(years, OLDEST) if 0 <= years <= _NOT_AN_AGE else None

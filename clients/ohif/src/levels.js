@@ -64,14 +64,15 @@ export class LevelEditing {
   async removeNow() {
     const { task } = this.room.state;
     if (!this.ready || !task) return;
+    this.room.keepDraft();
     const done = await this.ask(`/levels/${task.level_id}/remove`, { tab: this.room.seat?.tab }, '');
     if (!done) return;
-    this.room.drafts?.drop(task.level_id);
+    // Before the next level is there: nothing more is read of this one, and Undo is for it, not for the read before it.
+    this.room.set({ phase: 'sending', removed: { level_id: task.level_id, name: task.name } });
     this.room.dispatch?.settle(task.level_id);
     this.room.seat?.forgetLevel();
     await this.room.next();
-    this.room.set({ removed: { level_id: task.level_id, name: task.name } });
-    this.room.say(`${task.name} is removed: it was not a vertebra. Undo brings it back.`);
+    if (this.room.state.removed?.level_id === task.level_id) this.room.say(`${task.name} is removed: it was not a vertebra. Undo brings it back.`);
   }
 
   /** Take the last removal back, and read the level after all. */
@@ -83,13 +84,12 @@ export class LevelEditing {
       await call('POST', `/levels/${removed.level_id}/restore`, { tab: this.room.seat?.tab });
     } catch (error) {
       this.room.complain(error);
-      // What the server refuses it would refuse again: Undo is for the last read once more.
-      if (!(/** @type {any} */ (error).unreachable)) this.room.set({ removed: null });
+      // What was refused would be refused again: Undo is for the last read once more.
+      if (!(/** @type {any} */ (error).later)) this.room.set({ removed: null });
       return;
     }
     this.room.set({ removed: null });
-    await this.room.reopen(removed.level_id);
-    this.room.say(`${removed.name} is part of the study again.`);
+    if (await this.room.reopen(removed.level_id)) this.room.say(`${removed.name} is part of the study again.`);
   }
 
   /** @param {1 | -1} by 1: everything one up, so that L2 becomes L1 */

@@ -191,17 +191,19 @@ export class Room {
     }
   }
 
-  /** The level on the screen as it is now, with what was entered and why it was not taken. @param {number} levelId */
+  /** A level as it is now, with what was entered and why it was not taken. @param {number} levelId @returns {Promise<boolean>} whether it is there */
   async reopen(levelId) {
-    if (!this.seat) return;
+    if (!this.seat) return false;
     const { list, tab } = this.seat;
     this.set({ phase: 'opening' });
     try {
       await this.show(await call('POST', '/next', { list, tab, level_id: levelId }));
+      return true;
     } catch (error) {
       const unreachable = error instanceof ServerError && error.unreachable;
       this.set(unreachable ? { phase: 'reading' } : { phase: 'failed', task: null });
       this.complain(error);
+      return false;
     }
   }
 

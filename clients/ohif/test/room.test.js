@@ -188,29 +188,54 @@ test('a server that stumbles is asked again', async (t) => {
 
 const editing = () => new LevelEditing(room, { boxes: { replace: () => {} }, annotations: { refresh: () => {} } });
 
-test('undo brings a removed level back until something else was done', async () => {
+test('undo brings a removed level back, with what was typed, until something else was done', async () => {
   server['/levels/7/remove'] = () => ({ levels: [] });
   server['/levels/7/restore'] = () => ({ levels: [] });
   server['/next'] = ({ level_id }) => taskOf(level_id ?? 8);
   const levels = editing();
+  fill();
   await levels.removeNow();
   assert.deepEqual([room.state.task.level_id, room.state.removed], [8, { level_id: 7, name: 'L7' }]);
   await levels.bringBack();
   assert.deepEqual([room.state.phase, room.state.task.level_id, room.state.removed], ['reading', 7, null]);
+  assert.deepEqual([room.state.draft.diagnosis, room.state.draft.note], ['malignant', 'pedicle']);
   await levels.removeNow();
   fill();
   await room.submit();
   assert.equal(room.state.removed, null);
 });
 
-test('a removal that cannot be taken back is left, unless the server was away', async () => {
+test('from the removal on undo is for it, and nothing is read of the level any more', async () => {
+  server['/levels/7/remove'] = () => ({ levels: [] });
+  server['/next'] = async () => {
+    assert.deepEqual([room.state.phase, room.state.removed?.level_id], ['sending', 7]);
+    await room.submit();
+    return taskOf(8);
+  };
+  await editing().removeNow();
+  assert.deepEqual([askedFor('/reads'), room.state.task.level_id], [[], 8]);
+});
+
+test('a removal that cannot be taken back is left, unless it may be later', async () => {
   server['/levels/7/remove'] = () => ({ levels: [] });
   const levels = editing();
   await levels.removeNow();
-  server['/levels/7/restore'] = () => undefined;
-  await levels.bringBack();
-  assert.equal(room.state.removed.level_id, 7);
+  for (const away of [undefined, [401, {}], [500, {}]]) {
+    server['/levels/7/restore'] = () => away;
+    await levels.bringBack();
+    assert.equal(room.state.removed.level_id, 7);
+  }
   server['/levels/7/restore'] = () => [409, { detail: 'There is an L7 by now.' }];
   await levels.bringBack();
   assert.deepEqual([room.state.removed, room.state.message.text, room.state.task.level_id], [null, 'There is an L7 by now.', 8]);
+});
+
+test('a level that is back but cannot be opened is not said to be here', async () => {
+  server['/levels/7/remove'] = () => ({ levels: [] });
+  server['/levels/7/restore'] = () => ({ levels: [] });
+  const levels = editing();
+  await levels.removeNow();
+  server['/next'] = () => [409, { detail: 'Another reader has it.' }];
+  await levels.bringBack();
+  assert.deepEqual([room.state.phase, room.state.message.text], ['failed', 'Another reader has it.']);
 });

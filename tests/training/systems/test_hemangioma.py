@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
+from spine_fracture.bundle import read_manifest
 from spine_fracture.classification.hemangioma import HemangiomaModel
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
@@ -123,8 +124,8 @@ def test_the_larger_class_is_down_sampled() -> None:
 
 def test_a_bundle_of_another_family_is_refused(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes((trained / "weights.safetensors").read_bytes())
-    text = (trained / "model.json").read_text()
-    (tmp_path / "model.json").write_text(text.replace('"family": "hemangioma"', '"family": "yeh2022"', 1))
+    other = read_manifest(trained).model_copy(update={"family": "yeh2022"})
+    (tmp_path / "model.json").write_text(other.sealed().model_dump_json())
     with pytest.raises(ModelFileError, match="is a yeh2022, not a hemangioma"):
         HemangiomaModel.load(tmp_path)
 
