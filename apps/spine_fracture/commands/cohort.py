@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE
@@ -13,6 +14,9 @@ from rich.table import Table
 
 from spine_fracture.anatomy import Basis, Diagnosis, Primary
 from spine_fracture.commands import cohort_make, radiographs
+
+if TYPE_CHECKING:
+    from spine_fracture.cohort.overview import CentreOverview
 
 _SHOWN = 20
 
@@ -61,21 +65,7 @@ def show(
             "The catalogue is empty: take studies in with spine-fracture ingest PATH --centre NAME."
         )
         return
-    table = Table(
-        *("Centre", "Patients\n(training,\nvalidation,\ntest)", "Studies", "Series\n(usable)"),
-        *("Without\nT1, T2", "Radio-\ngraphs", "Pairs\nmoved", "Levels", "Reads", "Refused"),
-        box=SIMPLE,
-    )
-    for row in rows:
-        table.add_row(
-            escape(row.centre),
-            f"{sum(row.patients)} ({', '.join(map(str, row.patients))})",
-            str(row.studies),
-            f"{row.series} ({row.usable_series})",
-            f"{row.without_t1}, {row.without_t2}",
-            *map(str, (row.radiographs, row.moved_pairs, row.levels, row.reads, row.refused)),
-        )
-    console.print(table)
+    console.print(_holdings(rows), _pictures(rows))
     if disputes:
         console.print(f"Readers disagree, and nobody has decided yet: {disputes}.", highlight=False)
     if why:
@@ -84,6 +74,32 @@ def show(
             reasons_table.add_row(escape(centre), escape(reason), str(count))
         console.print(reasons_table)
     console.print("Not for clinical use.", style="dim")
+
+
+def _holdings(rows: Sequence[CentreOverview]) -> Table:
+    table = _table("Patients", "training, validation, test", "Studies", "Levels", "Reads")
+    for row in rows:
+        counts = map(str, (row.studies, row.levels, row.reads))
+        by_split = ", ".join(map(str, row.patients))
+        table.add_row(escape(row.centre), str(sum(row.patients)), by_split, *counts)
+    return table
+
+
+def _pictures(rows: Sequence[CentreOverview]) -> Table:
+    """In a table of its own, so that both fit a window of 80 columns."""
+    table = _table("Series", "usable", "No T1", "No T2", "Pairs moved", "Radiographs", "Refused")
+    for row in rows:
+        counts = (row.series, row.usable_series, row.without_t1, row.without_t2, row.moved_pairs)
+        table.add_row(escape(row.centre), *map(str, (*counts, row.radiographs, row.refused)))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("Centre", overflow="fold")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
 
 
 def describe(
