@@ -54,7 +54,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
 @pytest.fixture
 def untested(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundles here, which no server could answer with, are taken for models that it can."""
-    monkeypatch.setattr(promotion, "_require_serves", lambda version: None)
+    monkeypatch.setattr(promotion, "require_serves", lambda manifest, folder: None)
 
 
 def test_what_cannot_answer_for_its_task_is_not_promoted(models: Models) -> None:

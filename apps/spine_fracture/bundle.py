@@ -26,6 +26,9 @@ from spine_fracture.files import write_atomically as write_atomically
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 WEIGHTS = "weights.safetensors"
 MANIFEST = "model.json"
+_REMEDY = (
+    "Train the model again, roll back to another version, or reinstall the package if it came with that."
+)
 #: A plain name, so that a manifest never leads out of its folder.
 _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -124,7 +127,9 @@ def read_manifest(folder: Path) -> Manifest:
             f"No model in {folder.name}: {MANIFEST} is missing. Train or register one."
         ) from None
     except (ValidationError, json.JSONDecodeError) as error:
-        raise ModelFileError(f"{MANIFEST} of model {folder.name} cannot be read: {error}") from error
+        raise ModelFileError(
+            f"{MANIFEST} in {folder} was damaged or is of another version: {_REMEDY}"
+        ) from error
 
 
 def read_bundle(folder: Path) -> tuple[Manifest, dict[str, torch.Tensor]]:
@@ -132,8 +137,7 @@ def read_bundle(folder: Path) -> tuple[Manifest, dict[str, torch.Tensor]]:
     manifest = read_manifest(folder)
     if manifest.seal and manifest != manifest.sealed():
         raise ModelFileError(
-            f"{MANIFEST} of model {manifest.name} is not as it was written: it was damaged or changed. "
-            "Reinstall the package or roll back to another version."
+            f"{MANIFEST} in {folder} is not as it was written: it was damaged or changed. {_REMEDY}"
         )
     state = load_safetensors(_checked(folder, manifest, WEIGHTS, manifest.sha256))
     for name in manifest.attachments:
@@ -152,10 +156,9 @@ def _checked(folder: Path, manifest: Manifest, name: str, sha256: str) -> bytes:
     try:
         data = (folder / name).read_bytes()
     except FileNotFoundError:
-        raise ModelFileError(f"Model {manifest.name} has no {name}: reinstall or retrain it.") from None
+        raise ModelFileError(f"{folder} has no {name}: it was deleted. {_REMEDY}") from None
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ModelFileError(
-            f"{name} of model {manifest.name} does not match its sha256: the file was damaged or "
-            "changed. Reinstall the package or roll back to another version."
+            f"{name} in {folder} does not match its sha256: the file was damaged or changed. {_REMEDY}"
         )
     return data

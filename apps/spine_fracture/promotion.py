@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping
 from importlib import import_module
 from operator import attrgetter
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from spine_fracture import radiography
+from spine_fracture.bundle import Manifest
 from spine_fracture.classification import feature_regression
 from spine_fracture.cohort import records
 from spine_fracture.cohort.audit import SYSTEM, record
@@ -72,7 +74,7 @@ def promote_by_hand(project: Project, registry: Registry, name: str, actor: str)
     Raises :class:`ModelFileError` for one that the server could not answer with, e.g. a baseline.
     """
     version = registry.named(name)
-    _require_serves(version)
+    require_serves(version.manifest, version.folder)
     return _crown(project, registry, version, actor, details={"past_the_gate": True})
 
 
@@ -145,13 +147,21 @@ def _crown(
     return champion
 
 
-def _require_serves(version: ModelVersion) -> None:
-    module, name = _SERVED_BY[version.task]
+def require_serves(manifest: Manifest, folder: Path) -> None:
+    """Raises :class:`ModelFileError` where the server could not answer with the model in this folder, and
+    :class:`InputError` for a task that is not served from the registry.
+    """
+    if manifest.task not in _SERVED_BY:
+        raise InputError(
+            f"{manifest.version} answers from {manifest.task}, which is not served from the registry: that "
+            f"holds models for {' and '.join(TASKS)}."
+        )
+    module, name = _SERVED_BY[manifest.task]
     load = attrgetter(name)(import_module(f"spine_fracture.{module}"))
     try:
-        load(version.folder)
+        load(folder)
     except ModelFileError as error:
-        raise ModelFileError(f"{version.name} cannot serve {version.task}. {error}") from error
+        raise ModelFileError(f"{manifest.version} cannot serve {manifest.task}. {error}") from error
 
 
 def _record(

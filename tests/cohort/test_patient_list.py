@@ -108,8 +108,10 @@ def test_a_wrong_line_refuses_the_list(tmp_path: Path, text: str, said: str) -> 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "patients.csv").write_bytes(b"\xff\xfe\x00p")
-    with pytest.raises(InputError, match="CSV file in UTF-8"):
+    with pytest.raises(InputError, match="CSV in UTF-8"):
         read_patient_list(tmp_path / "patients.csv")
+    with pytest.raises(InputError, match="No such file"):
+        read_patient_list(tmp_path / "patient.csv")
 
 
 def test_the_command_describes_and_counts(

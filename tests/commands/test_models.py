@@ -17,7 +17,7 @@ from spine_fracture.cohort.project import open_project
 from spine_fracture.cohort.records import AuditEvent, ModelVersion
 from spine_fracture.configuration import CONFIGS
 from spine_fracture.detection.families import LAYOUTS, Architecture, build_network
-from spine_fracture.errors import ConflictError, InputError, NotFoundError
+from spine_fracture.errors import ConflictError, InputError, ModelFileError, NotFoundError
 from spine_fracture.evaluation.papers.printed import PAPERS
 from spine_fracture.promotion import open_registry
 from spine_fracture.settings import settings
@@ -46,7 +46,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("COLUMNS", "200")
     bundle(tmp_path / "weights" / "classifier", 1.0)
     monkeypatch.setattr(promotion, "SHIPPED_WEIGHTS", tmp_path / "weights")
-    monkeypatch.setattr(promotion, "_require_serves", lambda version: None)
+    monkeypatch.setitem(promotion._SERVED_BY, "classification", ("bundle", "read_bundle"))
     settings.cache_clear()
     yield tmp_path / "home"
     settings.cache_clear()
@@ -82,6 +82,20 @@ def test_layouts_are_those_that_networks_are_built_from() -> None:
             assert set(choice.chosen.split(", ")) <= set(choice.names), (system.name, choice)
     for layout in LAYOUTS["retinanet"]:
         build_network("retinanet", Architecture(layout=layout, size=64, sequences="T1"), 1)
+
+
+def test_what_could_never_serve_is_not_taken_in(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it put the candidate aside that there is."""
+    run, registry = CliRunner(), open_registry(open_project())
+    run.invoke(cli, ["models", "register", str(bundle(tmp_path / "new", 2.0))])
+    candidate = registry.candidate("classification").name
+    served_by = ("classification.loading", "load_level_model")
+    monkeypatch.setitem(promotion._SERVED_BY, "classification", served_by)
+    refused = run.invoke(cli, ["models", "register", str(bundle(tmp_path / "never", 3.0))])
+    assert isinstance(refused.exception, ModelFileError) and "cannot serve" in str(refused.exception)
+    assert registry.candidate("classification").name == candidate
 
 
 def test_list_promote_and_roll_back(home: Path, tmp_path: Path) -> None:

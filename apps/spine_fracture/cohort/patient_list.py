@@ -53,8 +53,10 @@ def read_patient_list(path: Path) -> tuple[PatientEntry, ...]:
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} cannot be read: give a CSV file in UTF-8.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened ({error.strerror}): give a CSV file.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is no text in UTF-8: save it as CSV in UTF-8.") from error
     head = lines[0] if lines else ""
     separator = max(",;\t", key=head.count)
     try:

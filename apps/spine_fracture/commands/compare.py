@@ -15,6 +15,7 @@ from spine_fracture.commands.named_models import MODELS, judged_models
 from spine_fracture.errors import InputError
 
 if TYPE_CHECKING:
+    from spine_fracture.evaluation.cases.differences import Difference
     from spine_fracture.evaluation.cases.pairwise import PairwiseTable
     from spine_fracture.evaluation.detection.paired import BoxTable
     from spine_fracture.evaluation.reports.comparison_report import ComparisonReport
@@ -55,15 +56,14 @@ def compare(
 
 
 def _print(report: ComparisonReport, console: Console) -> None:
-    table = Table("model", "part", "by", "cases", "AUC", "sensitivity", "specificity", "macro-F1", box=SIMPLE)
-    boxes = Table("model", "part", "labels", "mAP50-95", "mAP50", "precision", "recall", "F1", box=SIMPLE)
+    table = _table("part", "by", "cases", "AUC", "macro-F1")
+    boxes = _table("part", "labels", "mAP50-95", "F1")
     for row in report.rows:
         for result in row.results:
-            cells = _cells(result.auc, result.sensitivity, result.specificity, result.macro_f1)
+            cells = _cells(result.auc, result.macro_f1)
             table.add_row(escape(row.name), result.part, result.unit, str(result.cases), *cells)
         for found in row.detection:
-            cells = _cells(found.map50_95, found.map50, found.precision, found.recall, found.f1)
-            boxes.add_row(escape(row.name), found.part, found.task, *cells)
+            boxes.add_row(escape(row.name), found.part, found.task, *_cells(found.map50_95, found.f1))
     for each in (table, boxes):
         if each.row_count:
             console.print(each)
@@ -73,16 +73,21 @@ def _print(report: ComparisonReport, console: Console) -> None:
         console.print(_box_pairs(detectors))
 
 
-def _box_pairs(found: BoxTable) -> Table:
-    from spine_fracture.evaluation.reports.pages import p_value, plus, plus_between
+def _table(*headings: str, first: str = "model", title: str | None = None) -> Table:
+    """Narrow enough for a window of 80 columns: the page and the JSON have all figures."""
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
+    for heading in (first, *headings):
+        table.add_column(heading, overflow="fold")
+    return table
 
-    title = f"{found.part}, boxes of {found.task}"
-    table = Table("second less first", "pictures", "mAP50-95", "p (Holm)", "", title=title, box=SIMPLE)
+
+def _box_pairs(found: BoxTable) -> Table:
+    title = f"{found.part}, boxes of {found.task}; p after Holm"
+    table = _table("pictures", "mAP50-95", "", first="second less first", title=title)
     for pair in found.pairs:
         told = pair.difference
-        difference = f"{plus(told.difference)}\n{plus_between(told.difference)}"
         names = f"{escape(pair.second)}\nless {escape(pair.first)}"
-        table.add_row(names, str(told.cases), difference, p_value(told.p_holm), told.verdict)
+        table.add_row(names, str(told.cases), _difference(told), told.verdict)
     return table
 
 
@@ -94,24 +99,24 @@ def _cells(*figures: Estimate | None) -> tuple[str, ...]:
 
 def _pairs(report: ComparisonReport, pairs: PairwiseTable) -> Table:
     from spine_fracture.evaluation.cases.binary import Metric
-    from spine_fracture.evaluation.reports.pages import NOTHING, p_value, plus, plus_between
+    from spine_fracture.evaluation.reports.pages import NOTHING
 
-    table = Table(
-        *("second less first", "cases", "AUC", "p (Holm)", "macro-F1", "p (Holm)"),
-        f"not worse\nby {report.margin:g}",
-        title=f"{pairs.part}, by {pairs.unit}",
-        box=SIMPLE,
+    table = _table(
+        *("cases", "AUC", "macro-F1", f"not worse\nby {report.margin:g}"),
+        first="second less first",
+        title=f"{pairs.part}, by {pairs.unit}; p after Holm",
     )
     for pair in pairs.pairs:
-        found = [pair.of(metric) for metric in (Metric.AUC, Metric.MACRO_F1)]
-        cells: list[str] = []
-        for each in found:
-            difference = each.difference if each else None
-            cells += [
-                f"{plus(difference)}\n{plus_between(difference)}",
-                p_value(each.p_holm if each else None),
-            ]
+        cells = [_difference(pair.of(metric)) for metric in (Metric.AUC, Metric.MACRO_F1)]
         safe = report.not_worse(pair)
         verdict = NOTHING if safe is None else "yes" if safe else "not shown"
         table.add_row(f"{escape(pair.second)}\nless {escape(pair.first)}", str(pair.cases), *cells, verdict)
     return table
+
+
+def _difference(found: Difference | None) -> str:
+    from spine_fracture.evaluation.reports.pages import p_value, plus, plus_between
+
+    difference = found.difference if found else None
+    p = "" if found is None or found.p_told is None else f", p {p_value(found.p_told)}"
+    return f"{plus(difference)}{p}\n{plus_between(difference)}"

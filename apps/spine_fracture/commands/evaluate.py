@@ -58,7 +58,12 @@ def print_evaluation(report: EvaluationReport, console: Console) -> None:
         for found in model.detection:
             box = (found.part, "box", value(found.map50_95), between(found.map50_95), str(found.boxes))
             table.add_row(escape(model.name), *box)
-    console.print(table)
+    if table.row_count:
+        console.print(table)
+    for model in report.models:
+        if not model.results and not model.detection:
+            said = f"{model.name}: nothing can be judged, no part has two patients that it answered about."
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _reads(snapshot: str, cohort: Path) -> tuple[ReaderAnswer, ...]:

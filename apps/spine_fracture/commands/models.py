@@ -15,8 +15,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spine_fracture.errors import InputError
-
 if TYPE_CHECKING:
     from spine_fracture.training.systems.families import System
 
@@ -87,15 +85,9 @@ def register_model(folder: Annotated[Path, typer.Argument(help="Folder of a trai
     """Take a trained model in as the candidate of its task; `models promote` then lets it serve."""
     from spine_fracture.bundle import read_manifest
     from spine_fracture.cohort.project import open_project
-    from spine_fracture.promotion import open_registry
-    from spine_fracture.registry import TASKS
+    from spine_fracture.promotion import open_registry, require_serves
 
-    manifest = read_manifest(folder)
-    if manifest.task not in TASKS:
-        raise InputError(
-            f"{manifest.version} answers from {manifest.task}, which is not served from the registry: that "
-            f"holds models for {' and '.join(TASKS)}."
-        )
+    require_serves(read_manifest(folder), folder)
     version = open_registry(open_project()).register_candidate(folder)
     Console().print(
         f"{version.name} is the candidate for {version.task}: `spine-fracture models promote {version.name}` "

@@ -51,4 +51,10 @@ def search_command(
         values = (f"{v:.3g}" if isinstance(v, float) else str(v) for v in attempt.settings.values())
         table.add_row(str(attempt.number), f"{attempt.loss:.4f}{ended}", *values)
     console.print(table)
-    console.print(f"The best settings are in {out / BEST}.", markup=False, highlight=False)
+    console.print(
+        f"The best settings are in {out / BEST}: spine-fracture train system {out / BEST} --cohort {cohort} "
+        "--out MODEL trains by them. Not for clinical use.",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )

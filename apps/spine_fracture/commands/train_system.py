@@ -9,6 +9,7 @@ import typer
 import yaml
 from rich.console import Console
 
+from spine_fracture.bundle import MANIFEST, read_manifest
 from spine_fracture.commands.named_models import teller
 from spine_fracture.errors import InputError
 
@@ -34,7 +35,12 @@ def train_system_command(
     """Train a system on the training patients of a cohort. Not for clinical use."""
     system, console = system_with(name, settings or []), Console()
     require_cohort(system, cohort, console)
-    trained = system.family.train(system.config, cohort, out, seed, teller(console))
+    _require_no_model(out)
+    try:
+        trained = system.family.train(system.config, cohort, out, seed, teller(console))
+    except KeyboardInterrupt:
+        _tell_what_is_kept(out, console)
+        raise typer.Exit(130) from None
     cost = trained.cost
     console.print(
         f"{trained.manifest.version} is in {out}, after {cost.seconds / 60:.1f} minutes on {cost.device}. "
@@ -43,6 +49,21 @@ def train_system_command(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _require_no_model(out: Path) -> None:
+    """What was trained is never trained over."""
+    if (out / MANIFEST).is_file():
+        raise InputError(
+            f"{out} holds {read_manifest(out).version} already: give another --out, or delete that folder to "
+            "train anew."
+        )
+
+
+def _tell_what_is_kept(out: Path, console: Console) -> None:
+    kept = any(out.rglob("*.pt"))  # of an ensemble each member has one
+    said = "what was learnt up to its last checkpoint is kept" if kept else "there was no checkpoint yet"
+    console.print(f"Stopped: {said}. The same command goes on.", markup=False, highlight=False)
 
 
 def system_with(name: str, settings: list[str]) -> System:

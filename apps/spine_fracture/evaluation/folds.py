@@ -69,7 +69,13 @@ def centre_folds(classes: Mapping[str, str], centres: Mapping[str, str], seed: i
     folds = []
     for name in names:
         others = {patient: found for patient, found in classes.items() if centres[patient] != name}
-        validation = _even_parts(others, _CHOOSING, seed)[0]
+        try:
+            validation = _even_parts(others, _CHOOSING, seed)[0]
+        except InsufficientEvidenceError:
+            raise InsufficientEvidenceError(
+                f"Beside centre {name} no class has {_CHOOSING} patients, a tenth of whom could say when to "
+                "stop: add patients, or divide them by patient with a few --folds."
+            ) from None
         folds.append(_fold(f"centre-{name}", classes, validation, frozenset(classes) - frozenset(others)))
     return tuple(folds)
 

@@ -281,3 +281,11 @@ def test_the_gallery_has_the_surest_mistakes_first() -> None:
     found = gallery(answers_of(cases), threshold=Threshold(0.5, "as told"), count=2)
     assert [(m.case.patient, m.score) for m in found.false_positives] == [("b2", 0.95), ("b3", 0.7)]
     assert [(m.case.patient, m.score) for m in found.false_negatives] == [("m2", 0.05), ("m1", 0.3)]
+
+
+def test_of_few_patients_no_p_is_told(model: Callable[..., Answers]) -> None:
+    """All draws of two patients may say the same, which proves nothing."""
+    for patients, told in ((4, False), (40, True)):
+        (pair,) = compare([model(1.0, patients=patients), model(0.2, seed=1, patients=patients)]).pairs
+        assert all((one.p_told is not None) is told for one in pair.differences)
+        assert (pair.mcnemar is not None) is told and (pair.delong is not None) is told

@@ -45,7 +45,7 @@ def test_a_family_of_all_classes_takes_any_question_that_there_is() -> None:
     [
         ("schedule.epoch", " Did you mean schedule.epochs?"),
         ("learning_rate", " Did you mean schedule.learning_rate?"),
-        ("xyz", " It has name, "),
+        ("xyz", " It has question, "),
     ],
 )
 def test_a_setting_that_there_is_not_is_answered_with_the_nearest(key: str, remedy: str) -> None:

@@ -21,6 +21,7 @@ from spine_fracture.training.comparisons.carrying_out import carry_out
 from spine_fracture.training.comparisons.comparison import Entry, Run
 from spine_fracture.training.comparisons.judged_models import judged_model
 from spine_fracture.training.comparisons.paper_results import results_in
+from spine_fracture.training.learning import loop
 from spine_fracture.training.systems.families import load_system
 from spine_fracture.training.systems.family import EpochLine
 
@@ -73,6 +74,30 @@ def report(models: Path, small_cohort: Path, tmp_path_factory: pytest.TempPathFa
     done = RUN.invoke(cli, ["evaluate", *named, "--cohort", str(small_cohort), "--out", str(out)])
     assert done.exit_code == 0, done.output
     return out
+
+
+def test_a_training_that_is_stopped_says_what_is_kept(
+    small_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl+C before the first epoch, after the checkpoint of the first, and not at all."""
+    words = ["train", "system", "six_channel", "--cohort", str(small_cohort), "--out", str(tmp_path)]
+    for key, value in {"epochs": 2, "steps": 1, "batch": 2, "checkpoint_minutes": 0.0001}.items():
+        words += ["--set", f"schedule.{key}={value}"]
+    advance, stop_at = loop._Run.advance, iter([1, 2])
+
+    def stopped(run: loop._Run[object], feed: object) -> object:
+        if next(stop_at, None) == 1 or run._course.step == 1:
+            raise KeyboardInterrupt
+        return advance(run, feed)
+
+    monkeypatch.setattr(loop._Run, "advance", stopped)
+    done = RUN.invoke(cli, words)
+    assert done.exit_code == 130 and "no checkpoint yet. The same command goes on" in done.output
+    done = RUN.invoke(cli, words)
+    assert done.exit_code == 130 and "up to its last checkpoint is kept" in done.output, done.output
+    monkeypatch.setattr(loop._Run, "advance", advance)
+    done = RUN.invoke(cli, words)
+    assert done.exit_code == 0 and done.output.count("(from the checkpoint)") == 1, done.output
 
 
 def test_the_report_is_one_page_that_shows_what_judging_gives(
@@ -166,6 +191,8 @@ def test_what_cannot_be_judged_says_what_to_do(models: Path, small_cohort: Path,
         ([*system, *cohort, "--set", "schedule.epochs=1"], "no setting schedule.epochs"),
         ([*system, *cohort, "--set", "questions=x"], "Did you mean question?"),
         ([*system, *cohort, "--set", "seed"], "KEY=VALUE"),
+        ([*system, *cohort, "--set", "family=yolo"], "no setting family"),
+        (["train", "system", "majority", *cohort, "--out", bundle], "give another --out"),
         ([*system, "--cohort", str(tmp_path / "empty")], "cohort simulate"),
         (["papers", "--results", str(tmp_path / "none"), *out], "benchmarks/comparison.py"),
     )

@@ -63,6 +63,11 @@ class Difference:
             return Verdict.NOT_SHOWN
         return Verdict.BETTER if self.difference.value > 0 else Verdict.WORSE
 
+    @property
+    def p_told(self) -> float | None:
+        """Holm's p; None with too few patients, of whom every draw may say the same."""
+        return None if self.patients < FEWEST else self.p_holm
+
     def not_worse(self, margin: float) -> bool | None:
         """Whether the second of two models is not worse than the first; None where there are too few
         patients, or both are perfect, so that no draw tells how far either may fall.

@@ -12,7 +12,7 @@ import numpy as np
 from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Answers, Part, Question
 from spine_fracture.evaluation.cases.binary import Metric, drawn_metrics
-from spine_fracture.evaluation.cases.differences import BoxMetric, Difference, drawn_difference
+from spine_fracture.evaluation.cases.differences import FEWEST, BoxMetric, Difference, drawn_difference
 from spine_fracture.evaluation.cases.judging import fixed_threshold
 from spine_fracture.evaluation.cases.scores import (
     Scores,
@@ -37,8 +37,8 @@ class Pair:
     """Two models on the cases that both have answered.
 
     DeLong's and McNemar's tests ask for independent cases, so they are None by level, DeLong's also where a
-    cross-validation answered; what the cases do not allow is missing or None too. The ``_holm`` p values are
-    adjusted over all pairs of a table.
+    cross-validation answered, and both with too few patients; what the cases do not allow is missing or None
+    too. The ``_holm`` p values are adjusted over all pairs of a table.
     """
 
     first: str
@@ -128,7 +128,7 @@ def paired_difference(
 
 def _pair(first: Contestant, second: Contestant, drawings: _Drawings) -> Pair:
     first, second = _on_shared_cases(first, second)
-    by_patient = first.scores.unit is Unit.PATIENT and len(first.scores) > 0
+    by_patient = first.scores.unit is Unit.PATIENT and first.scores.patients >= FEWEST
     return Pair(
         first=first.name,
         second=second.name,

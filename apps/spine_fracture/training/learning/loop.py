@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -111,7 +111,7 @@ def fit(
     if checkpoint is not None and checkpoint.path.is_file():
         run.restore(checkpoint)
         for epoch in run.result().history:
-            tell(epoch)
+            tell(replace(epoch, note=f"{epoch.note} (from the checkpoint)".strip()))
     with Feed(task.batch, seed, schedule.epochs, schedule.steps, run.readers) as feed:
         saved = time.monotonic()
         while not run.stopped():

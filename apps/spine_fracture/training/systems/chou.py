@@ -66,7 +66,7 @@ def open_radiographs(cohort: Path) -> RadiographCache:
     if not (cohort / RADIOGRAPHS).is_dir():
         raise InputError(
             f"The cohort {cohort.name} has no radiographs: make them with `spine-fracture cohort "
-            f"simulate-radiographs --out {cohort.name}`."
+            f"simulate-radiographs --out {cohort}`."
         )
     return RadiographCache(cohort / RADIOGRAPHS)
 

@@ -71,6 +71,8 @@ class SystemConfig(Config):
         return question
 
 
+#: What says which system it is: another is trained by its own name.
+_CALLED = frozenset({"name", "family", "paper"})
 S = TypeVar("S", bound=SystemConfig)
 #: What a system that is fitted in one go does not read.
 SCHEDULE = frozenset(f"schedule.{key}" for key in Schedule.model_fields)
@@ -101,8 +103,9 @@ def trained_as(manifest: Manifest, kind: type[S]) -> S:
 
 
 def settings_of(config: SystemConfig) -> tuple[str, ...]:
-    """All dotted keys of a configuration that a training on a cohort reads."""
-    return tuple(key for key in flattened(config) if key not in config.unread_on_cohorts)
+    """All dotted keys of a configuration that a training on a cohort reads, but what it is called."""
+    kept = config.unread_on_cohorts | _CALLED
+    return tuple(key for key in flattened(config) if key not in kept)
 
 
 def value_of(config: SystemConfig, key: str) -> JsonValue:
