@@ -287,7 +287,7 @@ def test_what_was_looked_at_is_kept_until_the_level_or_the_model_changes(
     assert read_place.explainer().similar(asked, "reader-1").waiting == 1
     assert read_place.prepare() == 1
     assert not kept.exists()
-    read_place.loaded.manifest = read_place.loaded.manifest.model_copy(update={"sha256": "f" * 64})
+    read_place.loaded.manifest = read_place.loaded.manifest.model_copy(update={"seal": "f" * 64})
     assert read_place.explainer().similar(asked, "reader-1").waiting == 1
 
 
