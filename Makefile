@@ -32,10 +32,13 @@ serve: setup ## Serve the project folder on http://127.0.0.1:8000
 
 test: setup ## Set up what the tests need and run them
 	./tests/setup-system.sh
-	@# Tests in the browser mostly wait: they run beside the others, and say what they found after them.
-	log=$$(mktemp); $(RUN) pytest tests/browser >$$log 2>&1 & browser=$$!; \
-	$(RUN) pytest --ignore=tests/browser; others=$$?; \
-	wait $$browser; seen=$$?; cat $$log; rm $$log; exit $$((others + seen))
+	@# In two rows, for two cores: the tests in the browser, which mostly wait, and then those of training, beside
+	@# all others; what the first row found is said at the end.
+	log=$$(mktemp); \
+	{ $(RUN) pytest tests/browser; seen=$$?; OMP_NUM_THREADS=1 $(RUN) pytest tests/training; exit $$((seen + $$?)); } \
+		>$$log 2>&1 & beside=$$!; \
+	$(RUN) pytest --ignore=tests/browser --ignore=tests/training; others=$$?; \
+	wait $$beside; more=$$?; cat $$log; rm $$log; exit $$((others + more))
 
 lint: setup ## Linters and the type checker
 	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy
