@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -368,6 +369,20 @@ def test_two_reads_of_one_press_are_one(place: Place) -> None:
     room.press("2", "q", "Enter")
     room.after(level)
     assert (lost, len(place.records.reads(level))) == ([200], 1)
+
+
+def test_style_sheets_that_come_last_do_not_keep_the_room_shut(place: Place) -> None:
+    """The last file to come starts the viewer's parts; where that is no script, there is no current one."""
+    person = place.windows.person()
+    level = place.records.unread(study_uid(PLAIN))
+
+    def after_the_scripts(route: Route) -> None:
+        person.pages[0].wait_for_timeout(1000)
+        route.continue_()
+
+    person.route(re.compile(r"/\d+\.css$"), after_the_scripts)
+    room = place.windows.room(f"{place.server.url}/review/start?list=assisted&level={level}", person)
+    assert room.task["level_id"] == level
 
 
 def test_nothing_is_fetched_from_elsewhere(place: Place) -> None:
