@@ -24,8 +24,8 @@ _OWN_SERVER = (
 _ON_LOST_PICTURE = (
     "window.config.httpErrorHandler = (error) => console.warn('A picture did not come.', error?.status);\n"
 )
-#: The build asks Node for its own address when no script is running, which is so whenever a style sheet is the
-#: last of its files to come; in a browser the question throws and the viewer stays blank.
+#: The build asks Node for its own address when no script is running, which is so whenever a style sheet is
+#: the last of its files to come; in a browser the question throws and the viewer stays blank.
 _ADDRESS_OF_SCRIPTS = "window.__filename = `${location.origin}/`;\n"
 #: Nothing is loaded from or sent to another machine, whatever a page asks for.
 CONTENT_POLICY = "; ".join(
