@@ -5,9 +5,10 @@ All systems write this one form, whatever they read: judging knows answers only,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -189,10 +190,7 @@ class Answers(_Frozen):
 
     def by_fold(self) -> dict[str, Answers]:
         """What the model of each fold answered; all of it under no name where nothing was cross-validated."""
-        cases: dict[str, list[Case]] = {}
-        for case in self.cases:
-            cases.setdefault(case.fold, []).append(case)
-        return {fold: self.model_copy(update={"cases": tuple(own)}) for fold, own in cases.items()}
+        return {fold: self.model_copy(update={"cases": own}) for fold, own in in_folds(self.cases).items()}
 
     def under(self, question: Question) -> Answers:
         """The same as answers to another question. Without what was said of patients as a whole, for that was
@@ -212,6 +210,22 @@ class Answers(_Frozen):
         """The score of each of these cases, in [0, 1]."""
         wanted = question or QUESTIONS[self.question]
         return wanted.scores(self.classes, [case.probabilities for case in cases])
+
+
+class _Answered(Protocol):
+    @property
+    def fold(self) -> str: ...
+
+
+_A = TypeVar("_A", bound=_Answered)
+
+
+def in_folds(answered: Iterable[_A]) -> dict[str, tuple[_A, ...]]:
+    """What was answered, by the name of its fold."""
+    folds: dict[str, list[_A]] = {}
+    for one in answered:
+        folds.setdefault(one.fold, []).append(one)
+    return {name: tuple(own) for name, own in folds.items()}
 
 
 def is_positive(cases: Sequence[Case], question: Question) -> BoolArray:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Cost, Part
+from spine_fracture.evaluation.answers import Cost, Part, in_folds
 from spine_fracture.files import write_atomically
 
 
@@ -56,10 +56,9 @@ class BoxAnswers(_Frozen):
 
     def by_fold(self) -> dict[str, BoxAnswers]:
         """As that of answers."""
-        pictures: dict[str, list[PictureAnswer]] = {}
-        for picture in self.pictures:
-            pictures.setdefault(picture.fold, []).append(picture)
-        return {fold: self.model_copy(update={"pictures": tuple(own)}) for fold, own in pictures.items()}
+        return {
+            fold: self.model_copy(update={"pictures": own}) for fold, own in in_folds(self.pictures).items()
+        }
 
 
 def write_boxes(answers: BoxAnswers, path: Path) -> None:
