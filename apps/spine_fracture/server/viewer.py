@@ -13,6 +13,8 @@ from spine_fracture.server.answers import NOTICE
 
 #: Where the pages of the stock viewer live, and our files beside it.
 PAGES, OURS = "/viewer", "/ohif-spine"
+#: The address of our mode, which names itself in ``mode.js``.
+READING_ROOM = f"{PAGES}/review"
 DICOM_WEB = "/dicom-web"
 #: Where the viewer that comes with MONAI Label lives, and where its build looks for DICOM.
 BUNDLED, BUNDLED_DICOM = "/ohif", "/proxy/dicom"

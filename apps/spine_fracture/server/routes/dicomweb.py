@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from urllib.parse import urlsplit
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
@@ -18,7 +19,7 @@ from spine_fracture.server.dicomweb.addresses import What, parse
 from spine_fracture.server.dicomweb.seen import note_opinions
 from spine_fracture.server.dicomweb.web import JSON, DicomWeb, Question
 from spine_fracture.server.routes.common import Room
-from spine_fracture.server.viewer import DICOM_WEB
+from spine_fracture.server.viewer import DICOM_WEB, READING_ROOM
 
 router = APIRouter(include_in_schema=False)
 _ROOTS = (f"{DICOM_WEB}/", "/proxy/dicom/qido/", "/proxy/dicom/wado/")
@@ -32,7 +33,9 @@ _WORTH_PACKING = 2048
 async def get(request: Request, room: Room) -> Response:
     address = parse(_as_sent(request))
     principal, web = principal_of(request), _web(request)
-    pictures_only = await to_thread.run_sync(_sees_pictures_only, room.project, principal)
+    pictures_only = _asked_by_reading_room(request) or await to_thread.run_sync(
+        _sees_pictures_only, room.project, principal
+    )
     question = Question(address, request.query_params, request.headers.get("accept", ""), pictures_only)
     answer = await web.answer(question)
     if not pictures_only:
@@ -81,6 +84,13 @@ def _as_sent(request: Request) -> str:
 def _web(request: Request) -> DicomWeb:
     web: DicomWeb = request.app.state.dicom_web
     return web
+
+
+def _asked_by_reading_room(request: Request) -> bool:
+    """Whether the browser says that the page is the reading room, which fetches ahead also in the moment
+    between two levels, when nothing lies before the reader: no opinion may come along then.
+    """
+    return urlsplit(request.headers.get("referer", "")).path == READING_ROOM
 
 
 def _sees_pictures_only(project: Project, principal: Principal) -> bool:

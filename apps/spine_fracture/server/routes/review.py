@@ -37,6 +37,7 @@ from spine_fracture.server.review.forms import (
     UpcomingForm,
 )
 from spine_fracture.server.routes.common import Doorway, Room, Who
+from spine_fracture.server.viewer import READING_ROOM
 
 #: Grows with every change of the page that an older page would not survive.
 CLIENT = "1"
@@ -68,7 +69,7 @@ def start(room: Room, who: Who, asked: Annotated[StartForm, Query()]) -> Redirec
     if isinstance(task, Done):
         return RedirectResponse(f"/?{urlencode({'empty': asked.work_list})}", 303)
     where = {"StudyInstanceUIDs": task.study, "list": asked.work_list, "tab": tab}
-    return RedirectResponse(f"/viewer/review?{urlencode(where)}", 303)
+    return RedirectResponse(f"{READING_ROOM}?{urlencode(where)}", 303)
 
 
 @changes.post("/next")
