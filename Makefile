@@ -30,14 +30,15 @@ demo: setup ## The main job end to end, then serve; ONCE=1 ends after the report
 serve: setup ## Serve the project folder on http://127.0.0.1:8000
 	$(RUN) spine-fracture serve
 
+# In two rows, for two cores, of about the same length: the tests in the browser, which mostly wait, and then these,
+# beside all others. What the first row found is said at the end.
+AFTER_BROWSER := tests/training tests/cohort tests/commands tests/orthanc
 test: setup ## Set up what the tests need and run them
 	./tests/setup-system.sh
-	@# In two rows, for two cores: the tests in the browser, which mostly wait, and then those of training, beside
-	@# all others; what the first row found is said at the end.
-	log=$$(mktemp); \
-	{ $(RUN) pytest tests/browser; seen=$$?; OMP_NUM_THREADS=1 $(RUN) pytest tests/training; exit $$((seen + $$?)); } \
+	@log=$$(mktemp); \
+	{ $(RUN) pytest tests/browser; seen=$$?; OMP_NUM_THREADS=1 $(RUN) pytest $(AFTER_BROWSER); exit $$((seen + $$?)); } \
 		>$$log 2>&1 & beside=$$!; \
-	$(RUN) pytest --ignore=tests/browser --ignore=tests/training; others=$$?; \
+	$(RUN) pytest --ignore=tests/browser $(AFTER_BROWSER:%=--ignore=%); others=$$?; \
 	wait $$beside; more=$$?; cat $$log; rm $$log; exit $$((others + more))
 
 lint: setup ## Linters and the type checker
