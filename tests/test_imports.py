@@ -38,3 +38,12 @@ def test_training_parts_import_without_the_servers_libraries() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "spine_fracture.detection.detector" in done.stdout
+
+
+def test_a_command_starts_before_the_slow_libraries_are_there() -> None:
+    """Each imports what it needs when it is called: torch alone takes seconds."""
+    asked = (
+        "import sys, spine_fracture.cli; print(*{'torch', 'sqlalchemy', 'pydicom', 'scipy'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

@@ -9,7 +9,6 @@ import typer
 import yaml
 from rich.console import Console
 
-from spine_fracture.bundle import MANIFEST, read_manifest
 from spine_fracture.commands.named_models import teller
 from spine_fracture.errors import InputError
 
@@ -53,6 +52,8 @@ def train_system_command(
 
 def _require_no_model(out: Path) -> None:
     """What was trained is never trained over."""
+    from spine_fracture.bundle import MANIFEST, read_manifest
+
     if (out / MANIFEST).is_file():
         raise InputError(
             f"{out} holds {read_manifest(out).version} already: give another --out, or delete that folder to "
