@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from spine_fracture.errors import InputError
 
@@ -76,6 +75,8 @@ def expected_calibration_error(
     logits: npt.ArrayLike, labels: npt.ArrayLike, temperature: float = 1.0, bins: int = 15
 ) -> float:
     """Mean gap, in [0, 1], between confidence and accuracy over equal bins of confidence."""
+    from torchmetrics.functional.classification import multiclass_calibration_error  # takes seconds
+
     answers, truth = _checked(logits, labels)
     probabilities = functional.softmax(answers / temperature, dim=1)
     return float(

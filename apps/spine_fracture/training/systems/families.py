@@ -71,16 +71,20 @@ def load_system(name: str) -> System:
             f"There is no system {name!r}: `spine-fracture models available` lists them."
             + meant(nearest(name, system_names()))
         )
+    return _system_in(path)
+
+
+def available() -> Iterator[System]:
+    """All systems in ``configs/``."""
+    return (_system_in(path) for path in _files())
+
+
+def _system_in(path: Path) -> System:
     stated = _family_of(path)
     if stated is None:
         raise InputError(f"{path.name} names no family: add `family:`, one of {', '.join(_WHERE)}.")
     family = family_named(stated)
     return System(load_config(path, family.config), family)
-
-
-def available() -> Iterator[System]:
-    """All systems in ``configs/``."""
-    return (load_system(name) for name in system_names())
 
 
 def _files() -> tuple[Path, ...]:
