@@ -168,9 +168,9 @@ def test_a_registry_of_before_there_were_seals_goes_on(registry: Registry, shipp
     for name, text in sealed.items():
         (shipped / name / MANIFEST).write_bytes(text)
     registry.register_shipped(shipped)
-    assert registry.champion(TASK).name != before.name
-    assert len({version.name for version in registry.versions()}) == len(registry.versions()) == 4
-    assert registry.rollback(TASK).name == before.name
+    registry.register_candidate(shipped / "classifier")
+    assert registry.champion(TASK).name == before.name  # whose readings go on being its own
+    assert len(registry.versions()) == 2
 
 
 def test_a_damaged_candidate_is_neither_registered_nor_promoted(

@@ -2,7 +2,8 @@
 
 An attachment is a further file that the model needs and that holds no tensors, e.g. trees as text. The
 manifest carries the sha256 of every file and a seal of itself, and reading checks them, so a damaged or
-swapped file is never served. No pickle is involved.
+swapped file is never served. Bundles of before there were seals are checked by their files alone. No pickle
+is involved.
 """
 
 from __future__ import annotations

@@ -118,14 +118,15 @@ def _read_study(
     if not kept.keys() & reads.keys():
         raise InputError("no level that was read has a box on the series that the models read")
     pair = with_further(pair, _beside(study, further, left_out))
+    any_read = next(iter(reads.values()))
     return ReadStudy(
-        patient=next(iter(reads.values())).patient,
+        patient=any_read.patient,
         pictures=_hash(pair),
         pair=pair,
         field_strength=study.patient.field_strength,
-        sex=study.patient.sex,
-        age=study.age,
-        primary_tumour=study.patient.primary_tumour,
+        sex=any_read.sex,
+        age=any_read.age,
+        primary_tumour=any_read.primary_tumour,
         names=tuple(names[level_id] for level_id in kept),
         boxes=tuple(kept.values()),
         reads=tuple(reads.get(level_id) for level_id in kept),

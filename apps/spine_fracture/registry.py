@@ -86,7 +86,7 @@ class Registry:
         for folder in sorted(path.parent for path in weights.glob(f"*/{MANIFEST}")):
             manifest, _ = read_bundle(folder)
             with locked(self._folder):
-                if self._with_sha256(manifest) is not None:
+                if self._known(manifest) is not None:
                     continue
                 entry = self._add(folder, manifest, Origin.SHIPPED, parameters={})
                 champion = self._alias(manifest.task, _CHAMPION)
@@ -103,7 +103,7 @@ class Registry:
         """
         manifest, _ = read_bundle(folder)
         with locked(self._folder):
-            entry = self._with_sha256(manifest)
+            entry = self._known(manifest)
             if entry is None:
                 entry = self._add(folder, manifest, Origin.TRAINED, dict(parameters or {}))
             self._client.set_registered_model_alias(manifest.task, _CANDIDATE, entry.version)
@@ -263,11 +263,20 @@ class Registry:
             )
         return entry
 
-    def _with_sha256(self, manifest: Manifest) -> Entry | None:
+    def _known(self, manifest: Manifest) -> Entry | None:
+        """The version that is this very model, if there is one, also one of before there were seals."""
         for entry in self._client.search_model_versions(f"name = '{manifest.task}'"):
-            if entry.tags[_SHA256] == manifest.digest:
+            if entry.tags[_SHA256] == manifest.digest or manifest.seal == self._seal_since(entry):
                 return entry
         return None
+
+    def _seal_since(self, entry: Entry) -> str | None:
+        """What the seal of a version without one is; None for another, and where its files are damaged."""
+        try:
+            kept = read_manifest(self._bundle(entry.name, entry.tags[_SHA256]))
+        except ModelFileError:
+            return None
+        return None if kept.seal else kept.sealed().seal
 
     def _version(self, entry: Entry) -> ModelVersion:
         folder = self._bundle(entry.name, entry.tags[_SHA256])

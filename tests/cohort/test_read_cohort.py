@@ -80,6 +80,12 @@ def test_sex_age_and_the_tumour_of_malignant_levels_come_along(
         (Diagnosis.BENIGN_FRACTURE, ""),
         (Diagnosis.INDETERMINATE, ""),
     ]
+    # What was frozen can be repeated: what is learnt of the patient later is for the next snapshot.
+    with project.transaction() as session:
+        row = find_study(session, study.uid)
+        row.patient.sex, row.patient.primary_tumour, row.age = Sex.MALE, Primary.LUNG, 62
+    cache_snapshot(project, LATEST, tmp_path / "again")
+    assert StudyCache(tmp_path / "again" / "studies").labels == (label,)
 
 
 def test_what_lies_beside_the_pair_comes_along(project: Project, pictures: Path, tmp_path: Path) -> None:

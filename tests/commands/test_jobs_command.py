@@ -79,6 +79,19 @@ def test_the_newest_is_cancelled_by_default(run: Run, store: JobStore) -> None:
     assert f"{first.id} is cancelled." in run("cancel", first.id)
 
 
+def test_an_older_job_that_was_resumed_is_the_one_that_is_meant(run: Run, store: JobStore) -> None:
+    older, newer = (
+        store.submit("train", [sys.executable, "-c", f"import time; print('job', {n}); time.sleep({60 * n})"])
+        for n in (1, 0)
+    )
+    run("cancel", older.id)
+    assert store.wait(newer.id, 20).state is JobState.DONE
+    assert older.id in run("resume")
+    store.wait(older.id, 1)
+    assert set(run("log").splitlines()) <= {"job 1"}  # its own, however far it came
+    assert f"{older.id} is cancelled." in run("cancel")
+
+
 def test_an_unknown_job_is_said(run: Run) -> None:
     with pytest.raises(NotFoundError, match="spine-fracture jobs shows their names"):
         run("log", "yesterday")

@@ -26,7 +26,16 @@ def test_sex_is_one_of_dicoms_letters(stated: str, sex: Sex | None) -> None:
 
 @pytest.mark.parametrize(
     ("stated", "years"),
-    [("063Y", 63), ("018M", 1), ("011M", 0), ("104W", 1), ("730D", 1), ("091Y", OLDEST), ("999Y", None)],
+    [
+        ("063Y", 63),
+        ("018M", 1),
+        ("011M", 0),
+        ("104W", 1),
+        ("730D", 1),
+        ("091Y", OLDEST),
+        ("999Y", None),
+        ("000Y", None),
+    ],
 )
 def test_age_is_in_whole_years(stated: str, years: int | None) -> None:
     assert demographics_of(header(PatientAge=stated)).age == years
@@ -62,3 +71,11 @@ def test_the_first_file_that_says_it_counts() -> None:
     files = (Demographics(), Demographics(Sex.FEMALE), Demographics(Sex.MALE, 60), Demographics(None, 61))
     assert first_stated(files) == Demographics(Sex.FEMALE, 60)
     assert first_stated(()) == Demographics()
+
+
+@pytest.mark.parametrize("stated", ["000Y", "999Y", "old"])
+def test_an_age_that_was_wiped_out_is_that_of_the_dates(stated: str) -> None:
+    ds = Dataset()
+    ds.PatientBirthDate, ds.StudyDate = "19500601", "20240101"
+    ds.add_new("PatientAge", "AS", stated)
+    assert demographics_of(ds).age == 73

@@ -223,12 +223,14 @@ def test_the_reading_room_gets_pictures_alone_also_between_two_levels(
     """What it fetches ahead then would end the blindness of its reader."""
     new_user(server, "fetches-ahead")
     ahead = signed_in(server, "fetches-ahead")
-    room = f"{server.url}/viewer/review?StudyInstanceUIDs={STUDY}&list=blinded"
-    assert series_in(get(ahead, f"studies/{STUDY}/series", referer=room)) == {T1, T2}
+    for page in ("/viewer/review", "/viewer/review/", "/viewer/review/spine"):
+        room = f"{server.url}{page}?StudyInstanceUIDs={STUDY}&list=blinded"
+        assert series_in(get(ahead, f"studies/{STUDY}/series", referer=room)) == {T1, T2}
     hidden = get(ahead, f"studies/{STUDY}/series/{REPORT[1]}/metadata", referer=room)
     assert hidden.status_code == 404
     assert not was_sent_opinions(server, "fetches-ahead")
-    assert series_in(get(other, f"studies/{STUDY}/series", referer=f"{server.url}/viewer/viewer")) > {T1, T2}
+    for page in (f"{server.url}/viewer/viewer?from=/viewer/review", "//[bad", f"{server.url}/viewer/reviews"):
+        assert series_in(get(other, f"studies/{STUDY}/series", referer=page)) > {T1, T2}
 
 
 def test_a_report_goes_into_the_archive_with_its_author(

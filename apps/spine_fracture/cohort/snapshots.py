@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level
+from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level, Primary
 from spine_fracture.cohort import models, records
 from spine_fracture.cohort.audit import CODE_VERSION, record
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import REFERENCE, STANDING, evaluates, judges_its_reader, trains
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ReadState
+from spine_fracture.dicom.demographics import Sex
 from spine_fracture.errors import ConflictError, InsufficientEvidenceError, NotFoundError, StorageError
 from spine_fracture.files import write_atomically
 from spine_fracture.imaging import Sequence
@@ -40,7 +41,8 @@ class SnapshotRead(_Frozen):
     """One read with what it was a read of.
 
     ``drawn`` is the reader's own box, None when not touched. Snapshots of before readers were asked
-    for the ``basis`` rest on imaging.
+    for the ``basis`` rest on imaging; those of before the patient was described (``sex``, ``age`` in years
+    at the examination, ``primary_tumour``) know nothing of that.
     """
 
     read_id: int
@@ -59,6 +61,9 @@ class SnapshotRead(_Frozen):
     basis: Basis = Basis.IMAGING
     slices: tuple[SnapshotSlice, ...]
     drawn: SnapshotSlice | None
+    sex: Sex | None = None
+    age: int | None = None
+    primary_tumour: Primary | None = None
 
 
 class SnapshotContent(_Frozen):
@@ -191,6 +196,9 @@ def _frozen_read(read: models.Read) -> SnapshotRead:
         basis=read.basis,
         slices=tuple(_slice(s) for s in read.level.slices),
         drawn=_drawn(read),
+        sex=study.patient.sex,
+        age=study.age,
+        primary_tumour=study.patient.primary_tumour,
     )
 
 

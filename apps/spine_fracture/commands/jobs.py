@@ -18,7 +18,7 @@ jobs = typer.Typer(
     help="Trainings that were started in the viewer or in Slicer: list, log, cancel, resume.",
     invoke_without_command=True,
 )
-Name = Annotated[str | None, typer.Argument(help="A job's name; the newest by default.")]
+Name = Annotated[str | None, typer.Argument(help="A job's name. Default: the newest that it can be done to.")]
 
 
 def register(cli: typer.Typer) -> None:
@@ -51,7 +51,7 @@ def log(
 ) -> None:
     """The last lines that a job printed."""
     store = _store()
-    for line in store.log(_named(store, name).id, lines):
+    for line in store.log(_named(store, name, "running").id, lines):
         typer.echo(line)
 
 
@@ -59,14 +59,14 @@ def log(
 def cancel(name: Name = None) -> None:
     """Take a job out of the queue, or stop it; it keeps its checkpoint, and can be resumed."""
     store = _store()
-    _tell(store.cancel(_named(store, name).id))
+    _tell(store.cancel(_named(store, name, "running", "queued").id))
 
 
 @jobs.command()
 def resume(name: Name = None) -> None:
     """Queue a job again that failed, was cancelled or died with the machine: it goes on where it was."""
     store = _store()
-    _tell(store.resume(_named(store, name).id))
+    _tell(store.resume(_named(store, name, "failed", "cancelled").id))
 
 
 def _store() -> JobStore:
@@ -76,13 +76,14 @@ def _store() -> JobStore:
     return JobStore(open_project().settings.jobs_folder)
 
 
-def _named(store: JobStore, name: str | None) -> Job:
+def _named(store: JobStore, name: str | None, *states: str) -> Job:
+    """The job of this name; without one the newest in any of these states, or else the newest of all."""
     if name is not None:
         return store.get(name)
     known = store.list()
     if not known:
         raise NotFoundError("No training was started from a client yet.")
-    return known[-1]
+    return next((job for job in reversed(known) if job.state in states), known[-1])
 
 
 def _tell(job: Job) -> None:

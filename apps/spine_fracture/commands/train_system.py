@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 
 from spine_fracture.commands.named_models import teller
-from spine_fracture.errors import InputError
+from spine_fracture.errors import InputError, ModelFileError
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -54,11 +54,13 @@ def _require_no_model(out: Path) -> None:
     """What was trained is never trained over."""
     from spine_fracture.bundle import MANIFEST, read_manifest
 
-    if (out / MANIFEST).is_file():
-        raise InputError(
-            f"{out} holds {read_manifest(out).version} already: give another --out, or delete that folder to "
-            "train anew."
-        )
+    if not (out / MANIFEST).is_file():
+        return
+    try:
+        held = read_manifest(out).version
+    except ModelFileError:
+        held = "a damaged model"
+    raise InputError(f"{out} holds {held} already: give another --out, or delete that folder to train anew.")
 
 
 def _tell_what_is_kept(out: Path, console: Console) -> None:

@@ -58,15 +58,25 @@ def first_stated(given: Iterable[Demographics]) -> Demographics:
 
 
 def _age(ds: Dataset) -> int | None:
+    for years in (_stated_age(ds), _age_by_dates(ds)):
+        if years is not None and 0 <= years <= _NOT_AN_AGE:
+            return min(years, OLDEST)
+    return None
+
+
+def _stated_age(ds: Dataset) -> int | None:
+    """None also for an age of nought, which is what is left where it was wiped out."""
     stated = _AGE.fullmatch(_text(ds, "PatientAge"))
-    if stated is not None:
-        years = int(int(stated[1]) / _A_YEAR_HAS[stated[2]])
-    else:
-        born, seen = _date(ds, "PatientBirthDate"), _date(ds, "StudyDate")
-        if born in (None, _NO_BIRTH) or seen is None:
-            return None
-        years = seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
-    return min(years, OLDEST) if 0 <= years <= _NOT_AN_AGE else None
+    if stated is None or int(stated[1]) == 0:
+        return None
+    return int(int(stated[1]) / _A_YEAR_HAS[stated[2]])
+
+
+def _age_by_dates(ds: Dataset) -> int | None:
+    born, seen = _date(ds, "PatientBirthDate"), _date(ds, "StudyDate")
+    if born in (None, _NO_BIRTH) or seen is None:
+        return None
+    return seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
 
 
 def _date(ds: Dataset, name: str) -> date | None:

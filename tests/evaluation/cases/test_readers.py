@@ -70,6 +70,16 @@ def test_each_reader_is_judged_on_what_that_reader_read() -> None:
     assert sensitivity.model.value == pytest.approx(sum(n < 47 for n in known) / len(known))
 
 
+def test_of_a_reader_of_few_patients_no_p_is_told() -> None:
+    """Which counts for nothing in those of the others."""
+    alone, of_two = (
+        judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, QUICK).rows
+        for reads in (_reads("all", 39, 86), [*_reads("all", 39, 86), *_reads("few", 0, 0)[45:54]])
+    )
+    assert [figure.p_holm for figure in of_two[1].figures] == [None] * len(Measure)
+    assert of_two[0] == alone[0]
+
+
 def test_agreement_is_of_the_readers_alone(table: ReaderTable) -> None:
     assert [a.readers for a in table.agreement] == [
         ("MSK", "R4"),

@@ -16,7 +16,7 @@ from spine_fracture.evaluation.statistics.intervals import (
     estimate,
     two_sided_p,
 )
-from spine_fracture.evaluation.statistics.paired import holm
+from spine_fracture.evaluation.statistics.paired import holm_of_known
 
 #: With fewer patients an interval that is drawn from them proves nothing: as many as a subgroup needs.
 FEWEST = 2 * MINIMUM
@@ -42,7 +42,7 @@ class Difference:
     """``second - first`` of one metric on the same ``cases`` of ``patients``, who are drawn together.
 
     ``p_value`` is two-sided, by the same draws, of which there must be enough: it is at least 2 / (draws +
-    1). ``p_holm`` is adjusted over all differences of a table; the interval is not.
+    1). ``p_holm`` is adjusted over all differences of a table that have enough patients; the interval is not.
     """
 
     metric: Metric | BoxMetric
@@ -55,9 +55,14 @@ class Difference:
     p_holm: float
 
     @property
+    def enough(self) -> bool:
+        """Whether there are enough patients to say anything."""
+        return self.patients >= FEWEST
+
+    @property
     def verdict(self) -> Verdict:
         """What is left of the difference after Holm's adjustment."""
-        if self.patients < FEWEST:
+        if not self.enough:
             return Verdict.TOO_FEW
         if self.p_holm >= 1 - self.difference.confidence:
             return Verdict.NOT_SHOWN
@@ -66,13 +71,13 @@ class Difference:
     @property
     def p_told(self) -> float | None:
         """Holm's p; None with too few patients, of whom every draw may say the same."""
-        return None if self.patients < FEWEST else self.p_holm
+        return self.p_holm if self.enough else None
 
     def not_worse(self, margin: float) -> bool | None:
         """Whether the second of two models is not worse than the first; None where there are too few
         patients, or both are perfect, so that no draw tells how far either may fall.
         """
-        if self.patients < FEWEST or self.first == self.second == 1:
+        if not self.enough or self.first == self.second == 1:
             return None
         return is_not_worse(self.difference, margin)
 
@@ -93,6 +98,9 @@ def drawn_difference(
 
 
 def with_holm(differences: Sequence[Difference | None]) -> tuple[Difference | None, ...]:
-    """With Holm's p over all of them that there are."""
-    adjusted = iter(holm([found.p_value for found in differences if found is not None]))
-    return tuple(found and replace(found, p_holm=next(adjusted)) for found in differences)
+    """With Holm's p over all of them that there are of enough patients: the others' is not told."""
+    adjusted = holm_of_known([found.p_value if found and found.enough else None for found in differences])
+    return tuple(
+        replace(found, p_holm=p) if found and p is not None else found
+        for found, p in zip(differences, adjusted, strict=True)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -12,7 +12,7 @@ import numpy as np
 from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Answers, Part, Question
 from spine_fracture.evaluation.cases.binary import Metric, drawn_metrics
-from spine_fracture.evaluation.cases.differences import FEWEST, BoxMetric, Difference, drawn_difference
+from spine_fracture.evaluation.cases.differences import FEWEST, Difference, drawn_difference, with_holm
 from spine_fracture.evaluation.cases.judging import fixed_threshold
 from spine_fracture.evaluation.cases.scores import (
     Scores,
@@ -26,7 +26,7 @@ from spine_fracture.evaluation.cases.scores import (
 from spine_fracture.evaluation.cases.thresholds import Threshold
 from spine_fracture.evaluation.statistics.delong import AucComparison, delong_difference
 from spine_fracture.evaluation.statistics.intervals import FloatArray, IntArray, Resampling
-from spine_fracture.evaluation.statistics.paired import McNemar, holm, mcnemar
+from spine_fracture.evaluation.statistics.paired import McNemar, holm_of_known, mcnemar
 
 #: What models are compared by.
 COMPARED = (Metric.AUC, Metric.ACCURACY, Metric.BALANCED_ACCURACY, Metric.MACRO_F1)
@@ -181,27 +181,18 @@ def _delong(first: Contestant, second: Contestant, how: Resampling) -> AucCompar
 
 def _adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
     """With Holm's p over all pairs, for each test apart."""
-    by_delong = _holm([pair.delong.p_value if pair.delong else None for pair in pairs])
-    by_mcnemar = _holm([pair.mcnemar.p_exact if pair.mcnemar else None for pair in pairs])
-    by_metric: dict[Metric | BoxMetric, Iterator[float]] = {
-        metric: iter(holm([d.p_value for pair in pairs for d in pair.differences if d.metric is metric]))
-        for metric in COMPARED
-    }
+    by_delong = holm_of_known([pair.delong.p_value if pair.delong else None for pair in pairs])
+    by_mcnemar = holm_of_known([pair.mcnemar.p_exact if pair.mcnemar else None for pair in pairs])
+    by_metric = [with_holm([pair.of(metric) for pair in pairs]) for metric in COMPARED]
     return tuple(
         replace(
             pair,
-            differences=tuple(replace(d, p_holm=next(by_metric[d.metric])) for d in pair.differences),
+            differences=tuple(found for found in (of_all[at] for of_all in by_metric) if found is not None),
             delong_holm=by_delong[at],
             mcnemar_holm=by_mcnemar[at],
         )
         for at, pair in enumerate(pairs)
     )
-
-
-def _holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's p of those that there are."""
-    adjusted = iter(holm([p for p in p_values if p is not None]))
-    return [None if p is None else next(adjusted) for p in p_values]
 
 
 def _names(answers: Sequence[Answers]) -> list[str]:

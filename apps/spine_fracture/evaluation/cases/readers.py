@@ -12,6 +12,7 @@ import numpy as np
 
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.evaluation.answers import BoolArray, Question
+from spine_fracture.evaluation.cases.differences import FEWEST
 from spine_fracture.evaluation.cases.scores import Scores, Unit, case_key, unit_key
 from spine_fracture.evaluation.cases.thresholds import Threshold
 from spine_fracture.evaluation.statistics.agreement import cohen_kappa, fleiss_kappa
@@ -21,7 +22,7 @@ from spine_fracture.evaluation.statistics.intervals import (
     Resampling,
     sums_by_patient,
 )
-from spine_fracture.evaluation.statistics.paired import McNemar, holm, mcnemar
+from spine_fracture.evaluation.statistics.paired import McNemar, holm_of_known, mcnemar
 from spine_fracture.evaluation.statistics.shares import share
 
 #: What is told apart: no, yes, and neither side of the question.
@@ -52,15 +53,15 @@ class ReaderAnswer:
 class ReaderFigure:
     """One reader's share of right answers, the model's on the same cases, and McNemar's test between them.
 
-    ``p_holm`` is its exact p adjusted over all figures of a table. By level cases are not independent and p
-    is too small.
+    ``p_holm`` is its exact p adjusted over all figures of a table, None of a reader with too few patients. By
+    level cases are not independent and p is too small.
     """
 
     measure: Measure
     reader: Estimate
     model: Estimate
     test: McNemar
-    p_holm: float
+    p_holm: float | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def judge_readers(
     """
     how, given = resampling or Resampling(), _given(reads, model.unit, question)
     rows = [_row(name, answers, model, threshold, how) for name, answers in given.items()]
-    adjusted = iter(holm([figure.test.p_exact for row in rows for figure in row.figures]))
+    adjusted = iter(holm_of_known([figure.p_holm for row in rows for figure in row.figures]))
     return ReaderTable(
         unit=model.unit,
         question=question.name,
@@ -167,7 +168,8 @@ def _figures(right: BoolArray, cases: Scores, how: Resampling) -> Iterator[Reade
         reader, model = (share(sums[:, at], sums[:, 2], how) for at in range(2))
         if reader is not None and model is not None:
             test = mcnemar(right[0, counted], right[1, counted])
-            yield ReaderFigure(measure, reader, model, test, p_holm=test.p_exact)
+            p_value = test.p_exact if cases.patients >= FEWEST else None
+            yield ReaderFigure(measure, reader, model, test, p_holm=p_value)
 
 
 def _agreement(given: Mapping[str, _Given], how: Resampling) -> Iterator[Agreement]:

@@ -90,3 +90,9 @@ def _p(table: list[list[int]], **how: bool) -> float:
 
     result: Any = statsmodels_mcnemar(table, **how)
     return float(result.pvalue)
+
+
+def holm_of_known(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's p of those that there are; the others count for nothing."""
+    adjusted = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(adjusted) for p in p_values]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from urllib.parse import urlsplit
 
 from anyio import to_thread
 from fastapi import APIRouter, Request
@@ -90,7 +89,9 @@ def _asked_by_reading_room(request: Request) -> bool:
     """Whether the browser says that the page is the reading room, which fetches ahead also in the moment
     between two levels, when nothing lies before the reader: no opinion may come along then.
     """
-    return urlsplit(request.headers.get("referer", "")).path == READING_ROOM
+    page = request.headers.get("referer", "").split("?")[0].split("#")[0].rstrip("/")
+    # OHIF has each mode at the address with the name of a source of studies behind it too.
+    return page.endswith(READING_ROOM) or f"{READING_ROOM}/" in page
 
 
 def _sees_pictures_only(project: Project, principal: Principal) -> bool:
