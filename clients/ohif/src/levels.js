@@ -68,11 +68,12 @@ export class LevelEditing {
     const done = await this.ask(`/levels/${task.level_id}/remove`, { tab: this.room.seat?.tab }, '');
     if (!done) return;
     // Before the next level is there: nothing more is read of this one, and Undo is for it, not for the read before it.
+    this.room.forgetRemoved();
     this.room.set({ phase: 'sending', removed: { level_id: task.level_id, name: task.name } });
+    this.room.say(`${task.name} is removed.`); // what comes next says that Undo brings it back
     this.room.dispatch?.settle(task.level_id);
     this.room.seat?.forgetLevel();
     await this.room.next();
-    if (this.room.state.removed?.level_id === task.level_id) this.room.say(`${task.name} is removed: it was not a vertebra. Undo brings it back.`);
   }
 
   /** Take the last removal back, and read the level after all. */
@@ -85,11 +86,13 @@ export class LevelEditing {
     } catch (error) {
       this.room.complain(error);
       // What was refused would be refused again: Undo is for the last read once more.
-      if (!(/** @type {any} */ (error).later)) this.room.set({ removed: null });
+      if (!(/** @type {any} */ (error).later)) this.room.forgetRemoved();
       return;
     }
     this.room.set({ removed: null });
-    if (await this.room.reopen(removed.level_id)) this.room.say(`${removed.name} is part of the study again.`);
+    await this.room.reopen(removed.level_id);
+    // True also where only the connection keeps it away; where it cannot be opened the server has said why.
+    if (this.room.state.phase !== 'failed') this.room.say(`${removed.name} is part of the study again.`);
   }
 
   /** @param {1 | -1} by 1: everything one up, so that L2 becomes L1 */

@@ -91,13 +91,14 @@ export function footerSection(act) {
   const label = submit.firstChild;
   return {
     node: h('footer.sr-foot', {}, message, h('div.sr-actions', {}, submit, skip, undo)),
-    update({ phase, message: told, task }) {
+    update({ phase, message: told, task, removed }) {
       setText(message, told?.text ?? (phase === 'opening' ? 'Opening the pictures…' : ''));
       message.dataset.kind = told?.kind ?? '';
       const over = phase === 'done' || phase === 'failed';
       submit.disabled = phase !== 'reading' && !over;
       skip.disabled = phase !== 'reading';
-      undo.disabled = phase === 'sending' || phase === 'starting';
+      // A removed level can be brought back when the next one is there: two at once would come in any order.
+      undo.disabled = phase === 'sending' || phase === 'starting' || (phase === 'waiting' && removed !== null);
       const words = phase === 'sending' ? 'Sending…' : phase === 'waiting' ? 'Waiting…' : over ? 'Next level' : task?.mode === 'adjudication' ? 'Decide' : 'Submit';
       if (label.textContent !== words) label.textContent = words;
     },

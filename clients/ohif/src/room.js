@@ -11,7 +11,7 @@ import { call, ServerError } from './server.js';
 /**
  * @typedef {object} State
  * @property {'starting' | 'opening' | 'reading' | 'sending' | 'waiting' | 'done' | 'failed'} phase
- *   `waiting`: submitted, but the server cannot be reached
+ *   `waiting`: nothing is left to do here, and the next level comes when the server can be reached
  * @property {any} me @property {any} task @property {import('./drafts.js').Draft} draft @property {any} progress
  * @property {{kind: 'told' | 'warning' | 'error', text: string} | null} message
  * @property {'online' | 'offline' | 'signed out' | 'outdated'} connection
@@ -105,7 +105,7 @@ export class Room {
   finish(message) {
     this.seat?.forgetLevel();
     this.set({ phase: 'done', task: null, menu: null, heat: false });
-    this.say([...this.notesOfReads(), message].join(' '));
+    this.say([...this.toldFirst(), message].join(' '));
     return null;
   }
 
@@ -115,8 +115,18 @@ export class Room {
     this.set({ phase: 'reading' });
   }
 
-  notesOfReads() {
-    return this.dispatch?.notes.splice(0) ?? [];
+  /** What is told before the words that come with a level or with the end of the list. */
+  toldFirst() {
+    const { removed } = this.state;
+    const notes = this.dispatch?.notes.splice(0) ?? [];
+    return removed ? [`${removed.name} is removed: it was not a vertebra. Undo brings it back.`, ...notes] : notes;
+  }
+
+  /** Undo is for something else from now on: the removal is final, and what was typed of the level is of no use. */
+  forgetRemoved() {
+    const { removed, task } = this.state;
+    if (removed && removed.level_id !== task?.level_id) this.drafts?.drop(removed.level_id);
+    this.set({ removed: null });
   }
 
   /** A level is now this reader's: what was typed before comes back. @param {any} task */
@@ -124,7 +134,7 @@ export class Room {
     const own = task.mode === 'adjudication' ? null : task.reads.at(-1);
     const refused = this.dispatch?.refusedOf(task.level_id);
     const kept = this.drafts?.load(task.level_id) ?? (refused ? { ...draftOf(refused.body), seconds: refused.body.seconds } : null);
-    const told = this.notesOfReads();
+    const told = this.toldFirst();
     if (refused) told.push(`${refused.label}: ${refused.why}`);
     if (this.dispatch) this.dispatch.posted = null;
     const draft = task.draft ? draftOf(task.draft) : kept ?? (own ? { ...draftOf(own), box: null, boxes: [] } : emptyDraft());
@@ -168,7 +178,8 @@ export class Room {
     performance.mark('reading:next-start');
     this.keepDraft();
     if (!this.dispatch.post(task)) return this.say(`${FULL} ${task.name} is not submitted, and what you entered stays here: ask for space to be made, and submit again.`, 'error');
-    this.set({ phase: 'sending', message: null, menu: null, removed: null, heat: false });
+    this.set({ phase: 'sending', message: null, menu: null, heat: false });
+    this.forgetRemoved();
     await this.dispatch.flush();
     // A refused read has put the reader back to work; one on its way waits for the connection.
     if (this.state.phase === 'sending') {
@@ -191,19 +202,19 @@ export class Room {
     }
   }
 
-  /** A level as it is now, with what was entered and why it was not taken. @param {number} levelId @returns {Promise<boolean>} whether it is there */
+  /** A level as it is now, with what was entered and why it was not taken. @param {number} levelId */
   async reopen(levelId) {
-    if (!this.seat) return false;
+    if (!this.seat) return;
     const { list, tab } = this.seat;
     this.set({ phase: 'opening' });
     try {
       await this.show(await call('POST', '/next', { list, tab, level_id: levelId }));
-      return true;
     } catch (error) {
       const unreachable = error instanceof ServerError && error.unreachable;
-      this.set(unreachable ? { phase: 'reading' } : { phase: 'failed', task: null });
+      // With no level on the screen to go on with, the next one comes when the server is back.
+      const phase = this.state.task ? 'reading' : 'waiting';
+      this.set(unreachable ? { phase } : { phase: 'failed', task: null });
       this.complain(error);
-      return false;
     }
   }
 
@@ -242,7 +253,8 @@ export class Room {
   async skip(reason) {
     const { task, draft, phase } = this.state;
     if (!task || !this.seat || (phase !== 'reading' && phase !== 'opening')) return;
-    this.set({ phase: 'sending', menu: null, removed: null });
+    this.set({ phase: 'sending', menu: null });
+    this.forgetRemoved();
     performance.mark('reading:next-start');
     try {
       const answer = await call('POST', '/skips', { level_id: task.level_id, tab: this.seat.tab, reason, note: draft.note.trim() });

@@ -200,9 +200,10 @@ test('undo brings a removed level back, with what was typed, until something els
   assert.deepEqual([room.state.phase, room.state.task.level_id, room.state.removed], ['reading', 7, null]);
   assert.deepEqual([room.state.draft.diagnosis, room.state.draft.note], ['malignant', 'pedicle']);
   await levels.removeNow();
+  assert.equal(room.drafts.load(7).note, 'pedicle');
   fill();
   await room.submit();
-  assert.equal(room.state.removed, null);
+  assert.deepEqual([room.state.removed, store.length], [null, 0]);
 });
 
 test('from the removal on undo is for it, and nothing is read of the level any more', async () => {
@@ -219,15 +220,17 @@ test('from the removal on undo is for it, and nothing is read of the level any m
 test('a removal that cannot be taken back is left, unless it may be later', async () => {
   server['/levels/7/remove'] = () => ({ levels: [] });
   const levels = editing();
+  fill();
   await levels.removeNow();
   for (const away of [undefined, [401, {}], [500, {}]]) {
     server['/levels/7/restore'] = () => away;
     await levels.bringBack();
-    assert.equal(room.state.removed.level_id, 7);
+    assert.deepEqual([room.state.removed.level_id, room.drafts.load(7).note], [7, 'pedicle']);
   }
   server['/levels/7/restore'] = () => [409, { detail: 'There is an L7 by now.' }];
   await levels.bringBack();
   assert.deepEqual([room.state.removed, room.state.message.text, room.state.task.level_id], [null, 'There is an L7 by now.', 8]);
+  assert.equal(store.length, 0);
 });
 
 test('a level that is back but cannot be opened is not said to be here', async () => {
@@ -238,4 +241,81 @@ test('a level that is back but cannot be opened is not said to be here', async (
   server['/next'] = () => [409, { detail: 'Another reader has it.' }];
   await levels.bringBack();
   assert.deepEqual([room.state.phase, room.state.message.text], ['failed', 'Another reader has it.']);
+});
+
+test('what was typed of a removed level goes when the next one is skipped or removed too', async () => {
+  for (const level_id of [7, 8]) server[`/levels/${level_id}/remove`] = () => ({ levels: [] });
+  server['/skips'] = () => ({ progress });
+  const levels = editing();
+  fill();
+  await levels.removeNow();
+  fill();
+  server['/next'] = () => taskOf(9);
+  await levels.removeNow();
+  assert.deepEqual([room.state.removed.level_id, room.drafts.load(7), room.drafts.load(8).note], [8, null, 'pedicle']);
+  await room.skip('other');
+  assert.deepEqual([room.state.removed, store.length], [null, 0]);
+});
+
+test('a removal is told before what comes with the next level, and before the end of the list', async () => {
+  for (const level_id of [7, 8]) server[`/levels/${level_id}/remove`] = () => ({ levels: [] });
+  const levels = editing();
+  room.dispatch.notes.push('L4: finished meanwhile');
+  await levels.removeNow();
+  assert.equal(room.state.message.text, 'L7 is removed: it was not a vertebra. Undo brings it back. L4: finished meanwhile');
+  server['/next'] = () => ({ done: true, message: 'Nothing is left to read.' });
+  await levels.removeNow();
+  assert.deepEqual([room.state.phase, room.state.message.text], ['done', 'L8 is removed: it was not a vertebra. Undo brings it back. Nothing is left to read.']);
+});
+
+test('why no level comes after a removal stays on the screen, and undo still brings the removed one back', async () => {
+  server['/levels/7/remove'] = () => ({ levels: [] });
+  server['/levels/7/restore'] = () => ({ levels: [] });
+  server['/next'] = () => [500, { detail: 'no' }];
+  const levels = editing();
+  await levels.removeNow();
+  assert.deepEqual([room.state.phase, room.state.message.text], ['failed', 'no']);
+  server['/next'] = ({ level_id }) => taskOf(level_id);
+  await levels.bringBack();
+  assert.deepEqual([room.state.phase, room.state.task.level_id], ['reading', 7]);
+});
+
+test('undo of a removal is offered when the next level is there, not while it is waited for', async () => {
+  server['/levels/7/remove'] = () => ({ levels: [] });
+  server['/next'] = () => false;
+  const levels = editing();
+  await levels.removeNow();
+  assert.deepEqual([room.state.phase, room.state.message.text], ['waiting', 'L7 is removed.']);
+  await levels.bringBack();
+  assert.deepEqual(askedFor('/levels/7/restore'), []);
+  server['/next'] = () => taskOf(8);
+  await room.connection.retry();
+  assert.deepEqual([room.state.phase, room.state.task.level_id, room.state.removed.level_id], ['reading', 8, 7]);
+  assert.match(room.state.message.text, /Undo brings it back/);
+});
+
+test('the last level of a list, brought back as the connection goes, is read when it is there again', async () => {
+  server['/levels/7/remove'] = () => ({ levels: [] });
+  server['/levels/7/restore'] = () => ({ levels: [] });
+  server['/next'] = () => ({ done: true, message: 'Nothing is left to read.' });
+  const levels = editing();
+  fill();
+  await levels.removeNow();
+  server['/next'] = () => false;
+  await levels.bringBack();
+  assert.deepEqual([room.state.phase, room.state.task, room.state.connection], ['waiting', null, 'offline']);
+  assert.equal(room.state.message.text, 'L7 is part of the study again.');
+  server['/next'] = () => taskOf(7, 2);
+  await room.connection.retry();
+  assert.deepEqual([room.state.phase, room.state.task.level_id, room.state.draft.note], ['reading', 7, 'pedicle']);
+});
+
+test('the level on the screen is read on where a removed one cannot be opened for want of a connection', async () => {
+  server['/levels/7/remove'] = () => ({ levels: [] });
+  server['/levels/7/restore'] = () => ({ levels: [] });
+  const levels = editing();
+  await levels.removeNow();
+  server['/next'] = () => false;
+  await levels.bringBack();
+  assert.deepEqual([room.state.phase, room.state.task.level_id, room.state.message.text], ['reading', 8, 'L7 is part of the study again.']);
 });
