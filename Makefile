@@ -32,7 +32,7 @@ serve: setup ## Serve the project folder on http://127.0.0.1:8000
 
 # In two rows, for two cores, of about the same length: the tests in the browser, which mostly wait, and then these,
 # beside all others. What the first row found is said at the end.
-AFTER_BROWSER := tests/training tests/cohort tests/commands tests/orthanc
+AFTER_BROWSER := tests/training tests/cohort tests/commands tests/orthanc tests/dicom
 test: setup ## Set up what the tests need and run them
 	./tests/setup-system.sh
 	@log=$$(mktemp); \
