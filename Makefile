@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 UV := $(shell command -v uv 2>/dev/null || echo .local/uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
-# Once, instead of at every start of every process where Python may not write beside its sources.
-export UV_COMPILE_BYTECODE := 1
+# What Python compiles is kept, also where it is told not to write beside sources: every start takes a third of the time.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 RUN := $(UV) run --frozen --no-sync
 
 .PHONY: help setup demo test lint serve
