@@ -66,6 +66,11 @@ class PaperTable(Config):
     note: str = ""
     rows: tuple[TableRow, ...]
 
+    @property
+    def printed(self) -> tuple[Figure, ...]:
+        """The columns that the study gives any figure for."""
+        return tuple(column for column in self.columns if any(column in row.theirs for row in self.rows))
+
     @model_validator(mode="after")
     def _prints_its_columns(self) -> Self:
         for row in self.rows:
