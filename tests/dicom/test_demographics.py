@@ -75,7 +75,5 @@ def test_the_first_file_that_says_it_counts() -> None:
 
 @pytest.mark.parametrize("stated", ["000Y", "999Y", "old"])
 def test_an_age_that_was_wiped_out_is_that_of_the_dates(stated: str) -> None:
-    ds = Dataset()
-    ds.PatientBirthDate, ds.StudyDate = "19500601", "20240101"
-    ds.add_new("PatientAge", "AS", stated)
-    assert demographics_of(ds).age == 73
+    told = header(PatientAge=stated, PatientBirthDate="19500601", StudyDate="20240101")
+    assert demographics_of(told).age == 73

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,7 +52,7 @@ def log(
 ) -> None:
     """The last lines that a job printed."""
     store = _store()
-    for line in store.log(_named(store, name, "running").id, lines):
+    for line in store.log(_named(store, name, lambda job: job.state == "running").id, lines):
         typer.echo(line)
 
 
@@ -59,14 +60,14 @@ def log(
 def cancel(name: Name = None) -> None:
     """Take a job out of the queue, or stop it; it keeps its checkpoint, and can be resumed."""
     store = _store()
-    _tell(store.cancel(_named(store, name, "running", "queued").id))
+    _tell(store.cancel(_named(store, name, _may_become("cancelled")).id))
 
 
 @jobs.command()
 def resume(name: Name = None) -> None:
     """Queue a job again that failed, was cancelled or died with the machine: it goes on where it was."""
     store = _store()
-    _tell(store.resume(_named(store, name, "failed", "cancelled").id))
+    _tell(store.resume(_named(store, name, _may_become("queued")).id))
 
 
 def _store() -> JobStore:
@@ -76,14 +77,20 @@ def _store() -> JobStore:
     return JobStore(open_project().settings.jobs_folder)
 
 
-def _named(store: JobStore, name: str | None, *states: str) -> Job:
-    """The job of this name; without one the newest in any of these states, or else the newest of all."""
+def _may_become(state: str) -> Callable[[Job], bool]:
+    from spine_fracture.training.jobs import JobState
+
+    return lambda job: job.may_become(JobState(state))
+
+
+def _named(store: JobStore, name: str | None, meant: Callable[[Job], bool]) -> Job:
+    """The job of this name; without one the newest that is meant, or else the newest of all."""
     if name is not None:
         return store.get(name)
     known = store.list()
     if not known:
         raise NotFoundError("No training was started from a client yet.")
-    return next((job for job in reversed(known) if job.state in states), known[-1])
+    return next((job for job in reversed(known) if meant(job)), known[-1])
 
 
 def _tell(job: Job) -> None:

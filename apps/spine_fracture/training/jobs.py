@@ -92,6 +92,10 @@ class Job:
     worker: ProcessMark | None = None
     reason: str | None = None
 
+    def may_become(self, state: JobState) -> bool:
+        """Whether that is its next step."""
+        return state in TRANSITIONS[self.state]
+
 
 class JobStore:
     """The jobs of one project folder (``home/jobs``). Safe for several processes at once."""
@@ -223,7 +227,7 @@ class JobStore:
         return self._move(job, JobState.FAILED, reason=reason)
 
     def _move(self, job: Job, state: JobState, reason: str | None = None) -> Job:
-        if state not in TRANSITIONS[job.state]:
+        if not job.may_become(state):
             raise ConflictError(f"Job {job.id} is {job.state}: it cannot become {state}.")
         now = datetime.now(UTC).isoformat()
         moved = replace(job, state=state, reason=reason)

@@ -177,9 +177,8 @@ def test_a_verdict_is_what_is_left_of_a_table_after_holm(table: PairwiseTable) -
     assert missing is None and first is not None and first == second
     assert (barely.verdict, first.p_holm, first.verdict) == (Verdict.WORSE, 0.06, Verdict.NOT_SHOWN)
     assert first.difference == barely.difference  # intervals are as they were
-    few, alone = with_holm(
-        [replace(barely, patients=9), barely]
-    )  # whose p is not told costs the others nothing
+    # A p that is not told costs the others nothing.
+    few, alone = with_holm([replace(barely, patients=9), barely])
     assert few is not None and few.p_told is None
     assert alone is not None and alone.p_holm == barely.p_value
 
