@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from spine_fracture.commands.new_model import require_no_model
 from spine_fracture.commands.retrain import DEFAULT_CONFIG as RETRAINING
 from spine_fracture.commands.retrain import retrain_from_snapshot
 from spine_fracture.errors import InputError
@@ -52,6 +53,7 @@ def train_classifier_command(
         return
     if out is None:
         raise InputError("Say where the model goes with --out, or train on reads with --snapshot latest.")
+    require_no_model(out)
     from spine_fracture.classification.classifier import LevelClassifier
     from spine_fracture.cohort.splits import Split
     from spine_fracture.configuration import load_config

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from spine_fracture.commands.new_model import require_no_model
+
 
 def register(group: typer.Typer) -> None:
     group.command("detector")(train_detector_command)
@@ -33,6 +35,7 @@ def train_detector_command(
     from spine_fracture.training.systems.family import EpochLine
 
     settings = load_config(config, DetectorConfig)
+    require_no_model(out)
     console = Console()
     command = f"spine-fracture train detector --config {config} --out OUT" + (
         " --data lumbar_t1t2" if data else ""

@@ -10,7 +10,8 @@ import yaml
 from rich.console import Console
 
 from spine_fracture.commands.named_models import teller
-from spine_fracture.errors import InputError, ModelFileError
+from spine_fracture.commands.new_model import require_no_model
+from spine_fracture.errors import InputError
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -33,8 +34,8 @@ def train_system_command(
 ) -> None:
     """Train a system on the training patients of a cohort. Not for clinical use."""
     system, console = system_with(name, settings or []), Console()
+    require_no_model(out)
     require_cohort(system, cohort, console)
-    _require_no_model(out)
     try:
         trained = system.family.train(system.config, cohort, out, seed, teller(console))
     except KeyboardInterrupt:
@@ -48,19 +49,6 @@ def train_system_command(
         highlight=False,
         soft_wrap=True,
     )
-
-
-def _require_no_model(out: Path) -> None:
-    """What was trained is never trained over."""
-    from spine_fracture.bundle import MANIFEST, read_manifest
-
-    if not (out / MANIFEST).is_file():
-        return
-    try:
-        held = read_manifest(out).version
-    except ModelFileError:
-        held = "a damaged model"
-    raise InputError(f"{out} holds {held} already: give another --out, or delete that folder to train anew.")
 
 
 def _tell_what_is_kept(out: Path, console: Console) -> None:

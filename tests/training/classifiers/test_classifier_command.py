@@ -35,6 +35,6 @@ def test_one_command_trains_a_classifier(lumbar: Path, tmp_path: Path) -> None:
     card = (out / "MODEL_CARD.md").read_text()
     assert "| test | simulated_in_real |" in card
     assert "| 0000 | L2 | fracture L2 old |" in card
-    again = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    again = CliRunner().invoke(cli, [*arguments[:-1], str(tmp_path / "again")], catch_exceptions=False)
     assert again.exit_code == 0
     assert "real pictures" not in again.output
