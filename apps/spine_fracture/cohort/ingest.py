@@ -91,23 +91,25 @@ def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: 
     reasons = {series.uid: _known_elsewhere(session, series, study.uid) for series in study.series}
     refused = tuple(Refusal(s.files[0][1], reasons[s.uid]) for s in study.series if reasons[s.uid])
     sound = [series for series in study.series if not reasons[series.uid]]
-    described = row is not None and _describe(row, study.demographics)
-    stored = {series.uid: series for series in row.series} if row else {}
+    known = row is not None
+    if row is None:
+        if not sound:
+            return _Taken(False, False, "", refused)
+        row = Study(uid=study.uid, patient=enrol(session, key, _centre(session, centre)))
+        session.add(row)
+    described = _describe(row, study.demographics)
+    if known and described:
+        record(session, "study.described", f"study:{row.id}")
+    stored = {series.uid: series for series in row.series}
     new = [series for series in sound if series.uid not in stored]
     grown = 0
     for series in sound:
         if series.uid in stored:
             _move_if_gone(session, stored[series.uid], series, folder)
             grown += _grow(stored[series.uid], series)
-    if row is not None and described:
-        record(session, "study.described", f"study:{row.id}")
     if not new and not grown:
-        return _Taken(row is not None, described, missing_half(row) if row else "", refused)
-    chosen = choose_pair([*(known_series(row) if row else ()), *new])
-    if row is None:
-        row = Study(uid=study.uid, patient=enrol(session, key, _centre(session, centre)))
-        session.add(row)
-        _describe(row, study.demographics)
+        return _Taken(known, described, missing_half(row), refused)
+    chosen = choose_pair([*known_series(row), *new])
     row.series.extend(_series(series, _folder(session, folder)) for series in new)
     _settle(session, row, *chosen)
     details: dict[str, object] = {"series": len(new), "missing": missing_half(row)}
