@@ -62,7 +62,7 @@ class ModelFileError(SpineFractureError):
 
 
 class StorageError(SpineFractureError):
-    """The disk or the database refused a write; what was there before is intact."""
+    """The disk or the database refused a write (what was there is intact), or a record is damaged."""
 
     http_status = 507
 

@@ -13,10 +13,22 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spine_fracture.errors import ConflictError, NotFoundError
+from spine_fracture.errors import ConflictError, NotFoundError, StorageError
 from spine_fracture.training.jobs import RECORD, Job, JobState, JobStore
 
 PYTHON = sys.executable
+
+
+@pytest.mark.parametrize("record", ["{", "{}", "[]", '{"id": 3}'])
+def test_a_damaged_record_is_said_and_stops_no_other_job(store: JobStore, record: str) -> None:
+    first = store.wait(store.submit("training", [PYTHON, "-c", "pass"]).id, 20)
+    (store._path(first.id) / RECORD).write_text(record)
+    with pytest.raises(StorageError, match=rf"job {first.id} is damaged.*log.txt; remove its folder"):
+        store.get(first.id)
+    second = store.wait(store.submit("training", [PYTHON, "-c", "pass"]).id, 20)
+    assert store.list() == (second,)
+    assert second.state is JobState.DONE
+    assert store.recover() == ()
 
 
 @pytest.fixture

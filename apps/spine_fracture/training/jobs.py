@@ -9,27 +9,29 @@ the next look at the job says so and the job can be resumed.
 from __future__ import annotations
 
 import contextlib
-import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
-from spine_fracture.errors import ConflictError, NotFoundError
+from spine_fracture.errors import ConflictError, NotFoundError, StorageError
 from spine_fracture.files import locked, write_atomically
 
 RECORD = "job.json"
 LOG = "log.txt"
 _GRACE_SECONDS = 5.0
+_log = logging.getLogger(__name__)
 _SUPERVISORS: list[subprocess.Popen[bytes]] = []  # those this process started, kept to be reaped
 
 
@@ -95,6 +97,9 @@ class Job:
     def may_become(self, state: JobState) -> bool:
         """Whether that is its next step."""
         return state in TRANSITIONS[self.state]
+
+
+_RECORDS = TypeAdapter(Job)
 
 
 class JobStore:
@@ -238,8 +243,13 @@ class JobStore:
         self._write(moved)
         return moved
 
-    def _all(self) -> tuple[Job, ...]:
-        return tuple(self._read(path.parent.name) for path in sorted(self._folder.glob(f"*/{RECORD}")))
+    def _all(self) -> Iterator[Job]:
+        """All jobs whose records can be read, oldest first: a damaged one stops none of the others."""
+        for path in sorted(self._folder.glob(f"*/{RECORD}")):
+            try:
+                yield self._read(path.parent.name)
+            except StorageError as error:
+                _log.warning("%s", error)
 
     def _path(self, job_id: str) -> Path:
         path = self._folder / job_id
@@ -248,14 +258,17 @@ class JobStore:
         return path
 
     def _read(self, job_id: str) -> Job:
-        fields = json.loads((self._path(job_id) / RECORD).read_bytes())
-        for process in ("supervisor", "worker"):
-            fields[process] = ProcessMark(**fields[process]) if fields[process] else None
-        fields |= {"state": JobState(fields["state"]), "command": tuple(fields["command"])}
-        return Job(**fields)
+        path = self._path(job_id) / RECORD
+        try:
+            return _RECORDS.validate_json(path.read_bytes())
+        except (ValidationError, OSError) as error:
+            raise StorageError(
+                f"The record of job {job_id} is damaged: its log is in {path.with_name(LOG)}; "
+                "remove its folder and start the job anew."
+            ) from error
 
     def _write(self, job: Job) -> None:
-        write_atomically(self._folder / job.id / RECORD, json.dumps(asdict(job), indent=2).encode())
+        write_atomically(self._folder / job.id / RECORD, _RECORDS.dump_json(job, indent=2))
 
 
 def _stop_group(leader: int) -> None:
