@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def figures(folder: Path) -> dict[str, object]:
-    target = folder / "out" / "figures.json"
+    target = folder / "out" / "figures"  # a name without an ending does as well
     done = CliRunner().invoke(cli, ["evaluate-real", "--data", str(folder), "--json", str(target)])
     assert done.exit_code == 0, done.output
     assert "Not for clinical use." in done.output
@@ -90,7 +90,7 @@ def test_the_worst_pictures_are_drawn(figures: dict[str, object], folder: Path) 
     names = figures["worst"]
     assert len(names) == 3  # type: ignore[arg-type]
     for name in names:  # type: ignore[attr-defined]
-        with Image.open(folder / "out" / "figures" / name) as picture:
+        with Image.open(folder / "out" / "figures-worst" / name) as picture:
             colours = {colour for _, colour in picture.getcolors(1 << 24) or ()}
         assert (0x35, 0xD0, 0x7F) in colours  # the reference's green
 

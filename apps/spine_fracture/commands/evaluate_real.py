@@ -54,7 +54,7 @@ def evaluate_real(
         "seconds_per_picture": seconds,
         "refused": [refusal.__dict__ for run in runs for refusal in run.refused],
         "repaired_references": [p.patient for p in patients if p.repaired],
-        "worst": _draw_worst([run.result for run in runs], json_file.with_suffix("")),
+        "worst": _draw_worst([run.result for run in runs], json_file.with_name(f"{json_file.stem}-worst")),
     }
     write_atomically(json_file, (json.dumps(answer, indent=2) + "\n").encode())
     _print(answer, json_file)

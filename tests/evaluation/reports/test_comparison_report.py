@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from made_up import answers_of, case
 
@@ -9,7 +11,13 @@ from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Answers, Case, Part
 from spine_fracture.evaluation.cases.scores import Unit
-from spine_fracture.evaluation.reports.comparison_report import Compared, ComparisonReport, compared, render
+from spine_fracture.evaluation.reports.comparison_report import (
+    Compared,
+    ComparisonReport,
+    compared,
+    render,
+    write_comparison,
+)
 from spine_fracture.evaluation.statistics.intervals import Resampling
 
 HOW = Resampling(draws=100)
@@ -81,3 +89,10 @@ def test_the_page_says_where_models_of_folds_are_pooled() -> None:
     said = "pairs of cases that one of them judged"
     assert said in render(_compared(folds, plain))
     assert said not in render(_compared(plain, plain.model_copy(update={"system": "other"})))
+
+
+@pytest.mark.parametrize("name", ["v0.2", "v0.2.html", "v0.2.json"])
+def test_a_name_with_a_dot_is_kept_whole(name: str, tmp_path: Path) -> None:
+    pages = write_comparison(_compared(*_both(), question="sick_or_healthy"), tmp_path / name)
+    assert [page.name for page in pages] == ["v0.2.html", "v0.2.json"]
+    assert all(page.stat().st_size for page in pages)

@@ -139,8 +139,9 @@ def _box_tables(found: Mapping[str, BoxAnswers], how: Resampling) -> Iterator[Bo
 
 
 def write_comparison(report: ComparisonReport, path: Path) -> tuple[Path, Path]:
-    """Write ``path`` as HTML and a JSON beside it; gives both paths."""
-    html, data = path.with_suffix(".html"), path.with_suffix(".json")
+    """Write ``path``, with or without its ending, as HTML and a JSON beside it; gives both paths."""
+    name = path.stem if path.suffix in (".html", ".json") else path.name
+    html, data = path.with_name(f"{name}.html"), path.with_name(f"{name}.json")
     write_atomically(html, render(report).encode())
     write_atomically(data, TypeAdapter(ComparisonReport).dump_json(report) + b"\n")
     return html, data
