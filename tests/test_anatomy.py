@@ -12,7 +12,6 @@ from spine_fracture.anatomy import (
     Feature,
     Level,
     contradiction,
-    neighbours,
     spine,
     usual_levels,
 )
@@ -27,12 +26,8 @@ def test_the_usual_spine_has_25_levels_in_order() -> None:
 
 
 def test_supernumerary_levels_stand_in_their_place() -> None:
-    assert neighbours(Level.L6, spine(six_lumbar=True)) == (Level.L5, Level.S1)
-    assert neighbours(Level.T13, spine(thirteen_thoracic=True)) == (Level.T12, Level.L1)
-    assert neighbours(Level.L1) == (Level.T12, Level.L2)
-    assert neighbours(Level.C1)[0] is None and neighbours(Level.S1)[1] is None
-    with pytest.raises(InputError, match="L6"):
-        neighbours(Level.L6)
+    assert spine(six_lumbar=True)[-3:] == (Level.L5, Level.L6, Level.S1)
+    assert spine(thirteen_thoracic=True)[18:21] == (Level.T12, Level.T13, Level.L1)
 
 
 def test_codes_are_unique() -> None:

@@ -104,15 +104,6 @@ def spine(*, thirteen_thoracic: bool = False, six_lumbar: bool = False) -> tuple
     return tuple(level for level in Level if level in present)
 
 
-def neighbours(level: Level, levels: tuple[Level, ...] | None = None) -> tuple[Level | None, Level | None]:
-    """The level above and the level below in ``levels`` (default: the usual spine)."""
-    column = levels if levels is not None else usual_levels()
-    if level not in column:
-        raise InputError(f"{level} is not one of the levels of this spine: {', '.join(column)}.")
-    at = column.index(level)
-    return (column[at - 1] if at > 0 else None, column[at + 1] if at + 1 < len(column) else None)
-
-
 def headwards(level: Level) -> Iterator[Level]:
     """The usual levels above ``level``, nearest first."""
     return (other for other in reversed(usual_levels()) if other.order < level.order)

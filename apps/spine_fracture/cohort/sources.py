@@ -76,9 +76,9 @@ def find_studies(path: Path, centre: str) -> Found:
     volumes, refused = _plain_studies(folder.resolve(), [p.resolve() for p in plain], centre)
     if scanned is None:
         return Found(folder.resolve(), volumes, refused)
-    dicom, odd = _dicom_studies(scanned.studies)
+    dicom = tuple(map(_dicom_study, scanned.studies))
     not_dicom = tuple(r for r in scanned.refused if r.path not in set(plain))
-    return Found(folder.resolve(), dicom + volumes, not_dicom + odd + refused)
+    return Found(folder.resolve(), dicom + volumes, not_dicom + refused)
 
 
 def choose_pair(series: Iterable[FoundSeries]) -> tuple[str | None, str | None]:
@@ -143,19 +143,9 @@ def of_radiographs(headers: Iterable[RadiographHeader]) -> tuple[FoundSeries, ..
     )
 
 
-def _dicom_studies(
-    studies: Iterable[StudyFiles],
-) -> tuple[tuple[FoundStudy, ...], tuple[Refusal, ...]]:
-    found: list[FoundStudy] = []
-    refused: list[Refusal] = []
-    for study in studies:
-        if len({h.patient_id for series in study.series for h in series.headers}) > 1:
-            reason = "The files of this study name several patients: sort out whose it is."
-            refused.append(Refusal(study.series[0].files[0], reason))
-        else:
-            series = (*map(of_dicom, study.series), *of_radiographs(study.radiographs))
-            found.append(FoundStudy(study.study_uid, study.patient_id, series, study.demographics))
-    return tuple(found), tuple(refused)
+def _dicom_study(study: StudyFiles) -> FoundStudy:
+    series = (*map(of_dicom, study.series), *of_radiographs(study.radiographs))
+    return FoundStudy(study.study_uid, study.patient_id, series, study.demographics)
 
 
 def _plain_studies(

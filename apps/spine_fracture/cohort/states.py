@@ -1,4 +1,4 @@
-"""What may happen to a read and to a model version, as tables; anything else is an error."""
+"""What may happen to a read, as a table (anything else is an error), and what a model version may be."""
 
 from __future__ import annotations
 
@@ -47,19 +47,6 @@ class ModelStatus(StrEnum):
     CHAMPION = "champion"
     RETIRED = "retired"
 
-
-class ModelEvent(StrEnum):
-    PROMOTE = "promote"
-    RETIRE = "retire"
-
-
-MODEL_TABLE: Mapping[tuple[ModelStatus, ModelEvent], ModelStatus] = {
-    (ModelStatus.CANDIDATE, ModelEvent.PROMOTE): ModelStatus.CHAMPION,
-    (ModelStatus.CANDIDATE, ModelEvent.RETIRE): ModelStatus.RETIRED,
-    (ModelStatus.CHAMPION, ModelEvent.RETIRE): ModelStatus.RETIRED,
-    # A rollback puts a retired champion back.
-    (ModelStatus.RETIRED, ModelEvent.PROMOTE): ModelStatus.CHAMPION,
-}
 
 S = TypeVar("S", bound=StrEnum)
 E = TypeVar("E", bound=StrEnum)

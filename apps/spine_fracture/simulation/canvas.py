@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -50,9 +50,6 @@ class LesionCanvas:
 
     def picture(self, sequence: Sequence) -> Pixels:
         return self.pictures[self.sequences.index(sequence)]
-
-    def with_pictures(self, pictures: tuple[Pixels, ...]) -> LesionCanvas:
-        return replace(self, pictures=pictures)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,6 @@ from spine_fracture.anatomy import Level, spine
 
 FloatArray = npt.NDArray[np.float64]
 STEP = 0.5  # mm between points of the centreline
-LOWER_SACRUM = 5  # S2 to S5 and one coccygeal piece, below the last named level
 
 # Knots over the usual spine: level, height, depth (front to back), width, disc below, tilt in degrees
 # (positive: the axis runs backwards on its way down).

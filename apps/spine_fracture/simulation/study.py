@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,12 +91,6 @@ def simulate_study(seed: int, recipe: PhantomRecipe) -> PhantomStudy:
         truth,
         index if index in [t.level for t in truth] else None,
     )
-
-
-def simulate_cohort(recipe: PhantomRecipe) -> Iterator[PhantomStudy]:
-    """All studies of a recipe, one after the other (a study takes a few seconds)."""
-    for seed in range(recipe.first_seed, recipe.first_seed + recipe.patients):
-        yield simulate_study(seed, recipe)
 
 
 def phantom_pictures(seed: int, recipe: PhantomRecipe, count: int = 5) -> tuple[PhantomPicture, ...]:

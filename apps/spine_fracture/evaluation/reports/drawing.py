@@ -16,7 +16,6 @@ from spine_fracture.geometry import PixelBox
 
 PREDICTED = "#ffb000"
 REFERENCE = "#35d07f"
-CHOSEN = "#ff4d6d"
 _NAME, _RIM = "#ffffff", "#000000"
 
 

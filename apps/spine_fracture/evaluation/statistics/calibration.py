@@ -86,12 +86,6 @@ def expected_calibration_error(
     )
 
 
-def negative_log_likelihood(logits: npt.ArrayLike, labels: npt.ArrayLike, temperature: float = 1.0) -> float:
-    """Mean over samples, natural log."""
-    answers, truth = _checked(logits, labels)
-    return float(functional.cross_entropy(answers / temperature, truth))
-
-
 def _checked(logits: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[torch.Tensor, torch.Tensor]:
     answers = torch.as_tensor(np.asarray(logits, dtype=np.float64))
     truth = torch.as_tensor(np.asarray(labels, dtype=np.int64))
