@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level, most_probable
 from spine_fracture.geometry import PatientBox, PixelBox
+
+#: Slices whose detection scores differ by less show a vertebra equally well.
+_AS_GOOD = 0.15
+
+
+class ScoredSlice(Protocol):
+    """A slice that shows a level, and the detector's score there."""
+
+    @property
+    def slice_index(self) -> int: ...
+    @property
+    def score(self) -> float: ...
+
+
+S = TypeVar("S", bound=ScoredSlice)
+
+
+def slice_to_open(slices: Sequence[S]) -> S:
+    """Of one or more slices of a series the middle one of those on which the vertebra was found about best.
+
+    The very best may be a lateral one by a hair, and reading begins at the middle of the body.
+    """
+    best = max(part.score for part in slices)
+    good = sorted(
+        (part for part in slices if part.score > best - _AS_GOOD), key=lambda part: part.slice_index
+    )
+    return good[(len(good) - 1) // 2]
 
 
 @dataclass(frozen=True)
@@ -57,8 +86,9 @@ class LevelReading:
 
     @property
     def key_slice(self) -> SliceBox:
-        """The slice to open: the one in the middle of the level's best detections."""
-        return max(self.slices, key=lambda s: s.score)
+        """The slice to open, of the series on which the level was found best."""
+        best = max(self.slices, key=lambda s: s.score)
+        return slice_to_open([part for part in self.slices if part.series_uid == best.series_uid])
 
     @property
     def most_probable(self) -> Diagnosis:

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spine_fracture.active_learning.reasons import ReasonThresholds, reasons
+from spine_fracture.active_learning.reasons import reasons
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
 from spine_fracture.configuration import Config
 from spine_fracture.errors import InputError
@@ -95,7 +95,6 @@ def score_level(
     detector_abnormal: float,
     detection_score: float,
     numbering_sure: bool,
-    thresholds: ReasonThresholds | None = None,
 ) -> tuple[Uncertainty, tuple[str, ...]]:
     """The uncertainty of a level and its reasons in words, the strongest first."""
     uncertainty = measure(
@@ -104,7 +103,7 @@ def score_level(
         detection_score=detection_score,
         numbering_sure=numbering_sure,
     )
-    return uncertainty, reasons(uncertainty, opinion.probabilities, thresholds)
+    return uncertainty, reasons(uncertainty, opinion.probabilities)
 
 
 def _distribution(values: npt.ArrayLike) -> FloatArray:

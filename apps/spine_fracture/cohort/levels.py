@@ -13,14 +13,12 @@ from spine_fracture.cohort.models import LevelSlice, LevelSource, Prediction, St
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PatientBox
-from spine_fracture.levels import LevelReading, SliceBox, StudyReading
+from spine_fracture.levels import LevelReading, SliceBox, StudyReading, slice_to_open
 
 #: Two boxes nearer than this share of their height are the same vertebra: neighbours are 1.2 heights apart.
 SAME_PLACE = 0.5
 #: Numbers that differ by less were computed by the same models from the same pictures.
 _SAME_NUMBER = 1e-4
-#: Slices whose detection scores differ by less show a vertebra equally well.
-_AS_GOOD = 0.15
 
 
 def find_level(session: Session, level_id: int) -> StudyLevel:
@@ -31,18 +29,11 @@ def find_level(session: Session, level_id: int) -> StudyLevel:
 
 
 def slices_to_open(slices: Sequence[LevelSlice]) -> tuple[LevelSlice, ...]:
-    """One slice of each series: the middle of those on which the vertebra was found about best.
-
-    The very best may be a lateral one by a hair, and reading begins at the middle of the body.
-    """
+    """One slice of each series."""
     by_series: dict[int, list[LevelSlice]] = {}
     for part in sorted(slices, key=lambda part: part.slice_index):
         by_series.setdefault(part.series_id, []).append(part)
-    good = (
-        [part for part in parts if part.score > max(other.score for other in parts) - _AS_GOOD]
-        for parts in by_series.values()
-    )
-    return tuple(parts[(len(parts) - 1) // 2] for parts in good)
+    return tuple(map(slice_to_open, by_series.values()))
 
 
 def store_reading(session: Session, reading: StudyReading) -> tuple[StudyLevel, ...]:
