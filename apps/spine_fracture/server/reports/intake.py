@@ -28,11 +28,11 @@ from spine_fracture.dicom.sr.found import FoundRegion, FoundReport, FoundStateme
 from spine_fracture.dicom.sr.reading import read_report
 from spine_fracture.errors import ConflictError, InputError, SpineFractureError
 from spine_fracture.server.dicomweb.holdings import Holdings
+from spine_fracture.server.read_forms import UNSTATED_CONFIDENCE
 from spine_fracture.server.reports.arrivals import UNKNOWN_STUDY
 from spine_fracture.server.reports.matching import Match, Picture, UnmatchedError, match
 from spine_fracture.server.reports.outbox import queue_reports
 
-_UNSTATED_CONFIDENCE = 3
 _TOKEN = "sr-"
 NOT_READ_YET = "The models have not found the levels of its study yet: it is looked at again when they have."
 _BY_A_PROGRAM = "A program wrote it, not a person: only people's reads are taken in."
@@ -175,7 +175,7 @@ class _Taking:
             mode=ReadMode.ASSISTED,
             diagnosis=statement.diagnosis,
             features=statement.features,
-            confidence=statement.confidence or _UNSTATED_CONFIDENCE,
+            confidence=statement.confidence or UNSTATED_CONFIDENCE,
             seconds=0.0,
             token=f"{_mark(self.found.sop_uid)}{number:04d}",
             basis=statement.basis or Basis.IMAGING,
