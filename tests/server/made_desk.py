@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from dicom.made_series import change
 from pydicom.dataset import FileDataset
 from pydicom.valuerep import format_number_as_ds
 from server.studies import LEVELS, boxes, reading, study_uid, write_study
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from spine_fracture.anatomy import Basis, Diagnosis, Level
 from spine_fracture.cohort.ingest import ingest
@@ -24,7 +24,9 @@ from spine_fracture.cohort.models import Read, ReadMode, StudyFolder
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import ReadSubmission, submit_read, withdraw_read
+from spine_fracture.cohort.records import ModelVersion
 from spine_fracture.cohort.reports import ReceivedReport, Report
+from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.cohort.studies import find_study, load_pair
 from spine_fracture.dicom.sr.images import open_images
 from spine_fracture.dicom.sr.reading import read_report
@@ -88,6 +90,24 @@ class Desk:
             read = submit_read(session, ReadSubmission(**(given | more)))  # type: ignore[arg-type]
             queue_reports(session, read.level, self.protocol)
             return read.id
+
+    def read_by(self, model: str, probabilities: tuple[float, ...]) -> None:
+        """The models called ``model`` say the same of each level."""
+        with self.project.transaction() as session:
+            found = reading(load_pair(session, self.study).reference, self.study)
+            levels = tuple(replace(level, probabilities=probabilities) for level in found.levels)
+            store_reading(
+                session, replace(found, levels=levels, detector_version=model, classifier_version=model)
+            )
+
+    def serve(self, model: str) -> None:
+        """Those called ``model`` are the champions from now on."""
+        with self.project.transaction() as session:
+            session.execute(update(ModelVersion).values(status=ModelStatus.RETIRED))
+            known = session.scalar(select(ModelVersion).where(ModelVersion.version == model))
+            row = known or ModelVersion(name=model, version=model, sha256="", task="")
+            row.status = ModelStatus.CHAMPION
+            session.add(row)
 
     def withdraw(self, read_id: int, reader: str = "reader-1") -> None:
         with self.project.transaction() as session:

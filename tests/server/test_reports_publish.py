@@ -15,6 +15,8 @@ from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.sr.reading import read_report
 from spine_fracture.errors import ForbiddenError, InputError, NotFoundError, RemoteError
+from spine_fracture.server.reports.authors import model_key
+from spine_fracture.server.reports.publishing import queue_all, queue_study
 from spine_fracture.settings import settings
 
 
@@ -45,6 +47,22 @@ def test_all_but_the_locked_ones(one: Desk) -> None:
     refused = CliRunner().invoke(cli, ["publish", "--study", one.study])
     assert isinstance(refused.exception, ForbiddenError)
     assert one.rows() == []
+
+
+def test_after_a_rollback_the_champion_is_published(one: Desk) -> None:
+    """Where it has not read the study, those that read it last."""
+    one.read_by("newer", (0.0, 0.0, 1.0, 0.0))
+    champion, last = model_key("quick-1", "quick-1"), model_key("newer", "newer")
+    assert _published(one, "quick-1") == {champion}
+    assert _published(one, "reads nothing") == {champion, last}
+
+
+def _published(at: Desk, serving: str) -> set[str]:
+    """Whose reports are in the outbox when ``serving`` has been made the champion and publishes."""
+    at.serve(serving)
+    queue_study(at.project, at.study)
+    queue_all(at.project)
+    return {row.author for row in at.rows()}
 
 
 def test_what_is_not_there_is_said(one: Desk) -> None:

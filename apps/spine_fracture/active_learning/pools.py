@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, and_, case, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Select, distinct, func, or_, select
 from sqlalchemy.orm import Session
 
 from spine_fracture.active_learning.strategies import PoolLevel, StrategyConfig, chance
 from spine_fracture.cohort.desk import Lease, WorkList
 from spine_fracture.cohort.leases import active
 from spine_fracture.cohort.models import Centre, LevelSource, Patient, Prediction, Read, Study, StudyLevel
+from spine_fracture.cohort.predictions import serving_predictions
 from spine_fracture.cohort.protocol import ProtocolConfig, has_reference, in_dispute
 from spine_fracture.cohort.reads import JUDGES, STANDING
-from spine_fracture.cohort.records import ModelVersion
 from spine_fracture.cohort.shown import shown_to
 from spine_fracture.cohort.skips import skipped_by
 from spine_fracture.cohort.splits import Split
-from spine_fracture.cohort.states import ModelStatus
 
 #: Conditions speak of a level, its study and its patient: a query that uses them joins all three.
 Conditions = tuple[ColumnElement[bool], ...]
@@ -53,13 +52,6 @@ def training_pool(session: Session, conditions: Conditions) -> list[PoolLevel]:
 
     A level that these have not read yet comes with the latest prediction there is.
     """
-    champions = select(ModelVersion.version).where(ModelVersion.status == ModelStatus.CHAMPION)
-    serving = and_(Prediction.detector_version.in_(champions), Prediction.classifier_version.in_(champions))
-    latest = (
-        select(func.coalesce(func.max(case((serving, Prediction.id))), func.max(Prediction.id)).label("id"))
-        .group_by(Prediction.level_id)
-        .subquery()
-    )
     rows = session.execute(
         select(
             StudyLevel.id,
@@ -73,8 +65,7 @@ def training_pool(session: Session, conditions: Conditions) -> list[PoolLevel]:
         .join(Patient, Study.patient_id == Patient.id)
         .join(Centre, Patient.centre_id == Centre.id)
         .join(Prediction, Prediction.level_id == StudyLevel.id)
-        .join(latest, latest.c.id == Prediction.id)
-        .where(_TRAINS, *conditions)
+        .where(Prediction.id.in_(serving_predictions()), _TRAINS, *conditions)
         .order_by(StudyLevel.id)
     )
     return [

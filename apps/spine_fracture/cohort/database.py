@@ -13,7 +13,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from spine_fracture.errors import BusyError, ConflictError, InputError, StorageError
 
@@ -61,12 +62,18 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables up to date; several processes may do it at once."""
+    """Bring the tables up to date; several processes may do it at once.
+
+    Raises :class:`InputError` for tables that a later release made.
+    """
     config = _alembic()
-    head = ScriptDirectory.from_config(config).get_current_head()
+    scripts = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == head:
-            return
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == scripts.get_current_head():
+        return
+    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        raise InputError("This project is of a newer version: update spine_fracture.")
     with writing(engine).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
@@ -89,6 +96,18 @@ def storage_errors() -> Iterator[None]:
         raise ConflictError(
             "Somebody else wrote the same thing at the same moment; nothing was changed: try again."
         ) from error
+    except DataError as error:
+        raise InputError(
+            "The project's database cannot hold a value that is too long, too large or has a zero character "
+            "in it. Nothing was changed: correct the value."
+        ) from error
+    except OverflowError as error:
+        # Any computation may overflow; SQLite's driver names itself.
+        if "SQLite" not in str(error):
+            raise
+        raise InputError("A number is too large for the project's database: give a smaller one.") from error
+    except NoConnectionError as error:
+        raise BusyError("Too many use the project's database at once: try again.") from error
     except OperationalError as error:
         if "locked" in str(error.orig):
             raise BusyError("The project's database is busy with another write: try again.") from error

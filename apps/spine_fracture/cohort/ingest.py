@@ -7,20 +7,35 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.audit import record
-from spine_fracture.cohort.models import Centre, FileKind, Instance, Refused, Role, Series, Study, StudyFolder
+from spine_fracture.cohort.models import (
+    Centre,
+    FileKind,
+    Instance,
+    LevelSlice,
+    Read,
+    Refused,
+    Role,
+    Series,
+    Study,
+    StudyFolder,
+)
 from spine_fracture.cohort.patients import enrol, pseudonym
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.sources import FoundSeries, FoundStudy, choose_pair, find_studies
 from spine_fracture.cohort.studies import known_series, missing_half
 from spine_fracture.dicom.demographics import Demographics
+from spine_fracture.dicom.grid import SeriesGrid
 from spine_fracture.dicom.scan import Refusal
 from spine_fracture.errors import ConflictError, InputError
 from spine_fracture.files import without_names
 from spine_fracture.imaging import CHANNELS, Plane
+
+#: The tables whose rows lie on a slice by its number.
+_ON_SLICES: tuple[type[LevelSlice] | type[Read], ...] = (LevelSlice, Read)
 
 
 @dataclass(frozen=True)
@@ -106,7 +121,7 @@ def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: 
     for series in sound:
         if series.uid in stored:
             _move_if_gone(session, stored[series.uid], series, folder)
-            grown += _grow(stored[series.uid], series)
+            grown += _grow(session, stored[series.uid], series)
     if not new and not grown:
         return _Taken(known, described, missing_half(row), refused)
     chosen = choose_pair([*known_series(row), *new])
@@ -153,7 +168,7 @@ def _known_elsewhere(session: Session, series: FoundSeries, study_uid: str) -> s
     return ""
 
 
-def _grow(stored: Series, found: FoundSeries) -> bool:
+def _grow(session: Session, stored: Series, found: FoundSeries) -> bool:
     """Slices that were missing when the series came in are added; whether there were any."""
     before = {instance.sop_uid for instance in stored.instances}
     folder = Path(stored.folder.path)
@@ -162,7 +177,28 @@ def _grow(stored: Series, found: FoundSeries) -> bool:
         return False
     stored.instances.extend(_instance(uid, path, folder) for uid, path in added)
     stored.slices = max(stored.slices, found.shape[0])
+    if added and stored.kind is FileKind.DICOM:
+        _renumber(session, stored, before, found)
     return bool(added)
+
+
+def _renumber(session: Session, stored: Series, known: set[str], found: FoundSeries) -> None:
+    """Boxes stay on their pictures when slices come in before or between those that were ``known``.
+
+    Slices are read in the order of their position: the known ones keep theirs and only move up.
+    """
+    shown = SeriesGrid.of_files(path for _, path in found.files).slices
+    numbers = [number for number, one in enumerate(shown) if one.sop_uid in known]
+    moved = [(old, new) for old, new in enumerate(numbers) if old != new]
+    # From the last one down: the place that a box goes to is free by then.
+    for old, new in reversed(moved):
+        for table in _ON_SLICES:
+            there = (table.series_id == stored.id) & (table.slice_index == old)
+            session.execute(update(table).where(there).values(slice_index=new))
+    if moved:
+        # Who has a level open counts the slices as they were: the new version tells them so.
+        for level in stored.study.levels:
+            level.version += 1
 
 
 def _instance(uid: str, path: Path, folder: Path) -> Instance:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import count
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level, Primary
@@ -102,8 +103,7 @@ def freeze(project: Project, name: str | None = None) -> records.Snapshot:
             return same
         # The file first: a row always has its file, and a file without a row is found again by its hash.
         write_atomically(_path(project, sha256), data)
-        number = (session.scalar(select(func.count()).select_from(records.Snapshot)) or 0) + 1
-        snapshot = records.Snapshot(name=name or f"snapshot-{number:04d}", sha256=sha256)
+        snapshot = records.Snapshot(name=name or _next_name(session), sha256=sha256)
         session.add(snapshot)
         session.flush()
         details: dict[str, object] = {
@@ -156,6 +156,13 @@ def _existing(session: Session, name: str | None, sha256: str) -> records.Snapsh
             f"The name {name} is taken by another snapshot, which never changes: choose another."
         )
     return taken
+
+
+def _next_name(session: Session) -> str:
+    """The next number that nobody took by hand."""
+    taken = set(session.scalars(select(records.Snapshot.name)))
+    names = (f"snapshot-{number:04d}" for number in count(len(taken) + 1))
+    return next(name for name in names if name not in taken)
 
 
 def _content(session: Session) -> SnapshotContent:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.cohort import models
+from spine_fracture.cohort.predictions import by_serving, serving_predictions
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import STANDING
 from spine_fracture.cohort.splits import Split
@@ -22,26 +22,37 @@ DESCRIPTION = (
 
 
 def reader_agreement(project: Project) -> dict[str, Any]:
-    """Levels read, accuracy, macro-F1 and the scores of each class, the readers being the truth."""
+    """Levels and their reads, accuracy, macro-F1 and the scores of each class, the readers being the truth.
+
+    The scores are over reads: two readers of one level are two. Levels that the models that serve have not
+    read do not count.
+    """
+    levels: set[int] = set()
     truth: list[int] = []
     answers: list[int] = []
     with project.session() as session:
-        rows = session.scalars(
-            select(models.Read)
-            .join(models.StudyLevel)
+        rows = session.execute(
+            select(models.Read.level_id, models.Read.diagnosis, models.Prediction.probabilities)
+            .join(models.StudyLevel, models.Read.level_id == models.StudyLevel.id)
             .join(models.Study)
             .join(models.Patient)
-            .where(models.Patient.split == Split.TRAIN, models.Read.state.in_(STANDING))
-            .options(selectinload(models.Read.level).selectinload(models.StudyLevel.predictions))
+            .join(models.Prediction, models.Prediction.level_id == models.StudyLevel.id)
+            .where(
+                models.Patient.split == Split.TRAIN,
+                models.Read.state.in_(STANDING),
+                models.Read.diagnosis.in_(MODEL_CLASSES),
+                models.Prediction.id.in_(serving_predictions()),
+                by_serving(),
+            )
         )
-        for read in rows:
-            if read.diagnosis in MODEL_CLASSES and read.level.predictions:
-                probabilities = read.level.predictions[-1].probabilities
-                truth.append(MODEL_CLASSES.index(read.diagnosis))
-                answers.append(max(range(len(probabilities)), key=probabilities.__getitem__))
+        for level_id, diagnosis, probabilities in rows:
+            levels.add(level_id)
+            truth.append(MODEL_CLASSES.index(diagnosis))
+            answers.append(max(range(len(probabilities)), key=probabilities.__getitem__))
     matrix = confusion(truth, answers, len(MODEL_CLASSES))
     return {
-        "levels": len(truth),
+        "levels": len(levels),
+        "reads": len(truth),
         "accuracy": float(matrix.trace() / len(truth)) if truth else None,
         "macro_f1": float(macro_f1(matrix)) if truth else None,
         "classes": [asdict(score) for score in class_scores(matrix, MODEL_CLASSES)],

@@ -1,12 +1,17 @@
-"""Which predictions are published: those of training patients, by the models that read them last."""
+"""Which predictions are published: those of training patients, by the models that serve.
+
+Of a study that these have not read, by those that read it last.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from spine_fracture.cohort.models import Prediction, Study
+from spine_fracture.cohort.models import Prediction, Study, StudyLevel
+from spine_fracture.cohort.predictions import serving_prediction
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.studies import find_study
@@ -30,10 +35,10 @@ def queue_study(project: Project, study_uid: str) -> Chosen:
     """
     with project.transaction() as session:
         study = find_study(session, study_uid)
-        last = _last_prediction(study)
-        if last is None:
+        said = _prediction(session, study)
+        if said is None:
             raise InputError("No model has read this study: run spine-fracture read first.")
-        queue_model_report(session, study, last.detector_version, last.classifier_version)
+        queue_model_report(session, study, said.detector_version, said.classifier_version)
     return Chosen((study_uid,))
 
 
@@ -45,17 +50,17 @@ def queue_all(project: Project) -> Chosen:
     for uid in uids:
         with project.transaction() as session:
             study = find_study(session, uid)
-            last = _last_prediction(study)
+            said = _prediction(session, study)
             if study.patient.split is not Split.TRAIN:
                 locked += 1
-            elif last is None:
+            elif said is None:
                 unread += 1
             else:
-                queue_model_report(session, study, last.detector_version, last.classifier_version)
+                queue_model_report(session, study, said.detector_version, said.classifier_version)
                 queued.append(uid)
     return Chosen(tuple(queued), locked, unread)
 
 
-def _last_prediction(study: Study) -> Prediction | None:
-    found = [prediction for level in study.levels if level.current for prediction in level.predictions]
-    return max(found, key=lambda prediction: prediction.id, default=None)
+def _prediction(session: Session, study: Study) -> Prediction | None:
+    """One by the models that the report is of."""
+    return serving_prediction(session, StudyLevel.study_id == study.id, StudyLevel.current)

@@ -14,6 +14,7 @@ from spine_fracture.cohort import models
 from spine_fracture.cohort.desk import Lease, WorkList
 from spine_fracture.cohort.levels import slices_to_open
 from spine_fracture.cohort.models import LevelSource, Role
+from spine_fracture.cohort.predictions import serving_prediction
 from spine_fracture.cohort.reads import standing_reads
 from spine_fracture.imaging import Plane
 from spine_fracture.imaging import Sequence as Weighting
@@ -83,17 +84,16 @@ def build_task(
 
 
 def opinion_of(session: Session, level_id: int) -> Opinion | None:
-    """What the models last said of a level; None when a reader drew it."""
-    query = select(models.Prediction).where(models.Prediction.level_id == level_id)
-    latest = session.scalar(query.order_by(models.Prediction.id.desc()).limit(1))
-    if latest is None:
+    """What the models that serve, or else the last to read it, say of a level; None when a reader drew it."""
+    said = serving_prediction(session, models.StudyLevel.id == level_id)
+    if said is None:
         return None
     return Opinion(
-        probabilities=dict(zip(MODEL_CLASSES, latest.probabilities, strict=True)),
-        uncertainty=combined(latest.uncertainty),
-        parts=UncertaintyAnswer.of(latest.uncertainty),
-        detector_version=latest.detector_version,
-        classifier_version=latest.classifier_version,
+        probabilities=dict(zip(MODEL_CLASSES, said.probabilities, strict=True)),
+        uncertainty=combined(said.uncertainty),
+        parts=UncertaintyAnswer.of(said.uncertainty),
+        detector_version=said.detector_version,
+        classifier_version=said.classifier_version,
     )
 
 
