@@ -14,13 +14,13 @@ import pytest
 import torch
 from sqlalchemy import select
 
-from spine_fracture import read_studies as studies_of_reads
 from spine_fracture.active_learning.strategies import load_strategy
 from spine_fracture.active_learning.worklists import next_items
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
 from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
+from spine_fracture.cohort import studies as cohort_studies
 from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.levels import store_reading
@@ -326,7 +326,7 @@ def test_files_that_name_a_patient_are_not_told_of(loop: Loop, monkeypatch: pyte
     def refuse(*_: object) -> None:
         raise InputError(f"{files[0]} is damaged, and so is {files[1].name}.")
 
-    monkeypatch.setattr(studies_of_reads, "load_pair", refuse)
+    monkeypatch.setattr(cohort_studies, "read_series", refuse)
     left_out: list[str] = []
     assert list(read_studies(loop.project, reads, left_out, "reads")) == []
     assert left_out == [f"study {reads[0].study_uid}: the file is damaged, and so is the file."]

@@ -14,12 +14,11 @@ from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.cohort.models import LevelSource, Study
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import SnapshotRead
-from spine_fracture.cohort.studies import files_of, find_study, further_series, load_pair, read_volume
+from spine_fracture.cohort.studies import find_study, further_series, load_pair, read_volume
 from spine_fracture.dicom.demographics import Sex
 from spine_fracture.dicom.further import with_further
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.seen import picture_hash
-from spine_fracture.files import without_names
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import PairedStack, Volume
 from spine_fracture.imaging import Sequence as MrSequence
@@ -86,10 +85,7 @@ def read_studies(
             try:
                 study = _read_study(session, study_uid, of_study, further, left_out)
             except InputError as error:
-                files = [
-                    path for series in find_study(session, study_uid).series for path in files_of(series)
-                ]
-                left_out.append(f"study {study_uid}: {without_names(str(error), files)}")
+                left_out.append(f"study {study_uid}: {error}")
                 continue
         yield study
         if tell:
@@ -140,8 +136,7 @@ def _beside(study: Study, further: Collection[MrSequence], left_out: list[str]) 
             try:
                 yield read_volume(series)
             except InputError as error:
-                why = without_names(str(error), files_of(series))
-                left_out.append(f"{series.sequence} of study {study.uid}: {why}")
+                left_out.append(f"{series.sequence} of study {study.uid}: {error}")
 
 
 def _boxes_of(read: SnapshotRead, grid: str) -> tuple[BoxOnSlice, ...]:

@@ -10,9 +10,8 @@ from sqlalchemy import select
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import Prediction, Series, Study, StudyLevel
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.studies import files_of, find_study, load_pair
+from spine_fracture.cohort.studies import find_study, load_pair
 from spine_fracture.errors import InputError
-from spine_fracture.files import without_names
 from spine_fracture.pipeline import ReadingPipeline
 
 
@@ -59,11 +58,8 @@ def read_catalogue(
             read.append(uid)
         except InputError as error:
             with project.transaction() as session:
-                study = find_study(session, uid)
-                files = [path for series in study.series for path in files_of(series)]
-                reason = without_names(str(error), files)
-                study.notes = [reason]
-            refused.append((uid, reason))
+                find_study(session, uid).notes = [str(error)]
+            refused.append((uid, str(error)))
     progress(len(studies), len(studies))
     return CatalogueReading(tuple(read), tuple(kept), tuple(refused))
 

@@ -16,7 +16,7 @@ from pydicom.uid import RLELossless
 from server.conftest import PATIENTS
 from server.running import RunningServer, running
 from server.studies import SHAPE, QuickPipeline, image_id, study_uid, volume, write_study
-from server.viewer_objects import derived
+from server.viewer_objects import derived, misspelt, report
 
 from spine_fracture.cohort.studies import files_of, find_study
 from spine_fracture.dicom.nifti import write_nifti
@@ -219,3 +219,27 @@ def test_a_file_that_was_taken_away_is_answered_in_words(mixed: RunningServer) -
     finally:
         path.write_bytes(before)
     assert len(client.retrieve_series_metadata(STUDY, T1)) == SHAPE[0]
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Two studies, one of a patient whose weight is no number; and reports that were cut off."""
+    folder = tmp_path_factory.mktemp("odd")
+    write_study(folder, PATIENTS[0])
+    for path in write_study(folder, PATIENTS[1]):
+        misspelt(path, "PatientWeight", b"70,5")
+    with running(tmp_path_factory.mktemp("home"), str(folder), QuickPipeline()) as found:
+        reports = found.room.report_folder / "reports"
+        reports.mkdir(parents=True, exist_ok=True)
+        for kept in (100, 141, 152):
+            (reports / f"{kept}.dcm").write_bytes(report(PATIENTS[0])[:kept])
+        yield found
+
+
+def test_an_odd_header_takes_no_list_down(odd: RunningServer) -> None:
+    both = {STUDY, study_uid(PATIENTS[1])}
+    assert {row["0020000D"]["Value"][0] for row in get(odd, "studies").json()} == both
+    for uid in both:
+        assert len(get(odd, f"studies/{uid}/series").json()) == 2
+        rows = get(odd, f"studies/{uid}/metadata").json()
+        assert len(rows) == 2 * SHAPE[0] and not any("00101030" in row for row in rows)

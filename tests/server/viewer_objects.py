@@ -59,6 +59,15 @@ def derived(pictures: Iterable[Path], folder: Path, *, name: str = "derived") ->
     return tuple(made)
 
 
+def misspelt(path: Path, attribute: str, value: bytes) -> None:
+    """Put ``value``, which pydicom would not write, in place of an attribute whose values are DS."""
+    ds = dcmread(path)
+    setattr(ds, attribute, "9" * len(value))
+    ds.save_as(path)
+    head = b"DS" + len(value).to_bytes(2, "little")
+    path.write_bytes(path.read_bytes().replace(head + b"9" * len(value), head + value, 1))
+
+
 def uids_of(data: bytes) -> tuple[str, str, str]:
     """(study, series, instance) of an object."""
     ds = dcmread(BytesIO(data), stop_before_pixels=True)

@@ -16,6 +16,7 @@ from spine_fracture.dicom.pairing import pair
 from spine_fracture.dicom.reader import read_series
 from spine_fracture.dicom.scan import describe_series
 from spine_fracture.errors import InputError, NotFoundError
+from spine_fracture.files import without_names
 from spine_fracture.imaging import FURTHER, Acquisition, PairedStack, Plane, Sequence, Volume
 
 
@@ -33,8 +34,19 @@ def files_of(series: Series) -> tuple[Path, ...]:
 
 
 def read_volume(series: Series) -> Volume:
-    """The pictures of one series; raises an :class:`InputError` when its files were lost or changed."""
+    """The pictures of one series.
+
+    Raises an :class:`InputError` when its files were lost or changed. Its text names none of them, as they
+    may name a patient.
+    """
     files = files_of(series)
+    try:
+        return _read_volume(series, files)
+    except InputError as error:
+        raise type(error)(without_names(str(error), files)) from None
+
+
+def _read_volume(series: Series, files: tuple[Path, ...]) -> Volume:
     if not all(path.is_file() for path in files):
         raise InputError(
             "Files of this series are no longer where they were: ingest the folder they are in now."

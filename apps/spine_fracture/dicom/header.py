@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from struct import unpack
@@ -21,7 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from spine_fracture.dicom.demographics import Demographics, demographics_of
 from spine_fracture.dicom.write import ASSUMED_CALIBRATION, ASSUMED_SUFFIX
-from spine_fracture.errors import InputError, OffDomainError, UnreadablePictureError
+from spine_fracture.errors import OffDomainError, SpineFractureError, UnreadablePictureError
 from spine_fracture.geometry import FloatArray
 from spine_fracture.imaging import Acquisition, SpacingOrigin
 
@@ -66,6 +67,26 @@ class SliceHeader:
     acquisition: Acquisition
 
 
+@contextmanager
+def reading_dicom() -> Iterator[None]:
+    """Around all that touches a file's header: a value is decoded when it is asked for.
+
+    Whatever goes wrong is an :class:`UnreadablePictureError`; other errors of ours pass.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except InvalidDicomError:
+        raise UnreadablePictureError("It is not a DICOM file: give pictures in DICOM.") from None
+    except OSError as error:
+        raise UnreadablePictureError(f"It cannot be opened ({error.strerror}): check the rights.") from error
+    except SpineFractureError:
+        raise
+    except Exception as error:  # pydicom has no common error for a damaged file
+        raise UnreadablePictureError("Its header is damaged or cut short: export it again.") from error
+
+
 def read_headers(path: Path, acquisitions: dict[str, Acquisition] | None = None) -> tuple[SliceHeader, ...]:
     """The slices of one file, in file order, pixels not read.
 
@@ -74,21 +95,11 @@ def read_headers(path: Path, acquisitions: dict[str, Acquisition] | None = None)
     Raises :class:`UnreadablePictureError` for what is not a whole DICOM picture with a geometry,
     :class:`OffDomainError` for a picture that is not MR, or of another part of the body.
     """
-    try:
-        with path.open("rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ds = dcmread(stream, stop_before_pixels=True)
-            _require_spine_mr(ds)
-            offset = _pixel_offset(ds, stream)
-            return tuple(_headers(ds, path, offset, {} if acquisitions is None else acquisitions))
-    except InvalidDicomError:
-        raise UnreadablePictureError("It is not a DICOM file: give MR pictures in DICOM.") from None
-    except OSError as error:
-        raise UnreadablePictureError(f"It cannot be opened ({error.strerror}): check the rights.") from error
-    except InputError:
-        raise
-    except Exception as error:  # pydicom has no common error for a damaged file
-        raise UnreadablePictureError("Its header is damaged or cut short: export it again.") from error
+    with reading_dicom(), path.open("rb") as stream:
+        ds = dcmread(stream, stop_before_pixels=True)
+        _require_spine_mr(ds)
+        offset = _pixel_offset(ds, stream)
+        return tuple(_headers(ds, path, offset, {} if acquisitions is None else acquisitions))
 
 
 def _require_spine_mr(ds: Dataset) -> None:

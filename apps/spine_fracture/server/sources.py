@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +13,10 @@ from sqlalchemy import select
 from spine_fracture.cohort import models
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.project import Project
-from spine_fracture.server.archive import Archive
+from spine_fracture.errors import RemoteError, StorageError
+from spine_fracture.server.archive import Archive, RemoteSeries
+
+_log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -70,15 +75,40 @@ class ArchiveSource:
         return "a DICOMweb archive"
 
     def gather(self, project: Project) -> None:
-        if [self.archive.fetch(series) for series in self.archive.series()]:
-            ingest(self.archive.cache, _centre_of(project, self.archive.cache) or self.centre, project)
+        self._take_in(project, self.archive.series())
 
     def look_for(self, project: Project, series_uid: str) -> None:
         studies = {series.study_uid for series in self.archive.series(series_uid)}
-        for series in (s for uid in studies for s in self.archive.study(uid)):
-            self.archive.fetch(series)
-        if studies:
+        self._take_in(project, [series for uid in studies for series in self.archive.study(uid)])
+
+    def _take_in(self, project: Project, listed: Sequence[RemoteSeries]) -> None:
+        """Copy ``listed``, then take in what has come: before, a study might go in without its other half.
+
+        What does not come is tried again the next time.
+        """
+        troubles = [trouble for series in listed if (trouble := self._trouble_with(series))]
+        if troubles:
+            _log.warning(
+                "%d of %d series of the archive are left out. The first: %s",
+                len(troubles),
+                len(listed),
+                troubles[0],
+            )
+        if len(troubles) < len(listed):
             ingest(self.archive.cache, _centre_of(project, self.archive.cache) or self.centre, project)
+
+    def _trouble_with(self, series: RemoteSeries) -> str:
+        """Copy ``series``; why it does not come, or nothing. Raises when none would come."""
+        try:
+            self.archive.fetch(series)
+        except StorageError:
+            raise
+        except RemoteError as error:
+            self.archive.study(series.study_uid)  # an archive that is down lists nothing either
+            return str(error)
+        except Exception as error:  # the client's libraries have no common error for what is not DICOM
+            return f"The archive sent it damaged ({type(error).__name__})."
+        return ""
 
 
 def _centre_of(project: Project, folder: Path) -> str | None:

@@ -6,10 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
@@ -17,8 +17,9 @@ from spine_fracture.cohort import models
 from spine_fracture.cohort.models import FileKind
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.studies import read_volume
+from spine_fracture.dicom.header import reading_dicom
 from spine_fracture.dicom.write import PatientTags, assume_spacing, write_series
-from spine_fracture.errors import StorageError
+from spine_fracture.errors import StorageError, UnreadablePictureError
 from spine_fracture.imaging import SpacingOrigin
 
 
@@ -174,10 +175,12 @@ class Holdings:
 
 def _read_head(path: Path) -> _ReportHead | None:
     wanted = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
+    data = path.read_bytes()  # what the disk refuses now it may give later
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=wanted)
-        return _ReportHead(*(str(header[name].value) for name in wanted))
-    except (InvalidDicomError, KeyError):
+        with reading_dicom():
+            header = dcmread(BytesIO(data), specific_tags=wanted)
+            return _ReportHead(*(str(header[name].value) for name in wanted))
+    except UnreadablePictureError:
         return None
 
 

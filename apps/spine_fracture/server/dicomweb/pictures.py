@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 from sqlalchemy import or_, select
 from sqlalchemy.orm import selectinload
 
@@ -20,6 +19,8 @@ from spine_fracture.cohort import models
 from spine_fracture.cohort.models import FileKind
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.studies import files_of
+from spine_fracture.dicom.header import reading_dicom
+from spine_fracture.errors import UnreadablePictureError
 
 #: Of all that the catalogue takes in, what readers of levels are shown; of radiographs they see none.
 PICTURE_MODALITY = "MR"
@@ -106,8 +107,9 @@ class Pictures:
 def _is_original(path: Path) -> bool:
     """Whether the file says that its pixels came from the scanner; one that cannot be read says nothing."""
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=["ImageType"])
-    except (OSError, InvalidDicomError):
+        with reading_dicom():
+            header = dcmread(path, stop_before_pixels=True, specific_tags=["ImageType"])
+            kind = header.get("ImageType") or ["ORIGINAL"]
+    except UnreadablePictureError:
         return False
-    kind = header.get("ImageType") or ["ORIGINAL"]
     return str(kind if isinstance(kind, str) else kind[0]).upper() != "DERIVED"
