@@ -15,6 +15,7 @@ from spine_fracture.bundle import (
     Manifest,
     read_attachment,
     read_bundle,
+    read_manifest,
     write_atomically,
     write_bundle,
 )
@@ -112,11 +113,22 @@ def test_attachments_lie_in_the_folder(tmp_path: Path, name: str) -> None:
 
 
 def test_missing_or_broken_manifest_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="missing"):
+    with pytest.raises(ModelFileError, match="No such file"):
         read_bundle(tmp_path)
     (tmp_path / "model.json").write_text("{")
     with pytest.raises(ModelFileError, match=rf"model.json in {tmp_path} was damaged.*Train the model again"):
         read_bundle(tmp_path)
+
+
+def test_what_is_no_folder_of_a_model_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("a file")
+    with pytest.raises(ModelFileError, match=r"README\.md.*Not a directory.*Give the folder of a model"):
+        read_manifest(tmp_path / "README.md")
+    write_bundle(tmp_path / "toy", {"w": torch.zeros(3)}, MANIFEST)
+    (tmp_path / "toy" / WEIGHTS).unlink()
+    (tmp_path / "toy" / WEIGHTS).mkdir()
+    with pytest.raises(ModelFileError, match=rf"{WEIGHTS}.*Is a directory.*Train the model again"):
+        read_bundle(tmp_path / "toy")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

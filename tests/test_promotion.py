@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from spine_fracture import promotion, radiography
 from spine_fracture.anatomy import MODEL_CLASSES
-from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.bundle import MANIFEST, Manifest, write_bundle
 from spine_fracture.classification import feature_regression
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.records import AuditEvent, ModelVersion
@@ -96,6 +96,33 @@ def test_a_promotion_that_a_crash_kept_off_the_record_is_written_down(models: Mo
     with models.project.session() as session:
         rows = session.scalars(select(ModelVersion).order_by(ModelVersion.id))
         assert [row.status for row in rows] == [ModelStatus.RETIRED, ModelStatus.CHAMPION]
+
+
+@pytest.mark.usefixtures("untested")
+def test_a_damaged_champion_is_rolled_back_on_the_record(models: Models) -> None:
+    project = models.project
+    first = models.registry.champion(TASK)
+    second = models.registry.register_candidate(bundle(models.folder / "new", 2.0))
+    promote_by_hand(project, models.registry, second.name, "somebody")
+    (second.folder / MANIFEST).write_text("{")
+    assert [version.name for version in open_registry(project).versions()] == [first.name, second.name]
+    with pytest.raises(ModelFileError, match="models rollback"):
+        open_registry(project).champion(TASK)
+    assert roll_back(project, models.registry, TASK, "somebody").name == first.name
+    assert models.actions() == ["model.registered", "model.promoted", "model.rolled_back"]
+    assert open_registry(project).champion(TASK).name == first.name
+
+
+def test_a_version_that_was_damaged_before_the_catalogue_knew_it_stops_nothing(models: Models) -> None:
+    candidate = models.registry.register_candidate(bundle(models.folder / "new", 2.0))
+    models.registry.promote(candidate)
+    (candidate.folder / MANIFEST).unlink()
+    open_registry(models.project)
+    assert models.actions() == ["model.registered", "model.reconciled"]
+    with models.project.session() as session:
+        row = session.scalars(select(ModelVersion).where(ModelVersion.version == candidate.name)).one()
+        assert (row.name, row.sha256) == ("classifier", candidate.digest)
+        assert (row.status, row.metrics) == (ModelStatus.CHAMPION, {})
 
 
 @pytest.mark.usefixtures("untested")

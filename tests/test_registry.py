@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from sqlalchemy import Engine, event
 
 from spine_fracture.bundle import MANIFEST, WEIGHTS, Manifest, write_bundle
-from spine_fracture.errors import ConflictError, ModelFileError, NotFoundError
+from spine_fracture.errors import BusyError, ConflictError, ModelFileError, NotFoundError, StorageError
 from spine_fracture.registry import ModelState, Origin, Registry
 
 TASK = "classification"
@@ -158,6 +161,36 @@ def test_a_temperature_that_was_changed_is_noticed(registry: Registry, shipped: 
         registry.champion(TASK)
 
 
+@pytest.mark.parametrize("content", ["{", None])
+def test_a_version_without_its_manifest_is_still_known_and_the_way_back_is_open(
+    registry: Registry, shipped: Path, tmp_path: Path, content: str | None
+) -> None:
+    registry.register_shipped(shipped)
+    first = registry.champion(TASK)
+    second = registry.promote(registry.register_candidate(bundle(tmp_path / "new", 3.0)))
+    before = registry.versions()
+    (second.folder / MANIFEST).unlink()
+    if content is not None:
+        (second.folder / MANIFEST).write_text(content)
+    assert registry.versions() == before and registry.serving(TASK) == second
+    with pytest.raises(ModelFileError, match=r"models rollback --task classification.*model\.json"):
+        registry.champion(TASK)
+    with pytest.raises(ModelFileError, match=r"model\.json"):
+        registry.named(second.name)
+    assert registry.rollback(TASK).name == registry.champion(TASK).name == first.name
+
+
+def test_a_registry_of_before_versions_were_tagged_with_their_names_knows_them(
+    registry: Registry, shipped: Path
+) -> None:
+    registry.register_shipped(shipped)
+    before = registry.versions()
+    for version in before:
+        registry._client.delete_model_version_tag(version.task, str(version.number), "name")
+        (version.folder / MANIFEST).unlink()
+    assert registry.versions() == before
+
+
 def test_a_registry_of_before_there_were_seals_goes_on(registry: Registry, shipped: Path) -> None:
     sealed = {name: (shipped / name / MANIFEST).read_bytes() for name in ("classifier", "detector")}
     for name, text in sealed.items():
@@ -195,6 +228,71 @@ def test_names_that_do_not_exist_are_said(registry: Registry) -> None:
     ):
         with pytest.raises(NotFoundError):
             ask()
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """MLflow gives up at once on a database that another program holds, not after 20 seconds."""
+
+    def shorten(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> object:
+        return statement.replace("busy_timeout = 20000", "busy_timeout = 1"), parameters
+
+    event.listen(Engine, "before_cursor_execute", shorten, retval=True)
+    yield
+    event.remove(Engine, "before_cursor_execute", shorten)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_registry_that_another_program_holds_is_busy_and_not_empty(
+    registry: Registry, shipped: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    registry.register_shipped(shipped)
+    held = sqlite3.connect(tmp_path / "registry" / "mlflow.db")
+    held.execute("BEGIN EXCLUSIVE")
+    for ask in (
+        lambda: registry.champion(TASK),
+        lambda: registry.serving(TASK),
+        lambda: registry.version(TASK, 1),
+        lambda: registry.versions(),
+        lambda: registry.rollback(TASK),
+    ):
+        with pytest.raises(BusyError, match="try again"):
+            ask()
+    held.close()
+    assert registry.champion(TASK).number == 1
+    assert "SELECT" not in capfd.readouterr().err
+
+
+def test_a_registry_that_lost_a_table_says_so_in_a_line(
+    registry: Registry, shipped: Path, tmp_path: Path
+) -> None:
+    registry.register_shipped(shipped)
+    with sqlite3.connect(tmp_path / "registry" / "mlflow.db") as database:
+        database.execute("DROP TABLE registered_model_aliases")
+    with pytest.raises(StorageError, match=r"no such table: registered_model_aliases\. .*backup") as caught:
+        registry.champion(TASK)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_champion_that_cannot_be_looked_up_is_not_put_aside(
+    registry: Registry, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+
+    def refuse(*_: object) -> None:
+        raise MlflowException("(sqlite3.OperationalError) database is locked", TEMPORARILY_UNAVAILABLE)
+
+    registry.register_shipped(shipped)
+    ours = registry.promote(registry.register_candidate(bundle(tmp_path / "new", 3.0)))
+    bundle(shipped / "classifier", 1.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry._client, "get_model_version_by_alias", refuse)
+        with pytest.raises(BusyError):
+            registry.register_shipped(shipped)
+    assert registry.champion(TASK).name == ours.name
+    (newer,) = registry.register_shipped(shipped)
+    assert newer.state is ModelState.RETIRED and registry.champion(TASK).name == ours.name
 
 
 def test_the_project_folder_may_be_moved(registry: Registry, shipped: Path, tmp_path: Path) -> None:

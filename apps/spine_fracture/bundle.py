@@ -123,10 +123,11 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except OSError as error:
         raise ModelFileError(
-            f"No model in {folder.name}: {MANIFEST} is missing. Train or register one."
-        ) from None
+            f"No model can be read from {folder} ({MANIFEST}: {error.strerror}). Give the folder of a model "
+            "whose files you may read, or train one."
+        ) from error
     except (ValidationError, json.JSONDecodeError) as error:
         raise ModelFileError(
             f"{MANIFEST} in {folder} was damaged or is of another version: {_REMEDY}"
@@ -156,8 +157,10 @@ def read_attachment(folder: Path, manifest: Manifest, name: str) -> bytes:
 def _checked(folder: Path, manifest: Manifest, name: str, sha256: str) -> bytes:
     try:
         data = (folder / name).read_bytes()
-    except FileNotFoundError:
-        raise ModelFileError(f"{folder} has no {name}: it was deleted. {_REMEDY}") from None
+    except OSError as error:
+        raise ModelFileError(
+            f"{name} in {folder} cannot be read ({error.strerror}): check its rights. {_REMEDY}"
+        ) from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ModelFileError(
             f"{name} in {folder} does not match its sha256: the file was damaged or changed. {_REMEDY}"

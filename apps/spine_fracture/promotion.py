@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -101,8 +102,11 @@ def mirror(session: Session, registry: Registry) -> None:
     for version in registry.versions():
         row = known.get(version.name)
         if row is None:
-            row = records.ModelVersion(version=version.name, name=version.manifest.name, task=version.task)
-            row.sha256, row.metrics = version.manifest.digest, dict(version.manifest.metrics)
+            row = records.ModelVersion(version=version.name, name=version.model, task=version.task)
+            row.sha256 = version.digest
+            # A damaged one has no figures to show; what is wrong with it is said when it is asked for.
+            with suppress(ModelFileError):
+                row.metrics = dict(version.manifest.metrics)
             session.add(row)
         row.status = ModelStatus(version.state)
 

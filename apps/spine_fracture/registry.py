@@ -3,7 +3,9 @@
 Every bundle is copied under ``home/registry/models`` and registered in MLflow (SQLite backend, local
 files) with its digest (:attr:`spine_fracture.bundle.Manifest.digest`). A version is champion by an
 alias, which MLflow moves in one transaction; each champion remembers whom it replaced, so that a
-rollback is one step. MLflow is imported on first use, since that takes seconds, and its telemetry is off.
+rollback is one step. What the versions are called is MLflow's to know: a bundle is read only where its model
+is asked for, so that a damaged one stops no other. MLflow is imported on first use, since that takes seconds,
+and its telemetry is off.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,10 +24,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from spine_fracture import radiography
 from spine_fracture.bundle import MANIFEST, Manifest, read_bundle, read_manifest
 from spine_fracture.classification import feature_regression
-from spine_fracture.errors import ConflictError, ModelFileError, NotFoundError, StorageError
+from spine_fracture.errors import BusyError, ConflictError, ModelFileError, NotFoundError, StorageError
 from spine_fracture.files import locked
 
 if TYPE_CHECKING:
@@ -36,7 +41,11 @@ TASKS = ("detection", "classification", radiography.TASK, feature_regression.TAS
 _CHAMPION, _CANDIDATE = "champion", "candidate"
 #: What MLflow refuses in the name of a metric, e.g. the plus of ``T1+T2``.
 _NOT_IN_A_NAME = re.compile(r"[^\w\-. :/]")
-_SHA256, _ORIGIN, _REPLACED = "sha256", "origin", "replaced"
+_SHA256, _NAME, _ORIGIN, _REPLACED = "sha256", "name", "origin", "replaced"
+#: What MLflow answers where there is no such task or version, and where a task has no such alias.
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+#: How SQLAlchemy begins what a driver said, e.g. ``(sqlite3.OperationalError) database is locked``.
+_DRIVER = re.compile(r"^\([\w.]+\) ")
 
 
 class ModelState(StrEnum):
@@ -54,20 +63,46 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered model. ``folder`` is its bundle; ``number`` counts the versions of its task."""
+    """A registered model, known also where its files are damaged. ``folder`` is its bundle; ``number`` counts
+    the versions of its task; ``name`` is unique over all versions (:attr:`Manifest.version`).
+    """
 
     task: str
     number: int
+    name: str
+    digest: str
     folder: Path
-    manifest: Manifest
     state: ModelState
     origin: Origin
     created: datetime
 
     @property
-    def name(self) -> str:
-        """Unique over all versions: the model's name and the start of its digest."""
-        return self.manifest.version
+    def model(self) -> str:
+        """The model's own name, which other versions may have too."""
+        return self.name.removesuffix(f"-{self.digest[:12]}")
+
+    @property
+    def manifest(self) -> Manifest:
+        """Read from the bundle, unchecked; raises :class:`ModelFileError` where it is damaged."""
+        return read_manifest(self.folder)
+
+
+@contextmanager
+def _registry_errors() -> Iterator[None]:
+    """What MLflow or its database refuses, in words that name the remedy."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        # The first line: the others are SQL.
+        reason = _DRIVER.sub("", str(error).strip().split("\n", 1)[0]).rstrip(".")
+        if "locked" in reason:
+            raise BusyError("The model registry is busy with another write: try again.") from error
+        raise StorageError(
+            f"The model registry refused: {reason}. Free some space, check the rights of the project folder, "
+            "or restore its folder registry from a backup."
+        ) from error
 
 
 class Registry:
@@ -76,6 +111,7 @@ class Registry:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
 
+    @_registry_errors()
     def register_shipped(self, weights: Path) -> tuple[ModelVersion, ...]:
         """Take in the bundles of the package that are not known yet, one folder each.
 
@@ -88,13 +124,14 @@ class Registry:
             with locked(self._folder):
                 if self._known(manifest) is not None:
                     continue
-                entry = self._add(folder, manifest, Origin.SHIPPED, parameters={})
                 champion = self._alias(manifest.task, _CHAMPION)
+                entry = self._add(folder, manifest, Origin.SHIPPED, parameters={})
                 if champion is None or champion.tags[_ORIGIN] == Origin.SHIPPED:
                     self._crown(entry, champion)
             added.append(self._version(self._client.get_model_version(manifest.task, entry.version)))
         return tuple(added)
 
+    @_registry_errors()
     def register_candidate(self, folder: Path, parameters: Mapping[str, str] | None = None) -> ModelVersion:
         """Take in a trained bundle as its task's candidate; the same model twice is one version.
 
@@ -109,29 +146,38 @@ class Registry:
             self._client.set_registered_model_alias(manifest.task, _CANDIDATE, entry.version)
         return self.version(manifest.task, int(entry.version))
 
+    @_registry_errors()
     def champion(self, task: str) -> ModelVersion:
         """The version that serves; raises when there is none or its files were changed."""
-        return self._verified(self._required(task, _CHAMPION))
+        entry = self._required(task, _CHAMPION)
+        try:
+            return self._verified(entry)
+        except ModelFileError as error:
+            raise ModelFileError(
+                f"The champion for {task} cannot serve: put the one before it back (spine-fracture models "
+                f"rollback --task {task}) or promote another (spine-fracture models promote NAME). {error}"
+            ) from error
 
+    @_registry_errors()
     def serving(self, task: str) -> ModelVersion | None:
-        """The champion without reading its weights; None while there is none."""
+        """The champion without reading its files; None while there is none."""
         entry = self._alias(task, _CHAMPION)
         return None if entry is None else self._version(entry)
 
+    @_registry_errors()
     def candidate(self, task: str) -> ModelVersion:
         """The latest candidate of a task."""
         return self._verified(self._required(task, _CANDIDATE))
 
+    @_registry_errors()
     def version(self, task: str, number: int) -> ModelVersion:
         """One version by its number."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return self._verified(self._client.get_model_version(task, str(number)))
-        except MlflowException:
+        entry = _found(self._client.get_model_version, task, str(number))
+        if entry is None:
             raise NotFoundError(
                 f"There is no version {number} for {task}: `spine-fracture models list` shows all."
-            ) from None
+            )
+        return self._verified(entry)
 
     def named(self, name: str) -> ModelVersion:
         """One version by its unique name."""
@@ -140,11 +186,13 @@ class Registry:
                 return self.version(version.task, version.number)
         raise NotFoundError(f"There is no model {name!r}: `spine-fracture models list` shows all.")
 
+    @_registry_errors()
     def versions(self, task: str | None = None) -> tuple[ModelVersion, ...]:
-        """All versions, by task and number, without reading their weights."""
+        """All versions, by task and number, without reading their files."""
         entries = [e for e in self._client.search_model_versions() if task in (None, e.name)]
         return tuple(self._version(e) for e in sorted(entries, key=lambda e: (e.name, int(e.version))))
 
+    @_registry_errors()
     def promote(self, version: ModelVersion, over: str | None = None) -> ModelVersion:
         """Make a version the champion of its task, remembering the one it replaces.
 
@@ -166,6 +214,7 @@ class Registry:
             self._crown(entry, champion)
         return self.version(version.task, version.number)
 
+    @_registry_errors()
     def rollback(self, task: str) -> ModelVersion:
         """Put the champion before this one back."""
         with locked(self._folder):
@@ -187,6 +236,8 @@ class Registry:
 
         # Not by its environment variable, which is heard only before the first import of MLflow.
         logging.getLogger("mlflow").setLevel(logging.WARNING)
+        # What the database refuses is raised too, and told without SQL and traceback.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         self._folder.mkdir(parents=True, exist_ok=True)
         uri = f"sqlite:///{self._folder / 'mlflow.db'}"
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -209,7 +260,7 @@ class Registry:
         for key, number in manifest.metrics.items():
             client.log_metric(run_id, _NOT_IN_A_NAME.sub("_", key), number)
         client.set_terminated(run_id)
-        tags = {_SHA256: manifest.digest, _ORIGIN: str(origin)}
+        tags = {_SHA256: manifest.digest, _NAME: manifest.version, _ORIGIN: str(origin)}
         return client.create_model_version(task, kept.as_uri(), run_id, tags=tags)
 
     def _keep(self, folder: Path, manifest: Manifest) -> Path:
@@ -246,12 +297,7 @@ class Registry:
             self._client.delete_registered_model_alias(entry.name, _CANDIDATE)
 
     def _alias(self, task: str, alias: str) -> Entry | None:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return self._client.get_model_version_by_alias(task, alias)
-        except MlflowException:
-            return None
+        return _found(self._client.get_model_version_by_alias, task, alias)
 
     def _required(self, task: str, alias: str) -> Entry:
         entry = self._alias(task, alias)
@@ -279,16 +325,23 @@ class Registry:
         return None if kept.seal else kept.sealed().seal
 
     def _version(self, entry: Entry) -> ModelVersion:
-        folder = self._bundle(entry.name, entry.tags[_SHA256])
+        digest = entry.tags[_SHA256]
         return ModelVersion(
             task=entry.name,
             number=int(entry.version),
-            folder=folder,
-            manifest=read_manifest(folder),
+            name=entry.tags.get(_NAME) or self._run_name(entry),
+            digest=digest,
+            folder=self._bundle(entry.name, digest),
             state=self._state(entry),
             origin=Origin(entry.tags[_ORIGIN]),
             created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC),
         )
+
+    def _run_name(self, entry: Entry) -> str:
+        """The name of a version of before names were tagged; that of its run is the same."""
+        assert entry.run_id is not None  # _add makes every version with a run
+        name: str = self._client.get_run(entry.run_id).info.run_name
+        return name
 
     def _state(self, entry: Entry) -> ModelState:
         for state in (ModelState.CHAMPION, ModelState.CANDIDATE):
@@ -298,12 +351,24 @@ class Registry:
         return ModelState.RETIRED
 
     def _verified(self, entry: Entry) -> ModelVersion:
-        """The version, after its weights were read and compared with what was registered."""
+        """The version, after its files were read and compared with what was registered."""
         version = self._version(entry)
         manifest, _ = read_bundle(version.folder)
-        if manifest.digest != entry.tags[_SHA256]:
+        if manifest.digest != version.digest:
             raise ModelFileError(
                 f"Model {manifest.name} is not the one that was registered: its files were changed. "
                 "Roll back to another version or register it again."
             )
         return version
+
+
+def _found(look_up: Callable[[str, str], Entry], task: str, which: str) -> Entry | None:
+    """What MLflow has of this task; None where it says that there is none, and only then."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return look_up(task, which)
+    except MlflowException as error:
+        if error.error_code in _ABSENT:
+            return None
+        raise
