@@ -18,9 +18,12 @@ def test_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert found.database.endswith(f"{tmp_path}/spine.db")
 
 
-def test_a_value_that_cannot_be_used_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPINE_FRACTURE_PORT", "abc")
-    with pytest.raises(InputError, match=r"SPINE_FRACTURE_PORT: .*integer"):
+@pytest.mark.parametrize(("value", "reason"), [("abc", "integer"), ("-1", "greater"), ("99999", "less")])
+def test_a_value_that_cannot_be_used_names_its_variable(
+    value: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPINE_FRACTURE_PORT", value)
+    with pytest.raises(InputError, match=rf"SPINE_FRACTURE_PORT: .*{reason}"):
         Settings()
 
 

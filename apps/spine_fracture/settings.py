@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from spine_fracture.errors import InputError
@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     home: Path = Path("spine-project")
     database_url: str | None = None
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: int = Field(8000, ge=1, le=65535)
     viewer: Path | None = None
 
     def __init__(self, **given: Any) -> None:

@@ -180,7 +180,9 @@ def test_answered_levels_are_counted(study: ReadStudy, locked: ReadStudy) -> Non
             return count_levels(session, **options)  # type: ignore[arg-type]
 
     twice = {"centre": "Centre A", "diagnosis": Diagnosis.MALIGNANT, "min_reads": 2}
-    assert count() == 3 and count(centre="Centre B") == 0
+    assert count() == 3
+    with pytest.raises(NotFoundError, match="no centre Centre B"):  # misspelt, not a centre without levels
+        count(centre="Centre B")
     assert count(diagnosis=Diagnosis.MALIGNANT) == 2
     assert count(**twice, basis=Basis.BIOPSY) == 1 and count(**twice, basis=Basis.REPORT) == 0
     decide(study, "cat", 2, diagnosis=Diagnosis.MALIGNANT, basis=Basis.BIOPSY)

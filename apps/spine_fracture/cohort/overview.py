@@ -21,6 +21,7 @@ from spine_fracture.cohort.models import (
     Study,
     StudyLevel,
 )
+from spine_fracture.cohort.patients import require_centre
 from spine_fracture.cohort.reads import REFERENCE, STANDING
 from spine_fracture.cohort.splits import Split
 
@@ -82,8 +83,10 @@ def count_levels(
 
     The answer of a level is its reference read, or what all its standing reads say alike; a level
     whose readers disagree has none yet. ``min_reads`` counts readers, an adjudicator too. ``basis``
-    is that of a read that says the answer.
+    is that of a read that says the answer. Raises :class:`NotFoundError` for a centre that is not there.
     """
+    if centre is not None:
+        require_centre(session, centre)
     query = (
         select(Read)
         .join(StudyLevel)

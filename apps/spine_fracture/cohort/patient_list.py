@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from spine_fracture.anatomy import Primary
 from spine_fracture.cohort.audit import record
-from spine_fracture.cohort.models import Centre, Patient
-from spine_fracture.cohort.patients import pseudonym
+from spine_fracture.cohort.models import Patient
+from spine_fracture.cohort.patients import pseudonym, require_centre
 from spine_fracture.cohort.project import Project
 from spine_fracture.dicom.demographics import Sex
-from spine_fracture.errors import InputError, NotFoundError
+from spine_fracture.errors import InputError
 
 _PATIENT = "patient"
 _SEX = "sex"
@@ -84,8 +84,7 @@ def describe_patients(project: Project, centre: str, entries: Sequence[PatientEn
     lines: dict[int, int] = {}
     changed, unknown = 0, []
     with project.transaction() as session:
-        if session.scalar(select(Centre).where(Centre.name == centre)) is None:
-            raise NotFoundError(f"There is no centre {centre}: spine-fracture cohort shows their names.")
+        require_centre(session, centre)
         for entry in entries:
             keys = (entry.patient, pseudonym(project.home, centre, entry.patient))
             patient = session.scalar(select(Patient).where(Patient.key.in_(keys)))

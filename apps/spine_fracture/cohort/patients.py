@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.models import Centre, Patient
 from spine_fracture.cohort.splits import split_of
-from spine_fracture.errors import ConflictError, InputError
+from spine_fracture.errors import ConflictError, InputError, NotFoundError
 from spine_fracture.files import kept_secret
 
 #: Keys that we gave ourselves, to phantoms and to the open lumbar set: they name nobody and stay as they are.
@@ -34,6 +34,12 @@ def pseudonym(home: Path, centre: str, patient_id: str) -> str:
         return given
     digest = hmac.digest(kept_secret(home / "secret.key"), f"{centre}\x1f{given}".encode(), "sha256")
     return f"patient-{digest.hex()[:24]}"
+
+
+def require_centre(session: Session, name: str) -> None:
+    """Raises :class:`NotFoundError` for a centre that is not there, a misspelt one among them."""
+    if session.scalar(select(Centre).where(Centre.name == name)) is None:
+        raise NotFoundError(f"There is no centre {name}: spine-fracture cohort shows their names.")
 
 
 def names(patient: Patient, given: str, home: Path) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 models = typer.Typer(
     help="What can be trained, and model versions: list them, promote one, roll back.", no_args_is_help=True
 )
-Task = Annotated[str, typer.Option(help="detection or classification")]
+Task = Annotated[str, typer.Option(help="detection, classification, radiographs or features")]
 
 
 def register(cli: typer.Typer) -> None:

@@ -25,7 +25,9 @@ def serve(
         str, typer.Option(help="How many readers see each level: single, or double with adjudication.")
     ] = "single",
     host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on (default 8000).")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on (default 8000).", min=1, max=65535)
+    ] = None,
 ) -> None:
     """Serve readers (OHIF, 3D Slicer, MONAI Label's clients) until interrupted. Not for clinical use."""
     import uvicorn
