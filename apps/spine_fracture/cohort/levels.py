@@ -31,7 +31,7 @@ def find_level(session: Session, level_id: int) -> StudyLevel:
 def slices_to_open(slices: Sequence[LevelSlice]) -> tuple[LevelSlice, ...]:
     """One slice of each series."""
     by_series: dict[int, list[LevelSlice]] = {}
-    for part in sorted(slices, key=lambda part: part.slice_index):
+    for part in slices:
         by_series.setdefault(part.series_id, []).append(part)
     return tuple(map(slice_to_open, by_series.values()))
 
