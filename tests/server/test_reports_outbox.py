@@ -269,6 +269,35 @@ def test_predictions_go_out_only_when_asked_and_with_their_versions(one: Desk) -
     assert (by_level[Level.L3].diagnosis, by_level[Level.L3].probability) == (Diagnosis.MALIGNANT, 0.65)
 
 
+def test_what_was_stored_in_one_place_is_stored_in_another_too(one: Desk) -> None:
+    archive = Flaky(one.project.settings.cache_folder / "reports")
+    to_archive = replace(one.sender(Kind.MODEL), delivery=archive)
+
+    def queue() -> None:
+        with one.project.transaction() as session:
+            queue_model_report(session, find_study(session, one.study), "quick-1", "quick-1")
+
+    queue()
+    assert one.sender(Kind.MODEL).send().stored == 2
+    queue()
+    assert to_archive.send().stored == 2  # though it says the same as those in the folder
+    sent = list(archive.folder.rglob("*.dcm"))
+    assert len(sent) == 2 and all(read_report(path.read_bytes()).replaces == () for path in sent)
+    queue()
+    assert to_archive.send().stored == 0 and one.sender(Kind.MODEL).send().stored == 0
+
+
+def test_what_waits_for_the_archive_is_not_stored_in_the_folder(one: Desk) -> None:
+    archive = Flaky(one.project.settings.cache_folder / "reports", RemoteError("no answer"))
+    to_archive = replace(one.sender(), delivery=archive)
+    one.read(Level.L1)
+    assert to_archive.send().trouble
+    # The first was written for the archive, the second for nowhere yet.
+    assert one.sender().send().stored == 1 and one.rows()[0].state is ReportState.WAITING
+    archive.answers = None
+    assert to_archive.send().stored == 1
+
+
 def test_predictions_of_locked_patients_never_go_out(one: Desk) -> None:
     assert split_of(TRAIN) is Split.TRAIN
     with one.project.transaction() as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from server.running import free_port
 from typer.testing import CliRunner
 
 from spine_fracture.cli import cli
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.project import open_project
 from spine_fracture.cohort.users import add_user
+from spine_fracture.commands import serve
 from spine_fracture.errors import InputError, NotFoundError, StorageError
 from spine_fracture.server.asgi import create_app
 from spine_fracture.server.room import open_room
@@ -25,8 +28,9 @@ from spine_fracture.settings import settings
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A project folder that the settings point to."""
+    """A project folder that the settings point to, and a port that nobody listens on."""
     monkeypatch.setenv("SPINE_FRACTURE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SPINE_FRACTURE_PORT", str(free_port()))
     settings.cache_clear()
     yield tmp_path / "home"
     settings.cache_clear()
@@ -35,6 +39,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.usefixtures("home")
 def test_it_listens_on_this_machine_only_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[FastAPI, dict[str, object]]] = []
+    monkeypatch.delenv("SPINE_FRACTURE_PORT")
+    monkeypatch.setattr(serve, "_require_free", lambda address, port: None)
     monkeypatch.setattr(uvicorn, "run", lambda app, **options: started.append((app, options)))
     result = CliRunner().invoke(cli, ["serve"])
     assert result.exit_code == 0, result.output
@@ -60,6 +66,17 @@ def test_other_machines_are_let_in_only_where_people_sign_in(
         add_user(session, "reader-1", "correct horse battery", [Role.READER])
     assert CliRunner().invoke(cli, ["serve", "--host", "0.0.0.0"]).exit_code == 0
     assert started[0]["host"] == "0.0.0.0"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_port_that_something_listens_on_is_told_before_it_is_announced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: pytest.fail("it listened"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = CliRunner().invoke(cli, ["serve", "--port", str(taken.getsockname()[1])])
+    assert isinstance(result.exception, InputError) and "--port" in str(result.exception)
+    assert "Serving on" not in result.output
 
 
 @pytest.mark.usefixtures("home")

@@ -46,6 +46,8 @@ def publish(
         sent = sender.send(progress)
     console = Console()
     console.print(f"[bold]{sent.stored}[/] reports stored on {len(chosen.queued)} studies.")
+    if chosen.queued and not (sent.stored or sent.failed or sent.trouble):
+        console.print("Those that are there already say the same.")
     if chosen.locked:
         console.print(f"{chosen.locked} studies of validation and test patients were left out.")
     if chosen.unread:

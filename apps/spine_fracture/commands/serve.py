@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Annotated
 
 import typer
@@ -49,10 +50,24 @@ def serve(
                     f"Others can reach {address}, and this project has no users: make some with "
                     "spine-fracture user add, or serve this machine alone (--host 127.0.0.1)."
                 )
+    _require_free(address, number)
     console.print(f"Serving on http://{address}:{number} - not for clinical use. Ctrl-C ends it.")
     hosts = LOOPBACK if address in LOOPBACK else ("*",)
     app = create_app(lambda: room, hosts)
     uvicorn.run(app, host=address, port=number, log_level="warning")
+
+
+def _require_free(address: str, port: int) -> None:
+    from spine_fracture.errors import InputError
+
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.create_server((address, port), family=family).close()
+    except OSError as error:
+        raise InputError(
+            f"Nothing can listen on port {port} of {address} ({error.strerror}): end what does, or choose "
+            "another with --port and --host."
+        ) from None
 
 
 def app_folder() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, aliased
 
 from spine_fracture.cohort.audit import record
@@ -72,17 +72,20 @@ def queue_model_report(session: Session, study: Study, detector: str, classifier
     _queue(session, study, model_key(detector, classifier))
 
 
-def waiting(session: Session, kind: Kind, settle_s: float = 0.0) -> tuple[int, ...]:
+def waiting(project: Project, kind: Kind, folder: Path, settle_s: float = 0.0) -> tuple[int, ...]:
     """The rows of authors of ``kind`` that are not stored yet, in the order in which they must be.
 
-    Those of the last ``settle_s`` seconds are left alone.
+    Those whose file lies elsewhere than in ``folder`` wait for another place; those of the last
+    ``settle_s`` seconds are left alone.
     """
     query = select(Report.id).where(
         Report.state == ReportState.WAITING,
         Report.author.startswith(f"{kind} ", autoescape=True),
+        (Report.path == "") | _lies_in(folder, project),
         Report.created <= now() - timedelta(seconds=settle_s),
     )
-    return tuple(session.scalars(query.order_by(Report.id)))
+    with project.session() as session:
+        return tuple(session.scalars(query.order_by(Report.id)))
 
 
 def retry_failed(project: Project, kind: Kind) -> None:
@@ -107,14 +110,14 @@ def retry_failed(project: Project, kind: Kind) -> None:
 def assign(project: Project, row_id: int, protocol: ProtocolConfig, folder: Path) -> Assignment | None:
     """What row ``row_id`` is to say, fixed from here on; None when there is nothing to say or to store.
 
-    ``folder`` is where its file will lie.
+    ``folder`` is where its file will lie; what was stored elsewhere is not what it takes the place of.
     """
     with project.transaction() as session:
         row = session.get(Report, row_id, with_for_update=True)
         if row is None or row.state is not ReportState.WAITING:
             return None
         said = said_by(row.study, author_of(row.author), row.author, protocol)
-        before = _before(session, row)
+        before = _before(session, row, _lies_in(folder, project))
         if not row.path:
             if not said and before is None:
                 session.delete(row)
@@ -193,14 +196,19 @@ def _known(session: Session, study: Study, key: str) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def _before(session: Session, row: Report) -> Report | None:
-    """The instance that ``row`` takes the place of: the last one that was, or will be, accepted."""
+def _before(session: Session, row: Report, there: ColumnElement[bool]) -> Report | None:
+    """The instance that ``row`` takes the place of: the last one that was, or will be, accepted there."""
     query = select(Report).where(
         Report.series_uid == row.series_uid,
         Report.instance_number < row.instance_number,
         Report.state != ReportState.FAILED,
+        there,
     )
     return session.scalar(query.order_by(Report.instance_number.desc()).limit(1))
+
+
+def _lies_in(folder: Path, project: Project) -> ColumnElement[bool]:
+    return Report.path.startswith(f"{folder.relative_to(project.home)}/", autoescape=True)
 
 
 def _series(session: Session, study: Study, key: str, form: ReportForm) -> str | None:

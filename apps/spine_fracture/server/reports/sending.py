@@ -71,8 +71,7 @@ class Sender:
         ``progress`` is told (reports done, reports in all). Reports of the last ``settle_s`` seconds wait.
         """
         stored = failed = 0
-        with self.project.session() as session:
-            rows = outbox.waiting(session, self.kind, settle_s)
+        rows = outbox.waiting(self.project, self.kind, self.delivery.folder, settle_s)
         if not rows:
             return Sent(0, 0)
         with locked(self.project.home / "outbox"):
