@@ -53,3 +53,4 @@ def test_studies_that_cannot_be_read_are_listed_with_a_reason_that_names_no_file
     assert "the file is no PNG or JPEG picture" in note
     shown = CliRunner().invoke(cli, ["cohort"])
     assert shown.exit_code == 0 and "Centre [/x]" in shown.output
+    assert "no PNG or JPEG picture" in shown.output

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import Prediction, Series, Study, StudyLevel
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.studies import find_study, load_pair
+from spine_fracture.cohort.studies import load_pair, note_refusal
 from spine_fracture.errors import InputError
 from spine_fracture.pipeline import ReadingPipeline
 
@@ -58,7 +58,7 @@ def read_catalogue(
             read.append(uid)
         except InputError as error:
             with project.transaction() as session:
-                find_study(session, uid).notes = [str(error)]
+                note_refusal(session, uid, str(error))
             refused.append((uid, str(error)))
     progress(len(studies), len(studies))
     return CatalogueReading(tuple(read), tuple(kept), tuple(refused))

@@ -20,8 +20,8 @@ _CLIENTS = _PACKAGE / "clients" if (_PACKAGE / "clients").is_dir() else _PACKAGE
 class Settings(BaseSettings):
     """Frozen. All state lives under ``home``; the studies folder and the package are never written.
 
-    ``viewer`` is the ``dist`` folder of ``@ohif/app``, for an installation whose viewer is not where
-    ``make setup`` puts it.
+    ``protocol`` names how many readers see each level. ``viewer`` is the ``dist`` folder of ``@ohif/app``,
+    for an installation whose viewer is not where ``make setup`` puts it.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    protocol: str = "single"
     viewer: Path | None = None
 
     def __init__(self, **given: Any) -> None:

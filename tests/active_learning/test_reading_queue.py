@@ -214,7 +214,13 @@ def test_the_command_prints_the_queue(tmp_path: Path, monkeypatch: pytest.Monkey
         Catalogue(session).patient(Split.TRAIN, doubt=(0.9, 0.2))
     done = CliRunner().invoke(cli, ["next", "--reader", "ann", "--n", "1"])
     second = CliRunner().invoke(cli, ["next", "--reader", "ann", "--list", "second", "--protocol", "double"])
+    single = CliRunner().invoke(cli, ["next", "--reader", "ann", "--list", "second"])
+    monkeypatch.setenv("SPINE_FRACTURE_PROTOCOL", "double")
     settings.cache_clear()
-    assert second.exit_code == 0 and "Nothing is left to read" in second.output
+    of_project = CliRunner().invoke(cli, ["next", "--reader", "ann", "--list", "second"])
+    settings.cache_clear()
+    for one in (second, of_project):
+        assert one.exit_code == 0 and "when another reader has answered them" in one.output
+    assert isinstance(single.exception, InputError) and "SPINE_FRACTURE_PROTOCOL" in str(single.exception)
     assert done.exit_code == 0, done.output
     assert "T11" in done.output and "north" in done.output and "T12" not in done.output

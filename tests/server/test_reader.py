@@ -15,6 +15,7 @@ from sqlalchemy import select
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import Centre, Refused
 from spine_fracture.cohort.outlines import remove_level, shift_names
+from spine_fracture.cohort.overview import reasons
 from spine_fracture.errors import BusyError, InputError, OffDomainError
 from spine_fracture.imaging import PairedStack, Sequence
 from spine_fracture.levels import StudyReading
@@ -118,6 +119,9 @@ def test_a_refusal_is_remembered_until_the_files_change(tmp_path: Path) -> None:
             room.reader.read(room.catalogue.find(image_id(KEY)))
     assert room.reader.refused(room.catalogue.find(image_id(KEY)))
     assert len(pipeline.calls) == 1
+    with room.project.session() as session:  # the data manager is told
+        ((centre, why, count),) = reasons(session)
+    assert centre == "Test centre" and "no spine" in why and count == 1
     files[0].touch()
     assert not room.reader.refused(room.catalogue.find(image_id(KEY)))
 

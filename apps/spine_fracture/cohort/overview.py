@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +54,10 @@ def overview(session: Session) -> tuple[CentreOverview, ...]:
 
 
 def reasons(session: Session) -> tuple[tuple[str, str, int], ...]:
-    """(centre, reason, how many) of what was refused or is not read, the most frequent first."""
+    """(centre, reason, how many) of what was refused or is not read, the most frequent first.
+
+    Files that ingest refused, series that are of no use, and studies that the models could not read.
+    """
     refused = select(Centre.name, Refused.reason).join(Refused)
     unused = (
         select(Centre.name, Series.reason)
@@ -62,12 +66,19 @@ def reasons(session: Session) -> tuple[tuple[str, str, int], ...]:
         .join(Series)
         .where(Series.usable.is_(False))
     )
-    every = refused.union_all(unused).subquery()
-    name, reason = every.c
-    rows = session.execute(
-        select(name, reason, func.count()).group_by(name, reason).order_by(func.count().desc(), name, reason)
+    # A study gets the reason as its note when the models refuse it, and a numbering when they read it.
+    unread = (
+        select(Centre.name, Study.notes)
+        .select_from(Centre)
+        .join(Patient)
+        .join(Study)
+        .where(Study.numbering_sure.is_(None))
     )
-    return tuple((row[0], row[1], row[2]) for row in rows)
+    found = Counter(
+        (centre, reason) for centre, reason in session.execute(refused.union_all(unused)).tuples()
+    )
+    found.update((centre, note) for centre, notes in session.execute(unread).tuples() for note in notes)
+    return tuple(sorted(((*of, count) for of, count in found.items()), key=lambda row: (-row[2], *row[:2])))
 
 
 def count_levels(

@@ -28,6 +28,11 @@ def find_study(session: Session, study_uid: str) -> Study:
     return study
 
 
+def note_refusal(session: Session, study_uid: str, why: str) -> None:
+    """Why the models could not read the study, for those who look after the cohort."""
+    find_study(session, study_uid).notes = [why]
+
+
 def files_of(series: Series) -> tuple[Path, ...]:
     folder = Path(series.folder.path)
     return tuple(folder / instance.path for instance in series.instances)

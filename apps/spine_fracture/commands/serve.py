@@ -23,8 +23,9 @@ def serve(
     ] = None,
     centre: Annotated[str, typer.Option(help="Centre that new studies are taken in for.")] = "local",
     protocol: Annotated[
-        str, typer.Option(help="How many readers see each level: single, or double with adjudication.")
-    ] = "single",
+        str | None,
+        typer.Option(help="How many readers see each level: single (default), or double with adjudication."),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on (default 127.0.0.1).")] = None,
     port: Annotated[
         int | None, typer.Option(help="Port to listen on (default 8000).", min=1, max=65535)

@@ -46,6 +46,9 @@ class Shelf(Protocol):
 
     def keep(self, study: Study, models: ModelPair, reading: StudyReading) -> None: ...
 
+    def refuse(self, study: Study, why: str) -> None:
+        """Note why the models could not read it."""
+
 
 class StudyReader:
     """Reads one study at a time, each only once for the same files and models."""
@@ -79,6 +82,7 @@ class StudyReader:
                     reading = pipeline.read(pair, study.uid)
             except InputError as error:
                 self._refusals[_key(study, pipeline.models)] = error
+                self._shelf.refuse(study, str(error))
                 raise
             self._shelf.keep(study, pipeline.models, reading)
             # Given back as it is kept: what readers drew, removed or renamed stays so.

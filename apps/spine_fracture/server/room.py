@@ -40,7 +40,6 @@ from spine_fracture.server.training import Trainings
 from spine_fracture.training.jobs import JobStore
 
 DEFAULT_CENTRE = "local"
-DEFAULT_PROTOCOL = "single"
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,16 +157,16 @@ def open_room(
     studies: str | None,
     centre: str,
     pipeline: Callable[[], Pipeline] | None = None,
-    protocol: str = DEFAULT_PROTOCOL,
+    protocol: str | None = None,
 ) -> ReadingRoom:
     """A room over the project at ``home``.
 
     ``studies`` is a folder of DICOM or the http(s) address of an archive, taken in as ``centre``; None serves
     what is in the catalogue. ``pipeline`` stands in for the registry's champions; ``protocol`` names how
-    many reads a level needs.
+    many reads a level needs, else the settings do.
     """
     project = open_project(home)
-    rules = load_protocol(protocol)
+    rules = load_protocol(protocol or project.settings.protocol)
     source = source_of(project, studies, centre)
     catalogue = Catalogue(project, source)
     serving = pipeline or Champions(project)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 from spine_fracture.cohort import models as rows
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.studies import note_refusal
 from spine_fracture.files import write_atomically
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading
 from spine_fracture.server.readings import ModelPair
@@ -41,6 +42,10 @@ class DatabaseShelf:
         with self._project.transaction() as session:
             store_reading(session, reading)
         write_atomically(self._mark(study), _sign(study, models).encode())
+
+    def refuse(self, study: Study, why: str) -> None:
+        with self._project.transaction() as session:
+            note_refusal(session, study.uid, why)
 
     def _mark(self, study: Study) -> Path:
         return self._marks / hashlib.sha256(study.uid.encode()).hexdigest()[:32]
