@@ -15,8 +15,9 @@ import torch
 from sqlalchemy import Engine, event
 
 from spine_fracture.bundle import MANIFEST, WEIGHTS, Manifest, write_bundle
+from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import BusyError, ConflictError, ModelFileError, NotFoundError, StorageError
-from spine_fracture.registry import ModelState, Origin, Registry
+from spine_fracture.registry import Origin, Registry
 
 TASK = "classification"
 
@@ -61,7 +62,7 @@ def test_shipped_models_become_champions_once(registry: Registry, shipped: Path)
     assert {v.task for v in registry.register_shipped(shipped)} == {"classification", "detection"}
     assert registry.register_shipped(shipped) == ()
     champion = registry.champion(TASK)
-    assert (champion.state, champion.origin, champion.number) == (ModelState.CHAMPION, Origin.SHIPPED, 1)
+    assert (champion.status, champion.origin, champion.number) == (ModelStatus.CHAMPION, Origin.SHIPPED, 1)
     assert champion.folder != shipped / "classifier"
 
 
@@ -75,7 +76,7 @@ def test_an_update_of_the_package_replaces_a_shipped_champion_only(
     ours = registry.promote(registry.register_candidate(bundle(tmp_path / "new", 3.0)))
     bundle(shipped / "classifier", 1.7)
     (newest,) = registry.register_shipped(shipped)
-    assert newest.state is ModelState.RETIRED
+    assert newest.status is ModelStatus.RETIRED
     assert registry.champion(TASK).name == ours.name
 
 
@@ -100,17 +101,17 @@ def test_a_candidate_does_not_serve_until_promoted_and_rollback_puts_the_last_on
     registry.register_shipped(shipped)
     first = registry.champion(TASK)
     candidate = registry.register_candidate(bundle(tmp_path / "new", 3.0), {"snapshot": "s1"})
-    assert candidate.state is ModelState.CANDIDATE and candidate.origin is Origin.TRAINED
+    assert candidate.status is ModelStatus.CANDIDATE and candidate.origin is Origin.TRAINED
     assert registry.champion(TASK).name == first.name
     assert registry.candidate(TASK).name == candidate.name
-    assert registry.promote(candidate).state is ModelState.CHAMPION
+    assert registry.promote(candidate).status is ModelStatus.CHAMPION
     assert Registry(tmp_path / "registry").champion(TASK).name == candidate.name
-    assert registry.version(TASK, first.number).state is ModelState.RETIRED
+    assert registry.version(TASK, first.number).status is ModelStatus.RETIRED
     third = registry.promote(registry.register_candidate(bundle(tmp_path / "newer", 4.0)))
     assert registry.champion(TASK).name == third.name
     assert registry.rollback(TASK).name == candidate.name
     assert registry.rollback(TASK).name == first.name
-    assert registry.version(TASK, third.number).state is ModelState.RETIRED
+    assert registry.version(TASK, third.number).status is ModelStatus.RETIRED
     with pytest.raises(ConflictError, match="nothing to roll back"):
         registry.rollback(TASK)
 
@@ -292,7 +293,7 @@ def test_a_champion_that_cannot_be_looked_up_is_not_put_aside(
             registry.register_shipped(shipped)
     assert registry.champion(TASK).name == ours.name
     (newer,) = registry.register_shipped(shipped)
-    assert newer.state is ModelState.RETIRED and registry.champion(TASK).name == ours.name
+    assert newer.status is ModelStatus.RETIRED and registry.champion(TASK).name == ours.name
 
 
 def test_the_project_folder_may_be_moved(registry: Registry, shipped: Path, tmp_path: Path) -> None:

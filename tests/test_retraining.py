@@ -41,7 +41,7 @@ from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Acquisition, Pixels, Plane, Sequence, SpacingOrigin, Volume
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading, Uncertainty
 from spine_fracture.read_studies import agreed, read_studies
-from spine_fracture.registry import ModelState, Registry
+from spine_fracture.registry import Registry
 from spine_fracture.retraining import Retraining, retrain
 from spine_fracture.training.classifiers.cache import CropCacheWriter, LabelledLevel, LabelledStudy
 from spine_fracture.training.gate import Verdict
@@ -254,7 +254,7 @@ def test_too_few_test_patients_leave_the_candidate_a_candidate(loop: Loop) -> No
     result = run(loop, minimum=11)
     assert result.decision.missing == ("needs 11 test patients, has 10",)
     assert loop.registry.champion("classification").name == before
-    assert loop.registry.candidate("classification").state is ModelState.CANDIDATE
+    assert loop.registry.candidate("classification").status is ModelStatus.CANDIDATE
 
 
 def test_what_test_patients_are_said_to_be_never_reaches_the_training(loop: Loop) -> None:

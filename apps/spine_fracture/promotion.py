@@ -22,7 +22,7 @@ from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.files import write_atomically
 from spine_fracture.pipeline import SHIPPED_WEIGHTS
-from spine_fracture.registry import TASKS, ModelState, ModelVersion, Registry
+from spine_fracture.registry import TASKS, ModelVersion, Registry
 from spine_fracture.training.gate import GateDecision, Verdict
 
 #: By task: the module, imported when it is needed, and what in it makes of a bundle the model that answers.
@@ -108,7 +108,7 @@ def mirror(session: Session, registry: Registry) -> None:
             with suppress(ModelFileError):
                 row.metrics = dict(version.manifest.metrics)
             session.add(row)
-        row.status = ModelStatus(version.state)
+        row.status = version.status
 
 
 def _reconcile(project: Project, registry: Registry) -> None:
@@ -130,7 +130,7 @@ def _unrecorded(session: Session, registry: Registry) -> list[ModelVersion]:
     """The champions of the registry that are not the catalogue's."""
     serving = select(records.ModelVersion.version).where(records.ModelVersion.status == ModelStatus.CHAMPION)
     known = set(session.scalars(serving))
-    return [v for v in registry.versions() if v.state is ModelState.CHAMPION and v.name not in known]
+    return [v for v in registry.versions() if v.status is ModelStatus.CHAMPION and v.name not in known]
 
 
 def _crown(

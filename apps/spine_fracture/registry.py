@@ -29,6 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from spine_fracture import radiography
 from spine_fracture.bundle import MANIFEST, Manifest, read_bundle, read_manifest
 from spine_fracture.classification import feature_regression
+from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import BusyError, ConflictError, ModelFileError, NotFoundError, StorageError
 from spine_fracture.files import locked
 
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 #: Models come in the package for the first two alone.
 TASKS = ("detection", "classification", radiography.TASK, feature_regression.TASK)
-_CHAMPION, _CANDIDATE = "champion", "candidate"
+#: The aliases of MLflow by which a task's versions are known.
+_CHAMPION, _CANDIDATE = ModelStatus.CHAMPION.value, ModelStatus.CANDIDATE.value
 #: What MLflow refuses in the name of a metric, e.g. the plus of ``T1+T2``.
 _NOT_IN_A_NAME = re.compile(r"[^\w\-. :/]")
 _SHA256, _NAME, _ORIGIN, _REPLACED = "sha256", "name", "origin", "replaced"
@@ -46,14 +48,6 @@ _SHA256, _NAME, _ORIGIN, _REPLACED = "sha256", "name", "origin", "replaced"
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 #: How SQLAlchemy begins what a driver said, e.g. ``(sqlite3.OperationalError) database is locked``.
 _DRIVER = re.compile(r"^\([\w.]+\) ")
-
-
-class ModelState(StrEnum):
-    """Candidate until the gate has spoken, champion while it serves, retired afterwards."""
-
-    CANDIDATE = "candidate"
-    CHAMPION = "champion"
-    RETIRED = "retired"
 
 
 class Origin(StrEnum):
@@ -72,7 +66,7 @@ class ModelVersion:
     name: str
     digest: str
     folder: Path
-    state: ModelState
+    status: ModelStatus
     origin: Origin
     created: datetime
 
@@ -332,7 +326,7 @@ class Registry:
             name=entry.tags.get(_NAME) or self._run_name(entry),
             digest=digest,
             folder=self._bundle(entry.name, digest),
-            state=self._state(entry),
+            status=self._status(entry),
             origin=Origin(entry.tags[_ORIGIN]),
             created=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC),
         )
@@ -343,12 +337,12 @@ class Registry:
         name: str = self._client.get_run(entry.run_id).info.run_name
         return name
 
-    def _state(self, entry: Entry) -> ModelState:
-        for state in (ModelState.CHAMPION, ModelState.CANDIDATE):
-            alias = self._alias(entry.name, state.value)
+    def _status(self, entry: Entry) -> ModelStatus:
+        for status in (ModelStatus.CHAMPION, ModelStatus.CANDIDATE):
+            alias = self._alias(entry.name, status.value)
             if alias is not None and alias.version == entry.version:
-                return state
-        return ModelState.RETIRED
+                return status
+        return ModelStatus.RETIRED
 
     def _verified(self, entry: Entry) -> ModelVersion:
         """The version, after its files were read and compared with what was registered."""

@@ -43,6 +43,8 @@ READ_TABLE: Mapping[tuple[ReadState, ReadEvent], ReadState] = {
 
 
 class ModelStatus(StrEnum):
+    """Candidate until the gate has spoken, champion while it serves, retired afterwards."""
+
     CANDIDATE = "candidate"
     CHAMPION = "champion"
     RETIRED = "retired"

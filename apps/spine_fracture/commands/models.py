@@ -72,7 +72,7 @@ def list_() -> None:
     for version in open_registry(open_project()).versions():
         table.add_row(
             escape(version.name),
-            version.state,
+            version.status,
             escape(version.origin),
             f"{version.created:%Y-%m-%d %H:%M}",
             version.task,
