@@ -113,6 +113,15 @@ def test_degenerate_frames_and_boxes_in_space_are_refused() -> None:
         PatientBox(np.zeros(3), np.array([1.0, 0, 1]), np.eye(3))
 
 
+@given(st.tuples(*[st.floats(-200, 200)] * 3), st.tuples(*[angles] * 3))
+def test_slices_between_do_not_count_for_the_distance_in_the_plane(
+    away: tuple[float, float, float], turn: tuple[float, float, float]
+) -> None:
+    axes = Rotation.from_euler("xyz", turn, degrees=True).as_matrix()
+    box = PatientBox(np.array([5.0, -7, 3]), np.ones(3), axes)
+    assert box.in_plane_mm(box.centre + axes @ away) == pytest.approx(np.hypot(*away[:2]), abs=1e-9)
+
+
 def test_square_holds_the_box() -> None:
     square = PixelBox(10, 10, 20, 40).square(1.2)
     assert square.as_tuple() == pytest.approx((-3, 7, 33, 43))

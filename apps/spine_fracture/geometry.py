@@ -129,6 +129,11 @@ class PatientBox:
         signs = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1], indexing="ij")).reshape(3, -1).T
         return np.asarray(self.centre + (signs * self.size / 2) @ self.axes.T)
 
+    def in_plane_mm(self, point: FloatArray) -> float:
+        """Millimetres from the centre to a point (3,) of LPS, along the pictures: slices do not count."""
+        away = self.axes.T @ (point - self.centre)
+        return float(np.hypot(away[0], away[1]))
+
 
 @dataclass(frozen=True, eq=False)
 class VolumeFrame:

@@ -19,21 +19,20 @@ from sqlalchemy.orm import Session
 
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.leases import Seat, left_at, read_mode, release
+from spine_fracture.cohort.levels import level_at
 from spine_fracture.cohort.models import LevelSource, Study, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, submit_read
 from spine_fracture.cohort.shown import was_shown
 from spine_fracture.errors import InputError, NotFoundError
-from spine_fracture.geometry import PatientBox, PixelBox, VolumeFrame
+from spine_fracture.geometry import PixelBox, VolumeFrame
 from spine_fracture.levels import StudyReading
 from spine_fracture.server.markups import MarkedLevel
 from spine_fracture.server.read_forms import UNSTATED_CONFIDENCE, ReadForm
 from spine_fracture.server.reports.outbox import queue_reports
 from spine_fracture.server.samples import MONAI_LABEL_TAB
 
-#: An ROI belongs to the level whose centre is nearer than this share of its height; neighbours are 1.2 apart.
-_SAME_PLACE = 0.6
 #: A box that moved less than this (mm, and pixels) was not moved by a person.
 _UNMOVED = 0.5
 
@@ -191,17 +190,11 @@ def _from_marked(
 
 def _by_place(levels: Sequence[StudyLevel], marked: MarkedLevel) -> StudyLevel:
     """The level where the ROI lies, whatever its name: a reader may have corrected the numbering."""
-    distance = {level.id: _apart(level.box, marked.box) for level in levels}
-    nearest = min(levels, key=lambda level: distance[level.id], default=None)
-    if nearest is None or distance[nearest.id] > _SAME_PLACE:
+    centre = marked.box.centre
+    found = level_at(levels, lambda level: level.box.in_plane_mm(centre) / float(level.box.size[1]))
+    if found is None:
         raise NotFoundError(f"No vertebra was found where the ROI of {marked.level} lies: move it onto one.")
-    return nearest
-
-
-def _apart(level: PatientBox, drawn: PatientBox) -> float:
-    """Distance of the centres in the plane of the level's pictures, in heights of the level."""
-    away = level.axes.T @ (drawn.centre - level.centre)
-    return float(np.hypot(away[0], away[1]) / level.size[1])
+    return found
 
 
 def _stored(session: Session, submission: ReadSubmission, protocol: ProtocolConfig) -> KeptRead:

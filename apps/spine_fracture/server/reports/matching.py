@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spine_fracture.anatomy import Level
+from spine_fracture.cohort.levels import level_at
 from spine_fracture.cohort.models import Series, Study, StudyLevel
 from spine_fracture.cohort.reads import DrawnBox
 from spine_fracture.dicom.grid import SeriesGrid
@@ -15,8 +16,6 @@ from spine_fracture.dicom.sr.found import FoundRegion, FoundStatement
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import FloatArray, PixelBox
 
-#: A box belongs to the level whose centre is nearer than this share of its height; neighbours are 1.2 apart.
-_SAME_PLACE = 0.6
 #: A name that is off by one corrects the numbering; one further off is a slip.
 _RENUMBERED = 1
 #: Spacings that differ by less than this share move no box by half a pixel.
@@ -74,7 +73,9 @@ def match(
             "Its viewer misplaces boxes on pictures whose pixels are not square: draw it in the reading room."
         )
     centre = picture.grid.to_shown([statement.region.centre], picture.index)[0]
-    level = _by_place(levels, picture, centre)
+    level = level_at(levels, lambda level: _away(level, picture, centre))
+    if level is None:
+        raise UnmatchedError("No vertebra was found where it lies: draw the level in the reading room first.")
     if statement.level is not None and abs(statement.level.order - level.name.order) > _RENUMBERED:
         raise UnmatchedError(
             f"It says {statement.level} but lies on {level.name}: correct the label, or move the box."
@@ -95,23 +96,14 @@ def _by_name(levels: Sequence[StudyLevel], statement: FoundStatement) -> StudyLe
     return named[0]
 
 
-def _by_place(levels: Sequence[StudyLevel], picture: Picture, centre: FloatArray) -> StudyLevel:
-    distances = {level.id: _apart(level, picture, centre) for level in levels}
-    nearest = min(levels, key=lambda level: distances[level.id], default=None)
-    if nearest is None or distances[nearest.id] > _SAME_PLACE:
-        raise UnmatchedError("No vertebra was found where it lies: draw the level in the reading room first.")
-    return nearest
-
-
-def _apart(level: StudyLevel, picture: Picture, centre: FloatArray) -> float:
+def _away(level: StudyLevel, picture: Picture, centre: FloatArray) -> float:
     """Distance of a point (shown pixels) from the level's centre in its plane, in heights of the level."""
     outlined = [one for one in level.slices if one.series_id == picture.series.id]
     if outlined:
         box = min(outlined, key=lambda one: abs(one.slice_index - picture.index)).box
         return float(np.hypot(*(centre - box.centre)) / box.height)
     point = picture.grid.shown.to_patient([[*centre, picture.index + 0.5]])[0]
-    away = level.box.axes.T @ (point - level.box.centre)
-    return float(np.hypot(away[0], away[1]) / level.box.size[1])
+    return level.box.in_plane_mm(point) / float(level.box.size[1])
 
 
 def _drawn(box: PixelBox, picture: Picture) -> DrawnBox | None:
