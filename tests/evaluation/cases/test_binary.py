@@ -90,13 +90,13 @@ def _two_folds() -> Answers:
 
 def test_the_auc_of_folds_counts_pairs_of_one_model() -> None:
     answers = _two_folds()
-    found = judge(answers, threshold=HALF, resampling=QUICK)[0]
+    found = judge(answers, resampling=QUICK)[0]
     assert found.models == 2 and found.auc is not None and found.auc.value == 1.0
     assert found.auc_delong is None and "auc" not in " ".join(found.missing)
     pooled = answers.model_copy(
         update={"cases": tuple(c.model_copy(update={"fold": ""}) for c in answers.cases)}
     )
-    one = judge(pooled, threshold=HALF, resampling=QUICK)[0]
+    one = judge(pooled, resampling=QUICK)[0]
     assert one.models == 1 and one.auc is not None and one.auc.value == 0.75 and one.auc_delong is not None
 
 
@@ -113,7 +113,7 @@ def test_the_drawn_auc_of_folds_is_that_of_their_drawn_pairs() -> None:
 
 def test_folds_of_one_kind_each_have_no_auc_and_say_so() -> None:
     cases = [case(f"p{n}", Level.L1, 0.1 * n, n > 4, fold=f"fold-{n > 4}") for n in range(10)]
-    found = judge(answers_of(cases), threshold=HALF, resampling=QUICK)[0]
+    found = judge(answers_of(cases), resampling=QUICK)[0]
     assert (
         found.auc is None and "auc: no model of a fold judged a positive and a negative case" in found.missing
     )
@@ -161,7 +161,8 @@ def test_decision_curve_by_hand() -> None:
     """Of 10, 4 ill. From 0.2 on 3 of the ill and 2 of the others are treated: 3/10 - 2/10 * 0.2/0.8."""
     score = [0.9, 0.8, 0.3, 0.1, 0.4, 0.25, 0.1, 0.1, 0.1, 0.0]
     ill = [True] * 4 + [False] * 6
-    low, high = decision_curve(score, ill, (0.2, 0.5))
+    curve = {point.probability: point for point in decision_curve(score, ill)}
+    low, high = curve[0.2], curve[0.5]
     assert (low.model, low.treat_all) == pytest.approx((0.3 - 0.2 / 4, 0.4 - 0.6 / 4))
     assert (high.model, high.treat_all) == pytest.approx((0.2, 0.4 - 0.6))
 
@@ -170,7 +171,7 @@ def test_a_share_of_one_has_an_interval_all_the_same() -> None:
     """47 of 47 patients: Clopper and Pearson's lower end is 0.025 to the power of 1/47."""
     cases = [case(f"m{n}", Level.L1, 0.9, True) for n in range(47)]
     cases += [case(f"b{n}", Level.L1, 0.1 + 0.8 * (n == 0), False) for n in range(20)]
-    found = judge(answers_of(cases), threshold=HALF, resampling=QUICK)[0]
+    found = judge(answers_of(cases), resampling=QUICK)[0]
     assert found.sensitivity is not None
     assert (found.sensitivity.value, found.sensitivity.high) == (1.0, 1.0)
     assert found.sensitivity.low == pytest.approx(0.025 ** (1 / 47))
@@ -201,8 +202,9 @@ def test_validation_cases_touch_the_threshold_alone(
 ) -> None:
     answers = model(1.5)
     fewer = answers.model_copy(update={"cases": tuple(c for c in answers.cases if c.part is Part.TEST)})
-    both = [judge(a, threshold=HALF, resampling=QUICK)[0] for a in (answers, fewer)]
-    assert both[0] == both[1]
+    both = [unit_scores(a, Part.TEST, Unit.LEVEL) for a in (answers, fewer)]
+    one, other = (judge_scores(scores, Part.TEST, "q", HALF, QUICK) for scores in both)
+    assert one == other
 
 
 def test_the_order_of_patients_changes_no_value(scores: Scores, result: BinaryResult) -> None:

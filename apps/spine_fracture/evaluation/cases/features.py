@@ -8,7 +8,7 @@ from typing import Any
 
 from spine_fracture.anatomy import Diagnosis, Feature
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Question
+from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN
 from spine_fracture.evaluation.statistics.paired import holm
 
 
@@ -49,12 +49,10 @@ class FeatureRow:
     p_holm: float
 
 
-def feature_table(
-    cases: Sequence[FeatureCase], question: Question = MALIGNANT_OR_BENIGN
-) -> tuple[FeatureRow, ...]:
-    """All 15 features of the cases that the question is put about, as the table has them."""
-    positives = [case for case in cases if case.diagnosis in question.positive]
-    negatives = [case for case in cases if case.diagnosis in question.negative]
+def feature_table(cases: Sequence[FeatureCase]) -> tuple[FeatureRow, ...]:
+    """All 15 features of the malignant and the benign cases, as the table has them."""
+    positives = [case for case in cases if case.diagnosis in MALIGNANT_OR_BENIGN.positive]
+    negatives = [case for case in cases if case.diagnosis in MALIGNANT_OR_BENIGN.negative]
     return feature_rows(
         {
             feature: Fourfold(

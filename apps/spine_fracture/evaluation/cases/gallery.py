@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spine_fracture.evaluation.answers import Answers, BoolArray, Case, Part, Question
+from spine_fracture.evaluation.answers import Answers, BoolArray, Case, Part
 from spine_fracture.evaluation.cases.judging import fixed_threshold
 from spine_fracture.evaluation.cases.scores import Scores, Unit, unit_scores
 from spine_fracture.evaluation.cases.thresholds import Threshold
@@ -33,16 +33,14 @@ class Gallery:
 
 def gallery(
     answers: Answers,
-    question: Question | None = None,
     *,
     part: Part = Part.TEST,
     unit: Unit = Unit.LEVEL,
-    threshold: Threshold | None = None,
     count: int = 12,
 ) -> Gallery:
     """The negatives with the highest and the positives with the lowest scores, of those called wrongly."""
-    scores = unit_scores(answers, part, unit, question)
-    cut = threshold or fixed_threshold(answers, unit, question)
+    scores = unit_scores(answers, part, unit)
+    cut = fixed_threshold(answers, unit)
     called = cut.calls(scores)
     return Gallery(
         part,

@@ -15,13 +15,11 @@ def judge(
     answers: Answers,
     question: Question | None = None,
     *,
-    threshold: Threshold | None = None,
     resampling: Resampling | None = None,
 ) -> tuple[BinaryResult, ...]:
     """One result for each part and unit of which there are two patients.
 
-    ``threshold`` where one is prescribed, e.g. by the paper; else it is fixed on validation, for
-    levels and for patients apart.
+    Thresholds are fixed on validation, for levels and for patients apart.
     """
     asked = question_of(answers, question)
     results = []
@@ -29,7 +27,7 @@ def judge(
         for unit in Unit:
             scores = unit_scores(answers, part, unit, asked)
             if scores.patients >= 2:
-                cut = threshold or fixed_threshold(answers, unit, asked)
+                cut = fixed_threshold(answers, unit, asked)
                 results.append(judge_scores(scores, part, asked.name, cut, resampling))
     return tuple(results)
 

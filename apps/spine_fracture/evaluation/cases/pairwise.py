@@ -98,18 +98,17 @@ def compare(
     *,
     part: Part = Part.TEST,
     unit: Unit = Unit.PATIENT,
-    threshold: Threshold | None = None,
     resampling: Resampling | None = None,
 ) -> PairwiseTable:
     """Every pair of these models, the later one against the earlier, on what both have answered.
 
-    ``threshold`` where one is prescribed for all; else each model's is fixed on its validation part.
+    Each model's threshold is fixed on its validation part.
     """
     if not answers:
         raise InputError("A comparison needs the answers of at least one model.")
     asked = question_of(answers[0], question)
     contestants = [
-        Contestant(name, unit_scores(a, part, unit, asked), threshold or fixed_threshold(a, unit, asked))
+        Contestant(name, unit_scores(a, part, unit, asked), fixed_threshold(a, unit, asked))
         for name, a in zip(_names(answers), answers, strict=True)
     ]
     both = list(combinations(contestants, 2))

@@ -61,7 +61,7 @@ class Scores:
         return Scores(self.unit, cases, self.positive[chosen], self.score[chosen])
 
 
-def question_of(answers: Answers, question: Question | None) -> Question:
+def question_of(answers: Answers, question: Question | None = None) -> Question:
     """The question that is put: the answers' own unless one is given."""
     return question or QUESTIONS[answers.question]
 

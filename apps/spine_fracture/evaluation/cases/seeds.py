@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spine_fracture.errors import InputError
-from spine_fracture.evaluation.answers import Answers, Case, Part, Question
+from spine_fracture.evaluation.answers import Answers, Case, Part
 from spine_fracture.evaluation.cases.scores import Unit, unit_scores
 from spine_fracture.evaluation.statistics.metrics import auc
 
@@ -29,17 +29,11 @@ class SeedSpread:
         return float(np.std(self.aucs, ddof=1)) if len(self.aucs) > 1 else None
 
 
-def over_seeds(
-    runs: Sequence[Answers],
-    question: Question | None = None,
-    *,
-    part: Part = Part.TEST,
-    unit: Unit = Unit.PATIENT,
-) -> SeedSpread | None:
-    """How the AUC differs between runs; None where the cases are all of one kind."""
+def over_seeds(runs: Sequence[Answers], *, unit: Unit = Unit.PATIENT) -> SeedSpread | None:
+    """How the AUC on the test part differs between runs; None where the cases are all of one kind."""
     areas = []
     for run in runs:
-        scores = unit_scores(run, part, unit, question)
+        scores = unit_scores(run, Part.TEST, unit)
         areas.append(auc(scores.score, scores.positive) if len(scores) else None)
     known = [area for area in areas if area is not None]
     if not known or len(known) != len(areas):

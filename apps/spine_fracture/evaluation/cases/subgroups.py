@@ -55,10 +55,8 @@ _DIMENSIONS: dict[str, Callable[[Case], str]] = {
 
 def subgroups(
     answers: Answers,
-    question: Question | None = None,
     *,
     unit: Unit = Unit.PATIENT,
-    threshold: Threshold | None = None,
     resampling: Resampling | None = None,
 ) -> tuple[Subgroup, ...]:
     """Test and external part, each by centre, scanner, sequences, sex, age, by level also by region
@@ -66,8 +64,8 @@ def subgroups(
 
     All have the one threshold that the whole has.
     """
-    asked = question_of(answers, question)
-    cut = threshold or fixed_threshold(answers, unit, asked)
+    asked = question_of(answers)
+    cut = fixed_threshold(answers, unit, asked)
     groups = []
     for part in JUDGED:
         scores = unit_scores(answers, part, unit, asked)

@@ -33,16 +33,16 @@ def page(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values)
 
 
-def value(estimate: Estimate | None, digits: int = 3) -> str:
+def value(estimate: Estimate | None) -> str:
     """Its value alone."""
-    return NOTHING if estimate is None else f"{estimate.value:.{digits}f}"
+    return NOTHING if estimate is None else f"{estimate.value:.3f}"
 
 
-def between(estimate: Estimate | None, digits: int = 3) -> str:
+def between(estimate: Estimate | None) -> str:
     """Its interval alone, where it has one."""
     if estimate is None or not estimate.has_interval:
         return ""
-    return f"{estimate.low:.{digits}f} to {estimate.high:.{digits}f}"
+    return f"{estimate.low:.3f} to {estimate.high:.3f}"
 
 
 def of_unit(estimate: Estimate | None, percent: bool) -> str:
@@ -57,26 +57,26 @@ def between_of_unit(estimate: Estimate, percent: bool) -> str:
     return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
 
 
-def signed(estimate: Estimate | None, digits: int = 3) -> str:
+def signed(estimate: Estimate | None) -> str:
     """A difference, its interval in brackets."""
-    interval = plus_between(estimate, digits)
-    return f"{plus(estimate, digits)} ({interval})" if interval else plus(estimate, digits)
+    interval = plus_between(estimate)
+    return f"{plus(estimate)} ({interval})" if interval else plus(estimate)
 
 
-def plus(estimate: Estimate | None, digits: int = 3) -> str:
+def plus(estimate: Estimate | None) -> str:
     """The value of a difference alone."""
-    return NOTHING if estimate is None else _plus(estimate.value, digits)
+    return NOTHING if estimate is None else _plus(estimate.value)
 
 
-def plus_between(estimate: Estimate | None, digits: int = 3) -> str:
+def plus_between(estimate: Estimate | None) -> str:
     """The interval of a difference alone, where it has one."""
     if estimate is None or not estimate.has_interval:
         return ""
-    return f"{_plus(estimate.low, digits)} to {_plus(estimate.high, digits)}"
+    return f"{_plus(estimate.low)} to {_plus(estimate.high)}"
 
 
-def _plus(number: float, digits: int) -> str:
-    return f"{round(number, digits) + 0.0:+.{digits}f}"  # + 0.0 makes +0.000 of what would be -0.000
+def _plus(number: float) -> str:
+    return f"{round(number, 3) + 0.0:+.3f}"  # + 0.0 makes +0.000 of what would be -0.000
 
 
 def p_value(p: float | None) -> str:

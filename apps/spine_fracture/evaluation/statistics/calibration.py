@@ -15,8 +15,8 @@ from torch.nn import functional
 from spine_fracture.errors import InputError
 
 _BOUNDS = (0.05, 20.0)
-#: Of a reliability curve.
-BINS = 10
+#: Of a reliability curve, and of the confidence of several classes.
+BINS, CONFIDENCE_BINS = 10, 15
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,15 @@ class BinOfScores:
     cases: int
 
 
-def reliability(
-    score: npt.ArrayLike, positive: npt.ArrayLike, bins: int = BINS
-) -> tuple[tuple[BinOfScores, ...], float]:
+def reliability(score: npt.ArrayLike, positive: npt.ArrayLike) -> tuple[tuple[BinOfScores, ...], float]:
     """The curve over equal bins of the score of being positive, empty ones left out, and its ECE.
 
     The expected calibration error is the mean over cases of the gap of their bin, in [0, 1].
     """
     scores, labels = np.asarray(score, dtype=np.float64), np.asarray(positive, dtype=np.float64)
-    which = np.clip((scores * bins).astype(np.int64), 0, bins - 1)
-    cases = np.bincount(which, minlength=bins)
-    predicted, observed = (np.bincount(which, weights=of, minlength=bins) for of in (scores, labels))
+    which = np.clip((scores * BINS).astype(np.int64), 0, BINS - 1)
+    cases = np.bincount(which, minlength=BINS)
+    predicted, observed = (np.bincount(which, weights=of, minlength=BINS) for of in (scores, labels))
     points = tuple(
         BinOfScores(float(p / n), float(o / n), int(n))
         for p, o, n in zip(predicted, observed, cases, strict=True)
@@ -72,7 +70,7 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike, otherwise: flo
 
 
 def expected_calibration_error(
-    logits: npt.ArrayLike, labels: npt.ArrayLike, temperature: float = 1.0, bins: int = 15
+    logits: npt.ArrayLike, labels: npt.ArrayLike, temperature: float = 1.0
 ) -> float:
     """Mean gap, in [0, 1], between confidence and accuracy over equal bins of confidence."""
     from torchmetrics.functional.classification import multiclass_calibration_error  # takes seconds
@@ -81,7 +79,7 @@ def expected_calibration_error(
     probabilities = functional.softmax(answers / temperature, dim=1)
     return float(
         multiclass_calibration_error(
-            probabilities, truth, num_classes=answers.shape[1], n_bins=bins, norm="l1"
+            probabilities, truth, num_classes=answers.shape[1], n_bins=CONFIDENCE_BINS, norm="l1"
         )
     )
 

@@ -24,12 +24,10 @@ class NetBenefit:
     treat_all: float
 
 
-def decision_curve(
-    score: npt.ArrayLike, positive: npt.ArrayLike, probabilities: tuple[float, ...] = PROBABILITIES
-) -> tuple[NetBenefit, ...]:
+def decision_curve(score: npt.ArrayLike, positive: npt.ArrayLike) -> tuple[NetBenefit, ...]:
     """The curve of scores (n,), which are taken for probabilities; treated from the threshold on."""
     scores, labels = np.asarray(score, dtype=np.float64), np.asarray(positive, dtype=bool)
-    at = np.asarray(probabilities)
+    at = np.asarray(PROBABILITIES)
     odds = at / (1 - at)
     treated = scores[:, None] >= at
     model = (treated & labels[:, None]).mean(axis=0) - (treated & ~labels[:, None]).mean(axis=0) * odds
