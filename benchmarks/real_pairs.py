@@ -65,6 +65,7 @@ def train(comparison: Comparison, entry: Entry, data: Path, work: Path) -> None:
     console = Console()
     config = system_of(comparison, entry).config
     assert isinstance(config, DetectorConfig)
+    config = config.model_copy(update={"name": entry.name})
     command = "python benchmarks/real_pairs.py --data lumbar_t1t2 --work DIR"
 
     def told(epoch: Epoch) -> None:

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 
 from spine_fracture.anatomy import Level
+from spine_fracture.bundle import Manifest
+from spine_fracture.classification import yeh2022
+from spine_fracture.detection.finder import Found
+from spine_fracture.detection.lesion_detector import LesionDetector
+from spine_fracture.detection.tasks import DetectionTask
 from spine_fracture.dicom.pairing import pair
 from spine_fracture.dicom.pictures import read_picture
 from spine_fracture.errors import OffDomainError
 from spine_fracture.geometry import PixelBox, VolumeFrame
-from spine_fracture.imaging import PairedStack, Sequence, SpacingOrigin, Volume
+from spine_fracture.imaging import PairedStack, Pixels, Sequence, SpacingOrigin, Volume
 from spine_fracture.levels import StudyReading
 from spine_fracture.lumbar_set import LumbarPatient, read_lumbar_set
 from spine_fracture.pipeline import ReadingPipeline
@@ -81,6 +86,42 @@ def test_levels_come_head_to_foot_with_calibrated_numbers(reading: StudyReading)
         assert sum(level.probabilities) == pytest.approx(1.0)
         assert 0 <= level.detection_score <= 1
         assert all(0 <= value <= 1 for value in vars(level.uncertainty).values())
+
+
+def test_doubt_is_measured_over_the_classes_that_the_classifier_was_taught(
+    pipeline: ReadingPipeline, stack: PairedStack
+) -> None:
+    """One of two classes that is torn between them, and a detector of lesions that finds none."""
+    torn = yeh2022.FractureClassifier(
+        manifest(yeh2022.NAME, yeh2022.CLASSES),
+        yeh2022.FractureConfig(),
+        lambda patches: np.zeros((len(patches), 1), np.float32),
+    )
+    healthy = LesionDetector(FindingNothing())  # type: ignore[arg-type]
+    for level in replace(pipeline, classifier=torn).read(stack, "study").levels:
+        assert level.uncertainty.entropy == pytest.approx(1.0)
+        assert level.uncertainty.detector_disagreement == 0.0
+    for level in replace(pipeline, classifier=healthy).read(stack, "study").levels:
+        assert level.uncertainty.entropy == 0.0
+        assert level.uncertainty.detector_disagreement == pytest.approx(level.detector_abnormal)
+
+
+def manifest(family: str, classes: tuple[str, ...]) -> Manifest:
+    return Manifest(
+        name=family, task="classification", family=family, classes=classes, architecture={}, config={}, seed=0
+    )
+
+
+class FindingNothing:
+    """Stands where a detector of lesions in T1 and T2 finds its boxes."""
+
+    task = DetectionTask.LESIONS
+    manifest = manifest("yolo", DetectionTask.LESIONS.classes)
+    sequences = (Sequence.T1, Sequence.T2)
+    channels = (0, 1)
+
+    def find(self, pixels: Pixels, magnified: float = 1.0) -> tuple[Found, ...]:
+        return ()
 
 
 def test_boxes_in_space_hold_the_boxes_on_slices(reading: StudyReading, stack: PairedStack) -> None:

@@ -17,7 +17,14 @@ from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.cohort.records import AuditEvent, ModelVersion
 from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import ConflictError, ModelFileError, NotFoundError
-from spine_fracture.promotion import has_champion, open_registry, pass_gate, promote_by_hand, roll_back
+from spine_fracture.promotion import (
+    has_champion,
+    open_registry,
+    pass_gate,
+    promote_by_hand,
+    register,
+    roll_back,
+)
 from spine_fracture.registry import TASKS, Registry
 from spine_fracture.training.gate import GateConfig, TestLevel, Verdict, decide
 
@@ -65,6 +72,27 @@ def test_what_cannot_answer_for_its_task_is_not_promoted(models: Models) -> None
             promote_by_hand(models.project, models.registry, baseline.name, "somebody")
         assert models.registry.serving(task) == before
     assert "model.promoted" not in models.actions()
+
+
+@pytest.mark.usefixtures("untested")
+def test_a_model_is_taken_in_on_the_record(models: Models) -> None:
+    """The catalogue knows it at once, and who brought it."""
+    versions = [
+        register(models.project, models.registry, bundle(models.folder / str(value), value), "somebody")
+        for value in (2.0, 3.0)
+    ]
+    with models.project.session() as session:
+        rows = {row.version: row.status for row in session.scalars(select(ModelVersion))}
+        told = [(e.action, e.actor, e.model_version) for e in session.scalars(select(AuditEvent))]
+    assert rows == {version.name: version.status for version in models.registry.versions()}
+    assert [rows[version.name] for version in versions] == [ModelStatus.RETIRED, ModelStatus.CANDIDATE]
+    assert told[1:] == [("model.registered", "somebody", version.name) for version in versions]
+
+
+def test_what_could_never_serve_is_not_taken_in(models: Models) -> None:
+    with pytest.raises(ModelFileError, match="cannot serve"):
+        register(models.project, models.registry, bundle(models.folder / "new", 2.0), "somebody")
+    assert len(models.registry.versions()) == 1 and models.actions() == ["model.registered"]
 
 
 @pytest.mark.usefixtures("untested")

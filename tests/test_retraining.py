@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -14,10 +14,11 @@ import pytest
 import torch
 from sqlalchemy import select
 
+from spine_fracture import retraining
 from spine_fracture.active_learning.strategies import load_strategy
 from spine_fracture.active_learning.worklists import next_items
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
-from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.bundle import WEIGHTS, Manifest, read_bundle, write_bundle
 from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
 from spine_fracture.cohort import studies as cohort_studies
@@ -33,19 +34,19 @@ from spine_fracture.cohort.snapshots import freeze, read_snapshot
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.cohort.studies import files_of, find_study, load_pair
-from spine_fracture.configuration import load_config
+from spine_fracture.configuration import CONFIGS, load_config
 from spine_fracture.dicom.orientation import sagittal_frame
 from spine_fracture.dicom.write import PatientTags, assume_spacing, uid_from, write_series
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Acquisition, Pixels, Plane, Sequence, SpacingOrigin, Volume
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading, Uncertainty
-from spine_fracture.read_studies import agreed, read_studies
+from spine_fracture.read_studies import ReadStudy, agreed, read_studies
 from spine_fracture.registry import Registry
 from spine_fracture.retraining import Retraining, retrain
 from spine_fracture.training.classifiers.cache import CropCacheWriter, LabelledLevel, LabelledStudy
 from spine_fracture.training.gate import Verdict
-from spine_fracture.training.retrain import RetrainingConfig, recipe_for, replay_folder
+from spine_fracture.training.retrain import RetrainingConfig, fine_tune, recipe_for, replay_folder
 
 LEVELS = (Level.T11, Level.T12, Level.L1, Level.L2, Level.L3, Level.L4)
 SHAPE = (3, 24 * (len(LEVELS) + 1), 64)
@@ -254,7 +255,7 @@ def test_too_few_test_patients_leave_the_candidate_a_candidate(loop: Loop) -> No
     result = run(loop, minimum=11)
     assert result.decision.missing == ("needs 11 test patients, has 10",)
     assert loop.registry.champion("classification").name == before
-    assert loop.registry.candidate("classification").status is ModelStatus.CANDIDATE
+    assert loop.registry.named(result.candidate.name).status is ModelStatus.CANDIDATE
 
 
 def test_what_test_patients_are_said_to_be_never_reaches_the_training(loop: Loop) -> None:
@@ -278,6 +279,101 @@ def test_assisted_reads_of_test_patients_do_not_judge(loop: Loop) -> None:
                 submit_read(session, submission(level.id, truth, ReadMode.ASSISTED))
     result = run(loop)
     assert result.decision.verdict is Verdict.UNDECIDED and result.decision.patients == 0
+
+
+def judging_studies(loop: Loop) -> list[ReadStudy]:
+    """The test patients' studies, as the gate sees them."""
+    freeze(loop.project)
+    reads = [read for read in read_snapshot(loop.project).evaluation if read.split is Split.TEST]
+    return list(read_studies(loop.project, agreed(reads, []), [], "test patients"))
+
+
+def let_serve_who_learnt_from(loop: Loop, folder: Path, *patients: str) -> str:
+    """Make champion what was the champion, but for the patients who taught it."""
+    manifest, state = read_bundle(loop.registry.champion("classification").folder)
+    write_bundle(folder, state, manifest.model_copy(update={"training_patients": patients}))
+    return loop.registry.promote(loop.registry.register_candidate(folder)).name
+
+
+def test_patients_who_taught_the_models_do_not_judge_them(loop: Loop, tmp_path: Path) -> None:
+    """Known by the pictures or by key; the candidate inherits them, and both are asked about the others."""
+    loop.answer_all()
+    by_pictures, by_key, *_ = judging_studies(loop)
+    taught = (by_pictures.pictures, by_key.patient)
+    champion = let_serve_who_learnt_from(loop, tmp_path / "taught", *taught)
+    result = run(loop)
+    assert set(taught) < set(result.candidate.manifest.training_patients)
+    assert result.decision.verdict is Verdict.UNDECIDED
+    assert (result.decision.patients, result.decision.levels) == (8, 48)
+    assert result.decision.missing == ("needs 10 test patients, has 8",)
+    left_out = [
+        f"study {read.study_uid}: its patient taught {champion}, and so judges no model"
+        for study in (by_pictures, by_key)
+        for read in study.reads[:1]
+        if read is not None
+    ]
+    assert sorted(result.left_out) == sorted(left_out)
+
+
+def test_nor_do_their_other_studies(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.answer_all()
+    first, second, *_ = judging_studies(loop)
+    let_serve_who_learnt_from(loop, tmp_path / "taught", first.pictures)
+    of_both = [replace(second, patient=first.patient), first, second]
+    monkeypatch.setattr(retraining, "read_studies", lambda *_: of_both)
+    champion, left_out = loop.registry.champion("classification"), []
+    levels = retraining._judge(loop.project, (), champion, champion, left_out, None)
+    assert {level.patient for level in levels} == {second.patient}
+    assert len(levels) == len(LEVELS) and len(left_out) == 1
+
+
+def test_a_retraining_that_was_killed_once_it_had_trained_does_not_train_again(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop.answer_all()
+    freeze(loop.project)
+    config = config_file(loop, minimum=11, epochs=1, steps=2)
+    trained = []
+
+    def training(*given: object) -> object:
+        trained.append(given)
+        return fine_tune(*given)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retraining, "fine_tune", training)
+        patched.setattr(retraining, "_judge", killed)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                retrain(loop.project, loop.registry, config)
+        assert len(trained) == 1
+        (out,) = loop.project.settings.cache_folder.glob("retraining-*")
+        (out / WEIGHTS).write_bytes(b"half of a model")
+        with pytest.raises(KeyboardInterrupt):
+            retrain(loop.project, loop.registry, config)
+        assert len(trained) == 2
+    result = retrain(loop.project, loop.registry, config)
+    assert [version.name for version in loop.registry.versions()][1:] == [result.candidate.name]
+    assert result.training_reads == 36 and not out.exists()
+
+
+def test_phantoms_are_kept_by_what_their_recipe_says(loop: Loop, tmp_path: Path) -> None:
+    """Not by its name, under which it may be changed."""
+    path = tmp_path / "phantoms.yaml"
+    config_file(loop, minimum=10, epochs=1, steps=2)
+    rules = load_config(loop.project.home / "training.yaml", RetrainingConfig)
+    samples = rules.samples.model_copy(update={"recipe": str(path)})
+    champion = loop.registry.champion("classification").folder
+    recipe = recipe_for(champion, rules.model_copy(update={"samples": samples}))
+    written = (CONFIGS / "phantoms" / "training.yaml").read_text()
+    folders = []
+    for text in (written, f"{written}\n# a remark\n", f"{written}\nvariants: 0.123\n"):
+        path.write_text(text)
+        folders.append(replay_folder(recipe, tmp_path))
+    assert folders[0] == folders[1] != folders[2]
+    assert folders[0] == replay_folder(recipe_for(champion, rules), tmp_path)
 
 
 def test_levels_on_which_readers_disagree_wait_for_adjudication(loop: Loop) -> None:

@@ -240,7 +240,8 @@ class VolumeFrame:
         """The smallest pixel box holding ``box`` on this stack, with its first and last slice.
 
         The slices are those whose centre lies in the box, at least the nearest one, kept within
-        the stack. Exact inverse of :meth:`box_to_patient` on the same frame.
+        the stack. Inverse of :meth:`box_to_patient` on the same frame, and exact where the step from slice to
+        slice runs along their normal; elsewhere the pixel box is wider, to hold the box on all its slices.
         """
         corners = self.to_voxel(box.corners())
         flat = PixelBox.around(corners[:, :2])

@@ -20,6 +20,8 @@ _DAMAGE = (
 )
 #: Difference of the channels of a pixel that compression can make, and share of pixels that may have more.
 _SLIGHT, _COLOURED = 24, 0.002
+#: Modes of Pillow that hold one grey value a pixel.
+_GREY = ("L", "I;16", "I")
 
 
 def read_stored_grey(path: Path) -> npt.NDArray[Any]:
@@ -27,7 +29,7 @@ def read_stored_grey(path: Path) -> npt.NDArray[Any]:
 
     Raises :class:`UnreadablePictureError`, whatever is wrong with the file.
     """
-    return _read(path, ("L", "I;16", "I"))
+    return _read(path, _GREY)
 
 
 def read_grey(path: Path) -> npt.NDArray[np.uint8]:
@@ -37,11 +39,11 @@ def read_grey(path: Path) -> npt.NDArray[np.uint8]:
 
 def read_uncoloured(path: Path) -> npt.NDArray[Any]:
     """Grey values as stored, shape (rows, columns), of a picture that has no colours though it may be stored
-    in red, green and blue.
+    in red, green and blue, with a palette, or with transparency.
 
     Raises :class:`UnreadablePictureError` for a picture with colours, such as a photograph or a screenshot.
     """
-    pixels = _read(path, ("L", "I;16", "I", "RGB"))
+    pixels = _read(path, _GREY, others="RGB")
     if pixels.ndim == 2:
         return pixels
     if (np.ptp(pixels, axis=2) > _SLIGHT).mean() > _COLOURED:
@@ -49,10 +51,11 @@ def read_uncoloured(path: Path) -> npt.NDArray[Any]:
     return np.asarray(np.rint(pixels.mean(axis=2)), np.uint8)
 
 
-def _read(path: Path, modes: tuple[str, ...]) -> npt.NDArray[Any]:
+def _read(path: Path, modes: tuple[str, ...], others: str = "L") -> npt.NDArray[Any]:
+    """The pixels of a picture in one of these modes of Pillow, or else in that of ``others``."""
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as picture:
-            return np.array(picture if picture.mode in modes else picture.convert("L"))
+            return np.array(picture if picture.mode in modes else picture.convert(others))
     except UnidentifiedImageError:
         raise UnreadablePictureError(f"{path.name} is no PNG or JPEG picture.") from None
     except _DAMAGE as error:

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from spine_fracture.active_learning.uncertainty import score_level
+from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import SHIPPED_WEIGHTS as SHIPPED_WEIGHTS
 from spine_fracture.classification.classifier import LevelOpinion
 from spine_fracture.classification.loading import load_level_model
 from spine_fracture.classification.model import LevelModel
 from spine_fracture.detection.detector import Runtime, VertebraDetector
 from spine_fracture.detection.fusion import Track, fuse_slices
+from spine_fracture.detection.lesion_detector import LesionDetector
 from spine_fracture.detection.naming import NamedTrack, name_tracks
 from spine_fracture.detection.orientation import check_upright
 from spine_fracture.dicom.pairing import RESIDUAL_LIMIT_PX
@@ -69,10 +71,12 @@ class ReadingPipeline:
             pair.channels if self.further else pair.pixels,
             [[(c.slice_index, c.box) for c in named.track.candidates] for named in naming.levels],
         )
+        taught = _taught(self.classifier)
         return StudyReading(
             study_uid=study_uid,
             levels=tuple(
-                _level(pair, named, opinion) for named, opinion in zip(naming.levels, opinions, strict=True)
+                _level(pair, named, opinion, taught)
+                for named, opinion in zip(naming.levels, opinions, strict=True)
             ),
             numbering_sure=naming.sure,
             notes=(*naming.notes, *_pair_notes(pair)),
@@ -99,10 +103,19 @@ def _require_one_of(sequences: tuple[Sequence, ...], pair: PairedStack, model: s
         )
 
 
-def _level(pair: PairedStack, named: NamedTrack, opinion: LevelOpinion) -> LevelReading:
+def _taught(classifier: LevelModel) -> frozenset[Diagnosis]:
+    """The classes that a classifier tells apart; to a detector of lesions a body without one is normal."""
+    taught = frozenset(map(Diagnosis, classifier.manifest.classes))
+    return taught | {Diagnosis.NORMAL} if isinstance(classifier, LesionDetector) else taught
+
+
+def _level(
+    pair: PairedStack, named: NamedTrack, opinion: LevelOpinion, taught: frozenset[Diagnosis]
+) -> LevelReading:
     track = named.track
     uncertainty, reasons = score_level(
         opinion,
+        taught=taught,
         detector_abnormal=track.abnormal,
         detection_score=track.score,
         numbering_sure=named.sure,

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from spine_fracture import radiography
-from spine_fracture.bundle import Manifest
+from spine_fracture.bundle import Manifest, read_manifest
 from spine_fracture.classification import feature_regression
 from spine_fracture.cohort import records
 from spine_fracture.cohort.audit import SYSTEM, record
@@ -35,7 +35,7 @@ _SERVED_BY: Mapping[str, tuple[str, str]] = {
 
 
 def open_registry(project: Project) -> Registry:
-    """The project's registry with the shipped models in it, and the catalogue told of all versions.
+    """The project's registry with the shipped models in it, of which the catalogue is told.
 
     Promotions that a crash kept out of the catalogue are written down now.
     """
@@ -48,6 +48,21 @@ def open_registry(project: Project) -> Registry:
             mirror(session, registry)
     _reconcile(project, registry)
     return registry
+
+
+def register(project: Project, registry: Registry, folder: Path, actor: str) -> ModelVersion:
+    """Take a trained bundle in as the candidate of its task, on the record.
+
+    A crash may keep it off: then once more, since the same model is one version.
+    Raises :class:`ModelFileError` for one that the server could not answer with, and
+    :class:`~spine_fracture.errors.InputError` for a task that is not served from the registry.
+    """
+    require_serves(read_manifest(folder), folder)
+    version = registry.register_candidate(folder)
+    with project.transaction() as session:
+        _record(session, "model.registered", version, actor=actor)
+        mirror(session, registry)
+    return version
 
 
 def pass_gate(

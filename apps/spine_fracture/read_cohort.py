@@ -12,13 +12,13 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import SnapshotRead, find_snapshot, read_snapshot
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.imaging import CHANNELS, FURTHER
-from spine_fracture.read_studies import ReadStudy, agreed, read_studies
+from spine_fracture.read_studies import ReadStudy, agreed, disputes, read_studies
 from spine_fracture.training.cohorts.making import STUDIES
 from spine_fracture.training.cohorts.naming import CohortNaming
 from spine_fracture.training.cohorts.study_cache import CachedStudy, LevelLabel, StudyCacheWriter, StudyLabel
 
-#: The first of these that was read is the vertebra that a study of one vertebra a patient is about.
-_INDEX = (Diagnosis.BENIGN_FRACTURE, Diagnosis.MALIGNANT)
+#: Whoever looks at one vertebra a patient looks at the first that was read as malignant, else as fractured.
+_INDEX = (Diagnosis.MALIGNANT, Diagnosis.BENIGN_FRACTURE)
 
 
 def cache_snapshot(
@@ -36,7 +36,7 @@ def cache_snapshot(
     content = read_snapshot(project, snapshot)
     with project.session() as session:
         frozen = find_snapshot(session, snapshot)
-    left_out: list[str] = []
+    left_out = disputes(content)
     reads = agreed([*content.training, *content.evaluation], left_out)
     written = 0
     with StudyCacheWriter(out / STUDIES, CohortNaming(frozen.name, frozen.sha256)) as writer:
@@ -76,7 +76,7 @@ def _cached(study: ReadStudy) -> CachedStudy:
         age=study.age,
         sequences=tuple(sequence for sequence in CHANNELS if sequence in study.pair.acquired),
         levels=tuple(sorted(levels, key=lambda level: level.level.order)),
-        index_level=next((read.level for read in by_time if read.diagnosis in _INDEX), None),
+        index_level=next((read.level for said in _INDEX for read in by_time if read.diagnosis is said), None),
     )
     return CachedStudy(label, np.rint(study.pair.channels * 255).astype(np.uint8))
 

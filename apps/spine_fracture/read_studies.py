@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from spine_fracture.anatomy import Diagnosis, Level, Primary
 from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.cohort.models import LevelSource, Study
+from spine_fracture.cohort.placing import carried
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.snapshots import SnapshotRead
+from spine_fracture.cohort.snapshots import SnapshotContent, SnapshotRead, SnapshotSlice
 from spine_fracture.cohort.studies import find_study, further_series, load_pair, read_volume
 from spine_fracture.dicom.demographics import Sex
 from spine_fracture.dicom.further import with_further
@@ -47,10 +48,15 @@ class ReadStudy:
         return tuple(None if read is None else read.diagnosis for read in self.reads)
 
 
+def disputes(content: SnapshotContent) -> list[str]:
+    """What of a snapshot cannot be used because nobody has decided yet, in words."""
+    return [_dispute(level_id) for level_id in content.disputed]
+
+
 def agreed(reads: Sequence[SnapshotRead], left_out: list[str]) -> tuple[SnapshotRead, ...]:
     """One read a level: the reference standard, or what all its readers say.
 
-    Levels on which readers disagree wait for adjudication and are added to ``left_out``.
+    Earlier snapshots hold levels on which readers disagree: these are added to ``left_out``.
     """
     by_level: dict[int, list[SnapshotRead]] = defaultdict(list)
     for read in reads:
@@ -58,11 +64,15 @@ def agreed(reads: Sequence[SnapshotRead], left_out: list[str]) -> tuple[Snapshot
     chosen = []
     for level_id, given in by_level.items():
         standard = [read for read in given if read.reference]
-        if standard or len({read.diagnosis for read in given}) == 1:
+        if standard or len({(read.diagnosis, read.level) for read in given}) == 1:
             chosen.append((standard or given)[-1])
         else:
-            left_out.append(f"level {level_id}: its readers disagree, adjudicate it")
+            left_out.append(_dispute(level_id))
     return tuple(chosen)
+
+
+def _dispute(level_id: int) -> str:
+    return f"level {level_id}: its readers disagree, adjudicate it"
 
 
 def read_studies(
@@ -109,7 +119,7 @@ def _read_study(
         for level in levels
     }
     names = {level.id: level.name for level in levels} | {key: read.level for key, read in reads.items()}
-    boxes |= {level_id: _boxes_of(read, grid) for level_id, read in reads.items()}
+    boxes |= {level_id: _boxes_of(read, pair) for level_id, read in reads.items()}
     kept = {level_id: on_grid for level_id, on_grid in boxes.items() if on_grid}
     if not kept.keys() & reads.keys():
         raise InputError("no level that was read has a box on the series that the models read")
@@ -139,11 +149,24 @@ def _beside(study: Study, further: Collection[MrSequence], left_out: list[str]) 
                 left_out.append(f"{series.sequence} of study {study.uid}: {error}")
 
 
-def _boxes_of(read: SnapshotRead, grid: str) -> tuple[BoxOnSlice, ...]:
+def _boxes_of(read: SnapshotRead, pair: PairedStack) -> tuple[BoxOnSlice, ...]:
     """The level's boxes on the grid's slices, the reader's own in place of the detector's."""
-    drawn = [read.drawn] if read.drawn is not None else []
-    boxes = {s.slice_index: PixelBox(*s.box) for s in (*read.slices, *drawn) if s.series_uid == grid}
+    grid = pair.reference.series_uid
+    boxes = {s.slice_index: PixelBox(*s.box) for s in read.slices if s.series_uid == grid}
+    if read.drawn is not None:
+        boxes |= _on_grid(read.drawn, pair)
     return tuple(sorted(boxes.items(), key=lambda item: item[0]))
+
+
+def _on_grid(drawn: SnapshotSlice, pair: PairedStack) -> dict[int, PixelBox]:
+    """What was drawn, carried over where it was drawn on the pair's other series."""
+    box = PixelBox(*drawn.box)
+    if drawn.series_uid == pair.reference.series_uid:
+        return {drawn.slice_index: box}
+    if pair.other is None or drawn.series_uid != pair.other.series_uid:
+        return {}
+    on_grid = carried(pair, pair.other, pair.reference, box, {drawn.slice_index: 1.0})
+    return {s.slice_index: s.box for s in on_grid}
 
 
 def _hash(pair: PairedStack) -> str:

@@ -1,4 +1,4 @@
-"""The models read the catalogue: every study that these versions have not read yet."""
+"""The models read the catalogue: every study that these versions have not read as it is now."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from spine_fracture.cohort.levels import store_reading
-from spine_fracture.cohort.models import Prediction, Series, Study, StudyLevel
+from spine_fracture.cohort.model_readings import growth, keep_reading, read_by
+from spine_fracture.cohort.models import Series, Study
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.studies import load_pair, note_refusal
+from spine_fracture.cohort.studies import find_study, load_pair, note_refusal
 from spine_fracture.errors import InputError
 from spine_fracture.pipeline import ReadingPipeline
 
 
 @dataclass(frozen=True)
 class CatalogueReading:
-    """Study UIDs read now, those read before by the same models, and (UID, reason) of the refused."""
+    """Study UIDs read now, those read before by the same models and not grown since, and (UID, reason) of
+    the refused.
+    """
 
     read: tuple[str, ...]
     kept: tuple[str, ...]
@@ -37,17 +39,8 @@ def read_catalogue(
     with project.session() as session:
         readable = select(Series.study_id).where(Series.role.is_not(None))
         studies = session.scalars(select(Study.uid).where(Study.id.in_(readable)).order_by(Study.id)).all()
-        done = set(
-            session.scalars(
-                select(Study.uid)
-                .join(StudyLevel)
-                .join(Prediction)
-                .where(
-                    Prediction.detector_version == pipeline.detector.version,
-                    Prediction.classifier_version == pipeline.classifier.version,
-                )
-            )
-        )
+        read_before = read_by(pipeline.detector.version, pipeline.classifier.version)
+        done = set(session.scalars(select(Study.uid).where(read_before)))
     for number, uid in enumerate(studies):
         progress(number, len(studies))
         if uid in done:
@@ -65,8 +58,12 @@ def read_catalogue(
 
 
 def _read(project: Project, pipeline: ReadingPipeline, uid: str) -> None:
-    with project.session() as session:
-        pair = load_pair(session, uid, pipeline.further)
-    reading = pipeline.read(pair, uid)
-    with project.transaction() as session:
-        store_reading(session, reading)
+    """Once, or until nothing new comes in while it is read."""
+    kept = False
+    while not kept:
+        with project.session() as session:
+            opened = growth(session, find_study(session, uid))
+            pair = load_pair(session, uid, pipeline.further)
+        reading = pipeline.read(pair, uid)
+        with project.transaction() as session:
+            kept = keep_reading(session, reading, opened)

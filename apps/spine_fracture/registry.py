@@ -143,7 +143,7 @@ class Registry:
     @_registry_errors()
     def champion(self, task: str) -> ModelVersion:
         """The version that serves; raises when there is none or its files were changed."""
-        entry = self._required(task, _CHAMPION)
+        entry = self._required_champion(task)
         try:
             return self._verified(entry)
         except ModelFileError as error:
@@ -157,11 +157,6 @@ class Registry:
         """The champion without reading its files; None while there is none."""
         entry = self._alias(task, _CHAMPION)
         return None if entry is None else self._version(entry)
-
-    @_registry_errors()
-    def candidate(self, task: str) -> ModelVersion:
-        """The latest candidate of a task."""
-        return self._verified(self._required(task, _CANDIDATE))
 
     @_registry_errors()
     def version(self, task: str, number: int) -> ModelVersion:
@@ -181,10 +176,10 @@ class Registry:
         raise NotFoundError(f"There is no model {name!r}: `spine-fracture models list` shows all.")
 
     @_registry_errors()
-    def versions(self, task: str | None = None) -> tuple[ModelVersion, ...]:
+    def versions(self) -> tuple[ModelVersion, ...]:
         """All versions, by task and number, without reading their files."""
-        entries = [e for e in self._client.search_model_versions() if task in (None, e.name)]
-        return tuple(self._version(e) for e in sorted(entries, key=lambda e: (e.name, int(e.version))))
+        entries = sorted(self._client.search_model_versions(), key=lambda e: (e.name, int(e.version)))
+        return tuple(self._version(entry) for entry in entries)
 
     @_registry_errors()
     def promote(self, version: ModelVersion, over: str | None = None) -> ModelVersion:
@@ -212,7 +207,7 @@ class Registry:
     def rollback(self, task: str) -> ModelVersion:
         """Put the champion before this one back."""
         with locked(self._folder):
-            champion = self._required(task, _CHAMPION)
+            champion = self._required_champion(task)
             before = champion.tags.get(_REPLACED)
             if before is None:
                 raise ConflictError(
@@ -293,13 +288,13 @@ class Registry:
     def _alias(self, task: str, alias: str) -> Entry | None:
         return _found(self._client.get_model_version_by_alias, task, alias)
 
-    def _required(self, task: str, alias: str) -> Entry:
-        entry = self._alias(task, alias)
+    def _required_champion(self, task: str) -> Entry:
+        entry = self._alias(task, _CHAMPION)
         if entry is None:
             raise NotFoundError(
-                f"There is no {alias} for {task}: train a model (spine-fracture train system NAME), register "
-                "it (spine-fracture models register FOLDER) and let it serve (spine-fracture models promote "
-                "NAME)."
+                f"There is no champion for {task}: train a model (spine-fracture train system NAME), "
+                "register it (spine-fracture models register FOLDER) and let it serve (spine-fracture models "
+                "promote NAME)."
             )
         return entry
 

@@ -20,7 +20,7 @@ from spine_fracture.cohort.splits import Split
 from spine_fracture.configuration import load_config
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.promotion import pass_gate
-from spine_fracture.read_studies import agreed, read_studies
+from spine_fracture.read_studies import agreed, disputes, read_studies
 from spine_fracture.registry import ModelVersion, Registry
 from spine_fracture.training.classifiers.cache import (
     CropCache,
@@ -36,9 +36,11 @@ from spine_fracture.training.retrain import (
     RetrainingConfig,
     discard,
     fine_tune,
+    is_trained,
     network_of,
     recipe_for,
     replay_cache,
+    replay_folder,
 )
 
 TASK = "classification"
@@ -66,8 +68,9 @@ def retrain(
 ) -> Retraining:
     """Train the champion on with a snapshot's reads, register the candidate, and let the gate decide.
 
-    ``tell`` hears how far preparing and judging are, ``progress`` every epoch. Raises
-    :class:`InsufficientEvidenceError` when no read can be trained on.
+    ``tell`` hears how far preparing and judging are, ``progress`` every epoch. One that was cut short goes
+    on where it was, and does not train again once it has. Raises :class:`InsufficientEvidenceError` when no
+    read can be trained on.
     """
     rules = load_config(config, RetrainingConfig)
     content = read_snapshot(project, snapshot)
@@ -75,14 +78,16 @@ def retrain(
         frozen = find_snapshot(session, snapshot)
     champion = registry.champion(TASK)
     recipe = recipe_for(champion.folder, rules)
-    left_out: list[str] = []
+    left_out = disputes(content)
     teaching = agreed(content.training, left_out)
     choosing = agreed([r for r in content.evaluation if r.split is Split.VALIDATION], left_out)
     judging = agreed([r for r in content.evaluation if r.split is Split.TEST], left_out)
-    out = _working_folder(project, frozen.sha256, champion, rules)
+    replayed = replay_folder(recipe, project.settings.cache_folder)
+    out = _working_folder(project, frozen.sha256, champion, rules, replayed.name)
     reads = _export(project, teaching, choosing, champion.folder, out / "reads", left_out, tell)
-    replay = replay_cache(recipe, project.settings.cache_folder, tell)
-    fine_tune(reads, replay, champion.folder, recipe, out, progress)
+    if not is_trained(out):
+        replay = replay_cache(recipe, project.settings.cache_folder, tell)
+        fine_tune(reads, replay, champion.folder, recipe, out, progress)
     taught = len(set(reads.column("level")[reads.where(held_out=False)].tolist()))
     candidate = registry.register_candidate(
         out,
@@ -93,7 +98,7 @@ def retrain(
             "config": config,
         },
     )
-    levels = _judge(project, judging, champion.folder, candidate.folder, left_out, tell)
+    levels = _judge(project, judging, champion, candidate, left_out, tell)
     decision = decide(levels, champion=champion.name, candidate=candidate.name, config=rules.gate)
     after = pass_gate(project, registry, candidate, decision)
     discard(out)
@@ -134,15 +139,30 @@ def _export(
 def _judge(
     project: Project,
     reads: Sequence[SnapshotRead],
-    champion: Path,
-    candidate: Path,
+    champion: ModelVersion,
+    candidate: ModelVersion,
     left_out: list[str],
     tell: Tell | None,
 ) -> list[TestLevel]:
-    """Both models' answers to the read levels of the test patients, from the same pixels and boxes."""
-    models = (load_level_model(champion), load_level_model(candidate))
-    answers = []
+    """Both models' answers to the read levels of the test patients, from the same pixels and boxes.
+
+    A patient who taught either, or said when it stopped, judges neither and goes to ``left_out``. They are
+    known by key or pictures, for a champion may come from elsewhere, where patients were divided otherwise.
+    """
+    models = (load_level_model(champion.folder), load_level_model(candidate.folder))
+    taught = {
+        known: version.name
+        for version in (candidate, champion)  # which has the last word on those whom the candidate inherits
+        for known in version.manifest.training_patients
+    }
+    answers: list[TestLevel] = []
+    seen = set()
     for study in read_studies(project, reads, left_out, "test patients", tell):
+        if known := taught.keys() & {study.patient, study.pictures}:
+            seen.add(study.patient)
+            which = next(read.study_uid for read in study.reads if read is not None)
+            left_out.append(f"study {which}: its patient taught {taught[min(known)]}, and so judges no model")
+            continue
         first, second = (model.classify(study.pair.pixels, study.boxes) for model in models)
         answers += [
             TestLevel(
@@ -151,10 +171,15 @@ def _judge(
             for truth, old, new in zip(study.truths, first, second, strict=True)
             if truth is not None
         ]
-    return answers
+    return [answer for answer in answers if answer.patient not in seen]  # of their other studies too
 
 
-def _working_folder(project: Project, snapshot: str, champion: ModelVersion, rules: RetrainingConfig) -> Path:
-    """The same for the same work, so that a job resumed after a crash finds its checkpoint."""
-    work = hashlib.sha256(f"{snapshot}{champion.manifest.digest}{rules.model_dump_json()}".encode())
+def _working_folder(
+    project: Project, snapshot: str, champion: ModelVersion, rules: RetrainingConfig, replay: str
+) -> Path:
+    """The same for the same work, so that a job resumed after a crash finds its checkpoint or its bundle.
+
+    ``replay`` names the phantoms, of which the rules know only the name of their recipe.
+    """
+    work = hashlib.sha256(f"{snapshot}{champion.manifest.digest}{rules.model_dump_json()}{replay}".encode())
     return project.settings.cache_folder / f"retraining-{work.hexdigest()[:16]}"

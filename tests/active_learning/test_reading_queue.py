@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -12,11 +13,12 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from spine_fracture.active_learning.queue import BLINDED_REASON, QueueItem, ranked_levels
-from spine_fracture.active_learning.strategies import StrategyConfig, load_strategy
+from spine_fracture.active_learning.strategies import StrategyConfig, load_strategy, strategy_names
 from spine_fracture.active_learning.worklists import next_items
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cli import cli
 from spine_fracture.cohort.desk import WorkList
+from spine_fracture.cohort.levels import find_level
 from spine_fracture.cohort.models import LevelSource, ReadMode, Role, StudyLevel
 from spine_fracture.cohort.project import open_project
 from spine_fracture.cohort.protocol import load_protocol
@@ -137,6 +139,31 @@ def test_asking_twice_gives_the_same_queue_and_reading_moves_it_on_by_one(
     assert next_levels(session, "ann", 12, strategy) == queue
     answer(session, queue[0].level_id)
     assert next_levels(session, "ann", 11, strategy) == queue[1:]
+
+
+@pytest.mark.parametrize("name", strategy_names())
+def test_levels_come_in_the_same_order_one_at_a_time_as_all_at_once(
+    session: Session, catalogue: Catalogue, name: str
+) -> None:
+    """Patients stay spread out, and centres and classes in turn, for who asks again after every read."""
+    for _ in range(4):
+        catalogue.patient(Split.TRAIN, doubt=(0.9, 0.85, 0.8, 0.75, 0.7))
+    for _ in range(2):
+        catalogue.patient(Split.TRAIN, doubt=(0.3,) * 5, centre="south", probabilities=(0.7, 0.1, 0.1, 0.1))
+    strategy = load_strategy(name).model_copy(update={"blinded_training_one_in": 10**9})
+    whole = [item.level_id for item in next_levels(session, "ann", 30, strategy)]
+    served = []
+    for _ in whole:
+        (item,) = next_levels(session, "ann", 1, strategy)
+        served.append(item.level_id)
+        answer(session, item.level_id)
+    assert served == whole and len(set(served)) == 30
+    patients = [find_level(session, level_id).study.patient_id for level_id in served]
+    centres = [find_level(session, level_id).study.patient.centre.name for level_id in served]
+    if name == "uncertainty":
+        assert set(Counter(patients[:12]).values()) == {2}
+    else:
+        assert Counter(centres[:8]) == {"north": 4, "south": 4}
 
 
 def test_an_item_says_where_to_look(session: Session, catalogue: Catalogue) -> None:

@@ -18,6 +18,8 @@ from spine_fracture.active_learning.uncertainty import (
     normalised_entropy,
     score_level,
 )
+from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
+from spine_fracture.classification import hemangioma, lumbar_pathology, yeh2022
 from spine_fracture.errors import InputError
 from spine_fracture.levels import Uncertainty
 
@@ -39,8 +41,20 @@ def distributions(draw: st.DrawFn) -> tuple[float, ...]:
     return tuple(value / sum(raw) for value in raw)
 
 
-def score(answer: Answer, abnormal: float = 0.03, detection: float = 0.95, sure: bool = True):
-    return score_level(answer, detector_abnormal=abnormal, detection_score=detection, numbering_sure=sure)
+def score(
+    answer: Answer,
+    abnormal: float = 0.03,
+    detection: float = 0.95,
+    sure: bool = True,
+    taught: tuple[Diagnosis, ...] = MODEL_CLASSES,
+):
+    return score_level(
+        answer,
+        taught=taught,
+        detector_abnormal=abnormal,
+        detection_score=detection,
+        numbering_sure=sure,
+    )
 
 
 def test_entropy_is_zero_when_certain_and_one_when_uniform() -> None:
@@ -73,6 +87,30 @@ def test_a_missing_sequence_is_not_a_disagreement() -> None:
     uncertainty, words = score(Answer(t1_only=None))
     assert uncertainty.sequence_disagreement == 0.0
     assert words == ()
+
+
+def of_two(classes: tuple[Diagnosis, ...], second: float) -> Answer:
+    """What a classifier of these two classes says; it never answers to one sequence alone."""
+    shares = dict(zip(classes, (1.0 - second, second), strict=True))
+    return Answer(tuple(shares.get(diagnosis, 0.0) for diagnosis in MODEL_CLASSES), None, None)
+
+
+@pytest.mark.parametrize("classes", [yeh2022.CLASSES, hemangioma.CLASSES, lumbar_pathology.CLASSES])
+def test_a_classifier_of_two_classes_is_most_unsure_between_them(classes: tuple[Diagnosis, ...]) -> None:
+    torn, _ = score(of_two(classes, 0.5), abnormal=0.5, taught=classes)
+    sure, _ = score(of_two(classes, 1.0), abnormal=1.0, taught=classes)
+    assert (torn.entropy, sure.entropy) == (pytest.approx(1.0), 0.0)
+    assert combined(torn) > combined(sure)
+
+
+@pytest.mark.parametrize("abnormal", [0.02, 0.98])
+def test_who_was_not_taught_what_is_normal_does_not_disagree_with_the_detector(abnormal: float) -> None:
+    """It calls every vertebra diseased: a healthy one that the detector knows for one is no disagreement."""
+    for classes in (yeh2022.CLASSES, hemangioma.CLASSES):
+        uncertainty, words = score(of_two(classes, 0.99), abnormal, taught=classes)
+        assert uncertainty.detector_disagreement == 0.0 and words == ()
+    healthy, _ = score(of_two(lumbar_pathology.CLASSES, 0.99), abnormal, taught=lumbar_pathology.CLASSES)
+    assert healthy.detector_disagreement == pytest.approx(abs(abnormal - 0.99))
 
 
 @pytest.mark.parametrize("part", list(UncertaintyWeights.model_fields))

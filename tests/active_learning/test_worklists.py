@@ -168,6 +168,24 @@ def test_what_comes_while_a_level_is_read_is_what_comes_after_it(
         read(project, "ann", item.level_id)
 
 
+@pytest.mark.parametrize("passed_over", [False, True])
+def test_a_patient_does_not_come_again_before_the_others_did(
+    project: Project, add: Callable[..., tuple[int, ...]], passed_over: bool
+) -> None:
+    """Whoever takes one level after the other, as viewers do, gets two of a patient, then the others'."""
+    first, second, *rest = add()
+    (other,) = add(doubt=(0.1,))
+    served = []
+    while item := take_next(project, Seat("ann", "t"), WorkList.ASSISTED, SINGLE, NEVER_BLINDED):
+        served.append(item.level_id)
+        if passed_over:
+            with project.transaction() as session:
+                skip_level(session, item.level_id, "ann", SkipReason.POOR_QUALITY)
+        else:
+            read(project, "ann", item.level_id)
+    assert served == [first, second, other, *rest]
+
+
 def test_a_skipped_level_does_not_come_again_to_who_skipped_it(
     project: Project, add: Callable[..., tuple[int, ...]]
 ) -> None:

@@ -17,7 +17,7 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import submit_read
 from spine_fracture.cohort.states import ReadState
 from spine_fracture.dicom.write import uid_from
-from spine_fracture.errors import InputError, NotFoundError
+from spine_fracture.errors import InputError, InsufficientEvidenceError, NotFoundError
 from spine_fracture.imaging import Sequence
 from spine_fracture.settings import settings
 
@@ -41,7 +41,7 @@ def test_from_pictures_to_a_snapshot(run: CliRunner, project: Project, pictures:
     assert taken.exit_code == 0, taken.output
     assert "2 studies with something new" in taken.output and "notes.txt" in taken.output
     with project.transaction() as session:
-        level = store_reading(session, reading(session, uid_from("study", KEY)))[0]
+        level, other, _ = store_reading(session, reading(session, uid_from("study", KEY)))
         submit_read(session, answer(level.id))
     shown = run.invoke(cli, ["cohort"])
     assert "Centre A" in shown.output and "not a DICOM file" in shown.output
@@ -59,8 +59,13 @@ def test_from_pictures_to_a_snapshot(run: CliRunner, project: Project, pictures:
     with project.transaction() as session:
         submit_read(session, answer(level.id, reader="reader-2", diagnosis=Diagnosis.NORMAL))
     assert "nobody has decided yet: 1." in run.invoke(cli, ["cohort"]).output
+    nothing = run.invoke(cli, ["cohort", "freeze", "--name", "first"])
+    assert isinstance(nothing.exception, InsufficientEvidenceError) and "1 level" in str(nothing.exception)
+    with project.transaction() as session:
+        submit_read(session, answer(other.id, "another"))
     frozen = run.invoke(cli, ["cohort", "freeze", "--name", "first"])
-    assert "first" in frozen.output and "2 reads to train on" in frozen.output
+    assert "first" in frozen.output and "1 reads to train on" in frozen.output
+    assert "disagree: 1 level" in frozen.output
 
 
 def test_a_folder_that_is_not_there_is_an_error_in_words(run: CliRunner, pictures: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import DrawnBox, submit_read
 from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.splits import split_of
-from spine_fracture.cohort.studies import load_pair, read_volume
+from spine_fracture.cohort.studies import load_pair, note_refusal, read_volume
 from spine_fracture.dicom.demographics import Sex
 from spine_fracture.dicom.nifti import write_nifti
 from spine_fracture.dicom.write import PatientTags, uid_from, write_series
@@ -352,6 +353,85 @@ def test_stir_is_kept_beside_the_pair_and_nothing_is_held_against_it(
         assert reasons(session) == ()
         (beside,) = load_pair(session, uid, FURTHER).further
     assert beside.sequence is Sequence.T2_FAT_SAT
+
+
+def taken_for(project: Project, sequence: Sequence, once: Sequence, role: Role | None) -> None:
+    """A series as a release left it that took it for another sequence and gave it this role."""
+    with project.transaction() as session:
+        (row,) = session.scalars(select(Series).where(Series.sequence == sequence))
+        row.sequence, row.role, row.usable, row.reason = once, role, True, ""
+
+
+def parts(project: Project) -> dict[str, tuple[Role | None, bool, str]]:
+    with project.session() as session:
+        return {s.sequence: (s.role, s.usable, s.reason) for s in session.scalars(select(Series))}
+
+
+def test_a_series_that_is_recognised_otherwise_now_gives_up_its_role(
+    project: Project, pictures: Path
+) -> None:
+    uid = write_study(pictures, "p1", sequences=(Sequence.T1, Sequence.T2, Sequence.T2_FAT_SAT))
+    ingest(pictures, "Centre A", project)
+    taken_for(project, Sequence.T2, Sequence.UNKNOWN, None)
+    taken_for(project, Sequence.T2_FAT_SAT, Sequence.T2, Role.T2)
+    with project.session() as session, pytest.raises(InputError, match="ingest the study again if"):
+        load_pair(session, uid)
+    assert ingest(pictures, "Centre A", project).added == (uid,)
+    assert parts(project) == {
+        Sequence.T1: (Role.T1, True, ""),
+        Sequence.T2: (Role.T2, True, ""),
+        Sequence.T2_FAT_SAT: (None, True, ""),
+    }
+    with project.session() as session:
+        assert load_pair(session, uid, FURTHER).acquired == {*Sequence} - {Sequence.T1_CONTRAST, "unknown"}
+    before = contents(project)
+    assert ingest(pictures, "Centre A", project).unchanged == (uid,)
+    assert contents(project) == before
+
+
+def test_a_study_whose_only_t2_turns_out_to_be_stir_is_kept_and_says_so(
+    project: Project, pictures: Path
+) -> None:
+    uid = write_study(pictures, "p1", sequences=(Sequence.T2,))
+    ingest(pictures, "Centre A", project)
+    for path in pictures.rglob("*.dcm"):
+        ds = dcmread(path)
+        ds.SeriesDescription = "STIR SAG"
+        ds.save_as(path)
+    with project.transaction() as session:
+        note_refusal(session, uid, "A T2_FS series was given as T2")
+    report = ingest(pictures, "Centre A", project)
+    assert (report.added, report.refused) == ((uid,), ())
+    ((_, why, count),) = told(project)
+    assert "T2_FS" in why and "plain sagittal T1 or T2" in why and count == 1
+    before = contents(project)
+    assert ingest(pictures, "Centre A", project).unchanged == (uid,)
+    assert contents(project) == before
+    # Its plain T1 comes later.
+    write_study(pictures, "p1", sequences=(Sequence.T1,))
+    assert ingest(pictures, "Centre A", project).incomplete == ((uid, "T2"),)
+    assert told(project) == ()
+
+
+def test_series_beside_the_chosen_pair_say_why_they_are_not_read(project: Project, pictures: Path) -> None:
+    uid = write_study(pictures, "p1")
+    tags = PatientTags("p1", uid)
+    write_series(series(Sequence.T2, "again"), tags, pictures / "again")
+    ingest(pictures, "Centre A", project)
+    assert told(project) == (("Centre A", "one more sagittal T2: another one of the study is read", 1),)
+    elsewhere = write_study(pictures / "b", "p2", sequences=(Sequence.T2,))
+    neck = series(Sequence.T1, "neck")
+    matrix = neck.frame.matrix.copy()
+    matrix[:3, 3] += (0, 0, 900)
+    away = replace(neck, frame=replace(neck.frame, matrix=matrix))
+    write_series(away, PatientTags("p2", elsewhere), pictures / "b" / "neck")
+    assert ingest(pictures, "Centre A", project).incomplete == ((elsewhere, "T1"),)
+    assert ("Centre A", "sagittal T1 of another region than the series that is read", 1) in told(project)
+
+
+def told(project: Project) -> tuple[tuple[str, str, int], ...]:
+    with project.session() as session:
+        return reasons(session)
 
 
 def test_the_models_are_not_given_axial_slices(project: Project, pictures: Path) -> None:

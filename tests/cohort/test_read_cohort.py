@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from spine_fracture.anatomy import Diagnosis, Feature, Level, Primary
 from spine_fracture.cli import cli
 from spine_fracture.cohort.ingest import ingest
-from spine_fracture.cohort.models import StudyFolder
+from spine_fracture.cohort.models import Role, StudyFolder
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.reads import DrawnBox
 from spine_fracture.cohort.snapshots import LATEST, freeze
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.studies import find_study, load_pair
@@ -23,6 +24,7 @@ from spine_fracture.dicom.demographics import Sex
 from spine_fracture.dicom.write import PatientTags, write_series
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import Part
+from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import FURTHER, Sequence
 from spine_fracture.read_cohort import cache_snapshot
 from spine_fracture.settings import settings
@@ -121,6 +123,32 @@ def test_what_lies_beside_the_pair_comes_along(project: Project, pictures: Path,
 
 def taught_first(cohort: Path) -> list[CachedStudy]:
     return sorted(StudyCache(cohort / "studies"), key=lambda study: study.label.part is not None)
+
+
+def test_the_vertebra_that_a_patient_is_about_is_a_malignant_one(
+    project: Project, pictures: Path, tmp_path: Path
+) -> None:
+    study = read_study(project, pictures)
+    study.read("ann", 0, diagnosis=Diagnosis.BENIGN_FRACTURE)
+    study.read("ann", 2)
+    freeze(project)
+    cache_snapshot(project, LATEST, tmp_path / "out")
+    assert StudyCache(tmp_path / "out" / "studies").labels[0].index_level is Level.L3
+
+
+def test_a_box_that_was_corrected_on_either_picture_is_the_one_that_is_taught(
+    project: Project, pictures: Path, tmp_path: Path
+) -> None:
+    study = read_study(project, pictures)
+    with project.session() as session:
+        roles = {one.role: one.uid for one in find_study(session, study.uid).series}
+    for number, role in enumerate((Role.T1, Role.T2)):
+        study.read("ann", number, box=DrawnBox(roles[role], 1, PixelBox(22, 30, 46, 50)))
+    freeze(project)
+    assert cache_snapshot(project, LATEST, tmp_path / "out") == (1, ())
+    (label,) = StudyCache(tmp_path / "out" / "studies").labels
+    for level in label.levels[:2]:
+        assert level.boxes[level.slices.index(1)] == pytest.approx((22, 30, 46, 50))
 
 
 def test_readers_who_disagree_are_left_out_by_name(project: Project, pictures: Path, tmp_path: Path) -> None:

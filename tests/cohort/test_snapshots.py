@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from made_cohort import answer, ingested, reading
 from sqlalchemy import func, select
 
 from spine_fracture.anatomy import Diagnosis
-from spine_fracture.cohort.levels import store_reading
+from spine_fracture.cohort.levels import find_level, store_reading
+from spine_fracture.cohort.overview import count_levels
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.reads import submit_read, withdraw_read
 from spine_fracture.cohort.records import Snapshot
@@ -51,6 +53,29 @@ def test_training_and_judging_reads_are_apart(project: Project, levels: dict[Spl
         Split.TRAIN,
     )
     assert {s.sequence.value for s in read.slices} == {"T1", "T2"} and read.slices[0].box[0] == 20.0
+
+
+def test_of_a_level_in_dispute_nothing_is_taken(project: Project, levels: dict[Split, int]) -> None:
+    """An indeterminate read says nothing definite itself, and yet that the other is not agreed on."""
+    for split in (Split.TRAIN, Split.TEST):
+        unsure = answer(levels[split], f"unsure-{split}", reader="reader-2")
+        with project.transaction() as session:
+            submit_read(session, replace(unsure, diagnosis=Diagnosis.INDETERMINATE))
+    kept = answer(_second_level(project, levels[Split.TRAIN]), "kept")
+    with project.transaction() as session:
+        submit_read(session, kept)
+    freeze(project)
+    content = read_snapshot(project)
+    assert [read.level_id for read in content.training] == [kept.level_id]
+    assert [read.level_id for read in content.evaluation] == [levels[Split.VALIDATION]]
+    assert content.disputed == tuple(sorted((levels[Split.TRAIN], levels[Split.TEST])))
+    with project.session() as session:
+        assert count_levels(session) == 2
+
+
+def _second_level(project: Project, first: int) -> int:
+    with project.session() as session:
+        return find_level(session, first).study.levels[1].id
 
 
 def test_nothing_new_gives_the_same_snapshot(project: Project, levels: dict[Split, int]) -> None:

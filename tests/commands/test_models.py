@@ -15,11 +15,14 @@ from spine_fracture.bundle import Manifest, read_bundle, write_bundle
 from spine_fracture.cli import cli
 from spine_fracture.cohort.project import open_project
 from spine_fracture.cohort.records import AuditEvent, ModelVersion
+from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.configuration import CONFIGS
 from spine_fracture.detection.families import LAYOUTS, Architecture, build_network
 from spine_fracture.errors import ConflictError, InputError, ModelFileError, NotFoundError
 from spine_fracture.evaluation.papers.printed import PAPERS
 from spine_fracture.promotion import open_registry
+from spine_fracture.registry import ModelVersion as Version
+from spine_fracture.registry import Registry
 from spine_fracture.settings import settings
 from spine_fracture.training.systems.choices import choices
 from spine_fracture.training.systems.families import available, system_names
@@ -37,6 +40,11 @@ def bundle(folder: Path, value: float) -> Path:
     )
     write_bundle(folder, {"w": torch.full((4,), value)}, manifest)
     return folder
+
+
+def candidate_of(registry: Registry) -> Version:
+    (candidate,) = (one for one in registry.versions() if one.status is ModelStatus.CANDIDATE)
+    return candidate
 
 
 @pytest.fixture
@@ -90,12 +98,12 @@ def test_what_could_never_serve_is_not_taken_in(
     """Nor does it put the candidate aside that there is."""
     run, registry = CliRunner(), open_registry(open_project())
     run.invoke(cli, ["models", "register", str(bundle(tmp_path / "new", 2.0))])
-    candidate = registry.candidate("classification").name
+    candidate = candidate_of(registry).name
     served_by = ("classification.loading", "load_level_model")
     monkeypatch.setitem(promotion._SERVED_BY, "classification", served_by)
     refused = run.invoke(cli, ["models", "register", str(bundle(tmp_path / "never", 3.0))])
     assert isinstance(refused.exception, ModelFileError) and "cannot serve" in str(refused.exception)
-    assert registry.candidate("classification").name == candidate
+    assert candidate_of(registry).name == candidate
 
 
 def test_list_promote_and_roll_back(home: Path, tmp_path: Path) -> None:
@@ -104,7 +112,7 @@ def test_list_promote_and_roll_back(home: Path, tmp_path: Path) -> None:
     assert listed.exit_code == 0 and "champion" in listed.output and "shipped" in listed.output
     registry = open_registry(open_project())
     registered = run.invoke(cli, ["models", "register", str(bundle(tmp_path / "new", 2.0))])
-    candidate = registry.candidate("classification")
+    candidate = candidate_of(registry)
     assert f"models promote {candidate.name}" in " ".join(registered.output.split())
     promoted = run.invoke(cli, ["models", "promote", candidate.name])
     assert promoted.exit_code == 0 and f"{candidate.name} now serves" in promoted.output
@@ -114,8 +122,13 @@ def test_list_promote_and_roll_back(home: Path, tmp_path: Path) -> None:
     with open_project().session() as session:
         actions = [(event.action, event.actor) for event in session.scalars(select(AuditEvent))]
         states = {row.version: row.status.value for row in session.scalars(select(ModelVersion))}
-    assert [action for action, _ in actions] == ["model.registered", "model.promoted", "model.rolled_back"]
-    assert actions[1][1] != "system"
+    assert [action for action, _ in actions] == [
+        "model.registered",
+        "model.registered",
+        "model.promoted",
+        "model.rolled_back",
+    ]
+    assert actions[0][1] == "system" not in {actor for _, actor in actions[1:]}
     assert states[registry.champion("classification").name] == "champion"
     assert states[candidate.name] == "retired"
     manifest, state = read_bundle(tmp_path / "new")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from made_series import AXIAL, frame, volume
 from scipy import ndimage
 
-from spine_fracture.dicom.alignment import measure
+from spine_fracture.dicom.alignment import measure, refine
 from spine_fracture.dicom.pairing import RESIDUAL_LIMIT_PX, pair, scaled
 from spine_fracture.dicom.pictures import read_picture
 from spine_fracture.errors import InputError, OffDomainError
@@ -114,6 +114,23 @@ def test_a_pair_that_disagrees_is_found_and_registered(shift: tuple[float, float
     assert stack.registered
     np.testing.assert_allclose(stack.t1_shift_px, (-shift[1], -shift[0]), atol=0.7)
     assert measure(stack.pixels[:, 0], stack.pixels[:, 1]).residual_px < 1
+
+
+def test_a_pair_is_registered_where_t1_ends_before_the_middle_slice() -> None:
+    t1, t2 = both()
+    lower = moved(t1, 9.0, -6.5)
+    beside = frame((2, *SHAPE[1:]), origin=(25 + 0.04, -60, 90))
+    left = replace(lower, pixels=lower.pixels[:2], frame=beside, series_uid="1.2")
+    stack = pair(left, t2)
+    assert [bool(slice_.any()) for slice_ in stack.pixels[:, 0]] == [True, True, False, False, False]
+    assert stack.registered
+    np.testing.assert_allclose(stack.t1_shift_px, (6.5, -9.0), atol=1.0)
+
+
+def test_pictures_too_empty_to_be_registered_leave_the_measured_shift() -> None:
+    _, t2 = both()
+    pixels = scaled(t2.pixels)
+    assert refine(np.zeros_like(pixels), pixels, (7.0, -3.0)) == (7.0, -3.0)
 
 
 def test_a_small_disagreement_is_measured_and_left() -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from made_radiographs import BONE, SHAPE, stored, written
 from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
 
 from spine_fracture.classification.radiograph_pictures import PictureConfig, prepared
 from spine_fracture.dicom.radiograph import read_radiograph
@@ -40,6 +42,23 @@ def test_a_window_decides_what_is_black_and_white(tmp_path: Path) -> None:
     shown = read_radiograph(written(tmp_path / "a", pixels, WindowCenter=1750, WindowWidth=1800)).pixels
     assert shown[BONE].min() > 200
     assert read_radiograph(written(tmp_path / "b", pixels)).pixels[BONE].max() < 160
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        {"WindowCenter": "", "WindowWidth": ""},
+        {"WindowCenter": "", "WindowWidth": "1800"},
+        {"VOILUTSequence": Items([])},
+        {"VOILUTSequence": Items([Dataset()])},
+    ],
+)
+def test_a_window_that_is_left_empty_is_none(tmp_path: Path, empty: dict[str, object]) -> None:
+    pixels = stored()
+    pixels[:1, :4] = 4000  # a bright speck
+    plain = read_radiograph(written(tmp_path / "a", pixels)).pixels
+    assert np.array_equal(read_radiograph(written(tmp_path / "b", pixels, **empty)).pixels, plain)
+    assert plain[BONE].min() > 200
 
 
 @pytest.mark.parametrize(
@@ -108,6 +127,24 @@ def test_files_that_are_no_radiographs_are_refused(tmp_path: Path) -> None:
             read_radiograph(tmp_path / name, View.AP)
     with pytest.raises(InputError, match="says that it is AP"):
         read_radiograph(written(tmp_path / "ap.dcm", stored()), View.LATERAL)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [("RGB", "a.png"), ("RGBA", "a.png"), ("P", "a.png"), ("CMYK", "a.jpg"), ("LA", "a.png")],
+)
+def test_colours_are_seen_however_they_are_stored(tmp_path: Path, mode: str, name: str) -> None:
+    grey = np.clip(stored() / 12, 0, 255).astype(np.uint8)
+    red = np.repeat(grey[..., None], 3, axis=2)
+    red[:20, :, 1:] //= 4
+    adaptive = Image.Palette.ADAPTIVE
+    Image.fromarray(grey).convert("RGB").convert(mode, palette=adaptive).save(tmp_path / name)
+    pixels = read_radiograph(tmp_path / name, View.AP).pixels
+    assert np.abs(pixels.astype(int) - grey).mean() < 8
+    if mode != "LA":
+        Image.fromarray(red).convert(mode, palette=adaptive).save(tmp_path / name)
+        with pytest.raises(UnreadablePictureError, match="in colour"):
+            read_radiograph(tmp_path / name, View.AP)
 
 
 def test_plain_pictures_of_eight_and_sixteen_bits(tmp_path: Path) -> None:

@@ -67,6 +67,40 @@ CASES = {
         Sequence.UNKNOWN,
     ),
     "enhanced, says unknown": (made(3500, 100, acquisition_contrast="UNKNOWN"), Sequence.T2),
+    "STIR whose inversion time is left empty": (
+        made(4500, 60, scanning_sequence=("SE", "IR"), description="t2_tirm_sag"),
+        Sequence.T2_FAT_SAT,
+    ),
+    "STIR by its description": (
+        made(4500, 70, scanning_sequence=("SE", "IR"), inversion_time=0.0, description="STIR SAG"),
+        Sequence.T2_FAT_SAT,
+    ),
+    "STIR of which only the sequence name says that it is inverted": (
+        made(4500, 70, sequence_name="*tir2d1_15", description="SAG STIR LSPINE"),
+        Sequence.T2_FAT_SAT,
+    ),
+    "inverted with nothing to tell by": (made(4500, 70, scanning_sequence=("SE", "IR")), Sequence.UNKNOWN),
+    "inverted, with the times of T1": (made(900, 12, sequence_name="tir2d1rs3"), Sequence.UNKNOWN),
+    "T1 TIRM without its time": (
+        made(2000, 12, scanning_sequence=("SE", "IR"), description="t1_tirm_sag"),
+        Sequence.UNKNOWN,
+    ),
+    "T1 TIRM": (
+        made(2000, 12, sequence_name="tir2d1rs3", inversion_time=860, description="t1_tirm_sag"),
+        Sequence.T1,
+    ),
+    "dark fluid without its time": (
+        made(9000, 100, scanning_sequence=("SE", "IR"), description="t2_tirm_sag_dark-fluid"),
+        Sequence.UNKNOWN,
+    ),
+    "T2 with spectral inversion": (
+        made(4000, 90, scanning_sequence=("SE", "IR"), scan_options=("FS",)),
+        Sequence.T2_FAT_SAT,
+    ),
+    "diffusion with inversion": (
+        made(6000, 70, scanning_sequence=("EP", "IR"), description="DWI STIR"),
+        Sequence.UNKNOWN,
+    ),
     "a radiograph": (Acquisition(modality="DX", description="T1"), Sequence.UNKNOWN),
 }
 
@@ -75,3 +109,51 @@ CASES = {
 def test_sequence(case: str) -> None:
     acquisition, expected = CASES[case]
     assert sequence_of(acquisition) is expected
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        *("T1 TSE SAG +C", "T1+C", "SAG T1 C+", "t1_tse_sag_km", "T1 mKM", "SAG T1 POST GAD"),
+        *("sag T1 Gd-DTPA", "T1 TSE gadolinium", "T1 nach Kontrastmittel", "T1 no FS +GD", "T1 CE"),
+    ],
+)
+def test_a_description_that_names_an_agent_is_believed(description: str) -> None:
+    for agent in (None, "NONE"):
+        acquisition = made(550, 11, contrast_agent=agent, description=description)
+        assert sequence_of(acquisition) is Sequence.T1_CONTRAST
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        *("T1 ohne KM", "t1_tse_sag o. KM", "T1 without contrast", "SAG T1 W/O GAD", "T1 PRE GD"),
+        *("T1 nativ vor KM", "T1 non-contrast", "SAG T1 POST OP", "T1 postop", "T1 C+T spine"),
+        "t1_tse_sag_dixon_in w/o KM",
+    ],
+)
+def test_a_description_that_denies_it_leaves_plain_t1(description: str) -> None:
+    assert sequence_of(made(550, 11, description=description)) is Sequence.T1
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        *("SAG T2 FS", "t2_tse_fatsat_sag", "T2 FAT SAT", "T2 fat-suppressed", "t2 SPAIR", "T2 SPIR SAG"),
+        *("T2 STIR", "t2_tirm_sag", "t2_tse_dixon_sag_W", "T2 mDIXON-W", "WATER: SAG T2 FLEX"),
+    ],
+)
+def test_a_description_that_names_fat_suppression_is_believed(description: str) -> None:
+    assert sequence_of(made(3500, 105, description=description)) is Sequence.T2_FAT_SAT
+
+
+@pytest.mark.parametrize(
+    "description", ["T2 NON FS", "T2 ohne FatSat", "T2 TSE w/o fs", "t2_tse_dixon_sag_in"]
+)
+def test_fat_suppression_that_is_denied_leaves_plain_t2(description: str) -> None:
+    assert sequence_of(made(3500, 105, description=description)) is Sequence.T2
+
+
+@pytest.mark.parametrize("description", ["T1 FS SAG", "T1 fatsat ohne KM", "T1 FS PRE GAD"])
+def test_fat_saturated_t1_without_an_agent_is_not_plain(description: str) -> None:
+    assert sequence_of(made(600, 12, description=description)) is Sequence.UNKNOWN

@@ -238,14 +238,26 @@ def test_several_classes_in_one_group_are_not_guessed(tmp_path: Path) -> None:
     data = write_report(report(read_of(images[0])), Form.STANDARD, images)
 
     def twice(group: Dataset) -> None:
-        second = Dataset()
-        finding = items(group, "121071")[0]
-        second.update(finding)
-        code = Dataset()
-        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "17621005", "SCT", "Normal"
-        second.ConceptCodeSequence = [code]
-        without(group, "121106")
-        group.ContentSequence.append(second)
+        again(group, "121071", "17621005", "Normal")
 
+    # Its label says 'L3 malignant' all the same: codes that contradict each other leave it no word.
     statement = edited(data, twice)
+    assert statement.level is Level.L3
     assert statement.diagnosis is None and "more than one class" in " ".join(statement.problems)
+
+
+def test_several_levels_in_one_group_are_not_guessed(tmp_path: Path) -> None:
+    images = pictures(tmp_path)
+    data = write_report(report(read_of(images[0])), Form.STANDARD, images)
+    statement = edited(data, lambda group: again(group, "363698007", "66794005", "L1 vertebra"))
+    assert statement.diagnosis is Diagnosis.MALIGNANT
+    assert statement.level is None and "more than one level" in " ".join(statement.problems)
+
+
+def again(group: Dataset, name: str, value: str, meaning: str) -> None:
+    """Another item of the same name, with another SNOMED code."""
+    second, code = Dataset(), Dataset()
+    second.update(items(group, name)[0])
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "SCT", meaning
+    second.ConceptCodeSequence = [code]
+    group.ContentSequence.append(second)

@@ -73,6 +73,44 @@ def test_changed_files_are_read_again(tmp_path: Path) -> None:
     assert len(pipeline.calls) == 2
 
 
+@pytest.mark.parametrize("late", [Sequence.T2, Sequence.T2_FAT_SAT])
+def test_a_study_that_grows_is_read_ahead_once_more(tmp_path: Path, late: Sequence) -> None:
+    """The other half of the pair makes a new reading; a series that nobody reads leaves it as it was."""
+    write_study(tmp_path / "studies", KEY, (Sequence.T1,))
+    pipeline = QuickPipeline()
+    room = room_at(tmp_path, pipeline)
+    assert [room.ahead.one_more() for _ in range(2)] == [True, False]
+    write_study(tmp_path / "studies", KEY, (Sequence.T1, late))
+    room.catalogue.refresh()
+    assert [room.ahead.one_more() for _ in range(2)] == [True, False]
+    read = room.reader.read(room.catalogue.find(study_uid(KEY)))
+    wanted = image_id(KEY, late if late is Sequence.T2 else Sequence.T1)
+    assert {part.series_uid for level in read.levels for part in level.slices} == {wanted}
+    assert len(pipeline.calls) == 2
+
+
+def test_what_was_read_before_a_study_grew_is_not_kept_for_it(tmp_path: Path) -> None:
+    """T2 comes while the models read T1: who asked gets what was read, and the whole is read next."""
+    write_study(tmp_path / "studies", KEY, (Sequence.T1,))
+
+    @dataclass(eq=False)
+    class Interrupted(QuickPipeline):
+        def read(self, pair: PairedStack, study_uid: str) -> StudyReading:
+            if not self.calls:
+                write_study(tmp_path / "studies", KEY)
+                room.catalogue.refresh()
+            return super().read(pair, study_uid)
+
+    pipeline = Interrupted()
+    room = room_at(tmp_path, pipeline)
+    early = room.reader.read(room.catalogue.find(study_uid(KEY)))
+    assert early.levels[0].key_slice.series_uid == image_id(KEY, Sequence.T1)
+    assert [room.ahead.one_more() for _ in range(2)] == [True, False]
+    whole = room.reader.read(room.catalogue.find(study_uid(KEY)))
+    assert whole.levels[0].key_slice.series_uid == image_id(KEY)
+    assert len(pipeline.calls) == 2
+
+
 def test_what_a_command_read_is_not_read_again(tmp_path: Path) -> None:
     write_study(tmp_path / "studies", KEY)
     pipeline = QuickPipeline()

@@ -9,12 +9,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from textured_pictures import LEVELS, textured_canvas
+from textured_pictures import LEVELS, insert_finding, pass_through, textured_canvas
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level
 from spine_fracture.simulation.canvas import LesionCanvas
 from spine_fracture.simulation.findings import NULL_FINDING, Finding
-from spine_fracture.simulation.lesions import insert_finding, insert_findings, pass_through
+from spine_fracture.simulation.lesions import insert_findings
 
 PATIENTS = 70
 

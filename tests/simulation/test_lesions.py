@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from textured_pictures import LEVELS, textured_canvas
+from textured_pictures import LEVELS, insert_finding, pass_through, textured_canvas
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level, Primary
 from spine_fracture.errors import InputError
 from spine_fracture.imaging import Sequence
 from spine_fracture.simulation.canvas import LesionCanvas, body_frame
 from spine_fracture.simulation.findings import NULL_FINDING, Finding, Pattern, Variant, draw_finding
-from spine_fracture.simulation.lesions import insert_finding, insert_findings, pass_through
+from spine_fracture.simulation.lesions import insert_findings
 
 CANVAS = textured_canvas(7)
 DIFFUSE = frozenset({Feature.NO_COLLAPSE, Feature.DIFFUSE_CHANGE})

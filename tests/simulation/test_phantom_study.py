@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spine_fracture.anatomy import Level
-from spine_fracture.configuration import load_config
+from spine_fracture.configuration import checked, load_config
+from spine_fracture.errors import InputError
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import PhantomStudy, phantom_pictures, simulate_study
 
@@ -48,3 +49,44 @@ def test_pictures_hold_t1_and_t2_of_the_middle_slices() -> None:
 def test_shipped_recipes_are_valid() -> None:
     for name in ("small", "training"):
         assert load_config(f"phantoms/{name}", PhantomRecipe).name == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"first": "L5", "last": "L1"}, r"from first \(L5\) to last \(L1\)"),
+        ({"first": "L6", "last": "L6"}, "that everybody has"),
+        ({"findings_from": "S1"}, "disease.osteoporosis finds no level"),
+        ({"last": "C2"}, "disease.osteoporosis finds no level"),
+        (
+            {"first": "S1", "disease": {"osteoporosis": 0, "infection": 0}, "skip_lesions": {}},
+            "disease.malignant finds no level",
+        ),
+        ({"centres": []}, "centres must be a list of at least 1"),
+        ({"centres": ["A", "Z"]}, "no centre Z"),
+        ({"sequences": []}, "sequences must be a list of at least 1"),
+        ({"sequences": ["unknown"]}, "no sequence unknown is simulated"),
+        ({"extra_sequences": ["T1_CE", "unknown"]}, "no sequence unknown is simulated"),
+        ({"disease": {"osteoporosis": 0.8}}, "together 1.09, which is more than 1"),
+    ],
+)
+def test_a_recipe_that_nothing_can_be_drawn_by_is_refused_in_words(
+    changes: dict[str, object], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        checked({"name": "test", "patients": 1, **changes}, PhantomRecipe, "recipe.yaml")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"findings_from": "S1", "disease": {"osteoporosis": 0, "infection": 0}},
+        {"findings_from": "S1", "even_levels": 0.5},
+        {"last": "C2", "disease": {"osteoporosis": 0, "malignant": 0, "infection": 0}},
+        {"disease": {"osteoporosis": 0.7, "malignant": 0.2, "infection": 0.1}},
+    ],
+)
+def test_a_recipe_of_few_levels_is_drawn(changes: dict[str, object]) -> None:
+    small = {"name": "test", "patients": 1, "slices": 1, "sequences": ["T1"], "first": "L5", "last": "S1"}
+    recipe = checked({**small, "first": "C1" if "last" in changes else "L5", **changes}, PhantomRecipe, "a")
+    assert simulate_study(0, recipe).volumes

@@ -8,7 +8,7 @@ import pytest
 from spine_fracture.anatomy import Level, spine, usual_levels
 from spine_fracture.simulation.plane import Labels
 from spine_fracture.simulation.rasterise import rasterise
-from spine_fracture.simulation.skeleton import Build, Skeleton, make_skeleton
+from spine_fracture.simulation.skeleton import STEP, Build, Skeleton, make_skeleton
 from spine_fracture.simulation.tissues import Tissue
 
 
@@ -27,7 +27,8 @@ def test_bodies_grow_from_neck_to_loin_and_the_curve_has_its_three_turns() -> No
 
     def of(level: Level) -> tuple[float, float, float]:
         segment = skeleton.segment(level)
-        return segment.height, segment.depth, segment.tilt
+        down, back = skeleton.tangents[int(segment.s / STEP)]
+        return segment.height, segment.depth, float(np.arctan2(back, down))
 
     for upper, lower in (
         (Level.C4, Level.T1),

@@ -6,12 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label as components
-from textured_pictures import LEVELS, textured_canvas
+from textured_pictures import LEVELS, insert_finding, textured_canvas
 
 from spine_fracture.anatomy import COLLAPSE_FEATURES, Diagnosis, Feature, Level, Primary
 from spine_fracture.simulation.canvas import body_frame
 from spine_fracture.simulation.findings import Finding
-from spine_fracture.simulation.lesions import insert_finding
 from spine_fracture.simulation.warp import NULL_SHIFT, collapse, null_warp
 
 CANVAS = textured_canvas(0)

@@ -1,4 +1,4 @@
-"""A textured single-slice T1 and T2 picture with five marked bodies, made in milliseconds."""
+"""A textured single-slice T1 and T2 picture with five marked bodies, made in milliseconds, and altered."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from spine_fracture.anatomy import Level
 from spine_fracture.imaging import Sequence
 from spine_fracture.simulation.canvas import LesionCanvas
+from spine_fracture.simulation.findings import Finding
+from spine_fracture.simulation.lesions import Insertion, insert_findings
 from spine_fracture.simulation.textures import smooth_noise
 
 LEVELS = (Level.L1, Level.L2, Level.L3, Level.L4, Level.L5)
@@ -35,3 +37,15 @@ def textured_canvas(seed: int, *, slices: int = 1) -> LesionCanvas:
         for _ in range(2)
     )
     return LesionCanvas((Sequence.T1, Sequence.T2), pictures, labels)
+
+
+def insert_finding(
+    canvas: LesionCanvas, level: Level, finding: Finding, rng: np.random.Generator
+) -> Insertion:
+    """One finding in one level."""
+    return insert_findings(canvas, [(level, finding)], rng)
+
+
+def pass_through(canvas: LesionCanvas, rng: np.random.Generator) -> LesionCanvas:
+    """The canvas after the null warp alone."""
+    return insert_findings(canvas, (), rng).canvas

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
+from spine_fracture.configuration import checked
 from spine_fracture.errors import InputError
 from spine_fracture.training.gate import GateConfig, GateDecision, TestLevel, Verdict, decide
 
@@ -47,6 +48,25 @@ def test_identical_answers_are_not_better() -> None:
 
 def test_a_margin_asks_for_more() -> None:
     assert judged(levels(0.3, 0.1), GateConfig(margin=0.5)).verdict is Verdict.KEEP
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "wanted"),
+    [
+        ("confidence", 95, "less than 1.0"),
+        ("confidence", 0.5, "greater than 0.5"),
+        ("margin", -0.05, "at least 0.0"),
+        ("minimum_patients", 0, "at least 1"),
+        ("minimum_malignant_levels", 0, "at least 1"),
+        ("draws", 0, "at least 1"),
+        ("seed", -1, "at least 0"),
+    ],
+)
+def test_a_setting_with_which_nothing_could_be_decided_is_named(
+    setting: str, value: float, wanted: str
+) -> None:
+    with pytest.raises(InputError, match=rf"^training\.yaml: {setting} must be {wanted}, not {value}\.$"):
+        checked({setting: value}, GateConfig, "training.yaml")
 
 
 def test_too_little_evidence_is_said_not_guessed() -> None:

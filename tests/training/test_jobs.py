@@ -127,6 +127,22 @@ def test_recover_names_what_died_and_starts_what_waits(store: JobStore) -> None:
     assert store.wait(waiting.id, 20).state is JobState.DONE
 
 
+@pytest.mark.parametrize("look", ["the one that died", "the one that waits", "the list"])
+def test_a_look_at_the_jobs_starts_what_waits_behind_a_killed_one(store: JobStore, look: str) -> None:
+    dead = running(store, store.submit("training", sleeper()))
+    waiting = store.submit("training", sleeper())
+    assert waiting.state is JobState.QUEUED and dead.supervisor is not None
+    os.kill(dead.supervisor.number, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(dead.supervisor.number)], timeout=5)
+    if look == "the list":
+        states = [job.state for job in store.list()]
+    elif look == "the one that died":
+        states = [store.get(dead.id).state, store._read(waiting.id).state]
+    else:
+        states = [store.get(waiting.id).state, store._read(dead.id).state][::-1]
+    assert states == [JobState.FAILED, JobState.RUNNING]
+
+
 def test_cancel_stops_everything_the_job_started(store: JobStore) -> None:
     code = (
         "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"

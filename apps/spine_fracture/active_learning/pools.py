@@ -47,8 +47,8 @@ def free(reader: str | None = None) -> ColumnElement[bool]:
     return ~lease.correlate(StudyLevel).exists()
 
 
-def training_pool(session: Session, conditions: Conditions) -> list[PoolLevel]:
-    """Levels of training patients with the latest prediction of the models that serve.
+def training_pool(session: Session) -> list[PoolLevel]:
+    """All levels of training patients, read or not, with the latest prediction of the models that serve.
 
     A level that these have not read yet comes with the latest prediction there is.
     """
@@ -65,13 +65,17 @@ def training_pool(session: Session, conditions: Conditions) -> list[PoolLevel]:
         .join(Patient, Study.patient_id == Patient.id)
         .join(Centre, Patient.centre_id == Centre.id)
         .join(Prediction, Prediction.level_id == StudyLevel.id)
-        .where(Prediction.id.in_(serving_predictions()), _TRAINS, *conditions)
-        .order_by(StudyLevel.id)
+        .where(Prediction.id.in_(serving_predictions()), _TRAINS, *_readable())
     )
     return [
         PoolLevel(level_id, patient, centre, tuple(probabilities), uncertainty, tuple(reasons))
         for level_id, patient, centre, probabilities, uncertainty, reasons in rows
     ]
+
+
+def training_levels(session: Session, conditions: Conditions) -> frozenset[int]:
+    """Levels of training patients that these conditions admit."""
+    return frozenset(session.scalars(_levels(_TRAINS, *conditions)))
 
 
 def drawn_levels(session: Session, conditions: Conditions) -> list[int]:

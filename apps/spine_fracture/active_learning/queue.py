@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from spine_fracture.active_learning.pools import training_pool, unread
+from spine_fracture.active_learning.pools import Conditions, training_levels, training_pool, unread
 from spine_fracture.active_learning.strategies import Ranked, StrategyConfig, rank
 from spine_fracture.anatomy import Level
 from spine_fracture.cohort.desk import WorkList
@@ -75,9 +75,20 @@ class Place:
         return cls(level_id, ReadMode.BLINDED, BLINDED_REASON, None)
 
 
-def ranked_levels(session: Session, strategy: StrategyConfig) -> tuple[Ranked, ...]:
-    """All unread training levels in the order of the strategy, whoever reads them."""
-    return rank(training_pool(session, unread()), strategy)
+def ranked_levels(
+    session: Session, strategy: StrategyConfig, conditions: Conditions | None = None
+) -> tuple[Ranked, ...]:
+    """Training levels in the order of the strategy: those that ``conditions`` admit, by default all unread.
+
+    All training levels are ranked and the others left out afterwards: were only those ranked that are
+    left, whoever takes one at a time would always get the first of a new order, in which a patient, a
+    centre or a class that has just had its turn is first again.
+    """
+    admitted = training_levels(session, unread() if conditions is None else conditions)
+    if not admitted:
+        return ()
+    ranked = rank(training_pool(session), strategy)
+    return tuple(one for one in ranked if one.level.level_id in admitted)
 
 
 def mixed(teaching: Iterator[Place], judging: Iterator[Place], slots: Iterator[bool]) -> Iterator[Place]:

@@ -26,8 +26,8 @@ class StrategyConfig(Config):
 
     One in ``blinded_one_in`` levels comes from validation and test patients. One in
     ``blinded_training_one_in`` training levels is blinded too, so that a blinded level does not
-    give itself away as a test level. ``levels_per_patient`` limits how often a patient comes among
-    the levels asked for. How many readers see a level is the protocol's to say.
+    give itself away as a test level. So many levels of a patient as ``levels_per_patient`` come before
+    the other patients had as many. How many readers see a level is the protocol's to say.
     """
 
     name: str
@@ -41,7 +41,7 @@ class StrategyConfig(Config):
 
 @dataclass(frozen=True)
 class PoolLevel:
-    """An unread level of a training patient and what the models last said of it."""
+    """A level of a training patient and what the models last said of it."""
 
     level_id: int
     patient: str

@@ -6,7 +6,7 @@ Every part lies in [0, 1]. Predictive entropy is the steadiest single signal (nn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -24,8 +24,10 @@ FloatArray = npt.NDArray[np.float64]
 class Opinion(Protocol):
     """What the classifier says of a level; probabilities follow MODEL_CLASSES and sum to 1.
 
-    ``t1_only`` and ``t2_only`` are None for a study that lacks one of the sequences.
-    ``augmentation_spread`` is the deviation over test-time augmentation, in [0, 1].
+    ``t1_only`` and ``t2_only`` are None where the study lacks that sequence or the classifier gives no
+    answer to one alone.
+    ``augmentation_spread`` is the largest total variation distance, in [0, 1], to views of test-time
+    augmentation.
     """
 
     @property
@@ -63,17 +65,32 @@ def jensen_shannon(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
 
 
 def measure(
-    opinion: Opinion, *, detector_abnormal: float, detection_score: float, numbering_sure: bool
+    opinion: Opinion,
+    *,
+    taught: Collection[Diagnosis],
+    detector_abnormal: float,
+    detection_score: float,
+    numbering_sure: bool,
 ) -> Uncertainty:
-    """All parts for one level. Without both sequences nothing is said of their disagreement."""
+    """All parts for one level. Without both sequences nothing is said of their disagreement.
+
+    ``taught`` are the classes that the classifier tells apart: it is as unsure as can be when these are
+    equally likely. One that was not taught what is normal calls nothing normal, whatever it is shown: it
+    cannot disagree with the detector.
+    """
     both = opinion.t1_only is not None and opinion.t2_only is not None
-    abnormal = 1.0 - opinion.probabilities[MODEL_CLASSES.index(Diagnosis.NORMAL)]
+    known = {
+        diagnosis: share
+        for diagnosis, share in zip(MODEL_CLASSES, opinion.probabilities, strict=True)
+        if diagnosis in taught
+    }
+    normal = known.get(Diagnosis.NORMAL)
     return Uncertainty(
-        entropy=normalised_entropy(opinion.probabilities),
+        entropy=normalised_entropy(list(known.values())),
         sequence_disagreement=(
             jensen_shannon(np.asarray(opinion.t1_only), np.asarray(opinion.t2_only)) if both else 0.0
         ),
-        detector_disagreement=_unit(abs(detector_abnormal - abnormal)),
+        detector_disagreement=0.0 if normal is None else _unit(abs(detector_abnormal - (1.0 - normal))),
         detection=_unit(1.0 - detection_score),
         numbering=0.0 if numbering_sure else 1.0,
         augmentation=_unit(opinion.augmentation_spread),
@@ -82,7 +99,7 @@ def measure(
 
 def combined(uncertainty: Uncertainty, weights: UncertaintyWeights | None = None) -> float:
     """The weighted mean of the parts, in [0, 1]: what the queue ranks by."""
-    given = (weights or UncertaintyWeights()).model_dump()
+    given: dict[str, float] = dict(weights or UncertaintyWeights())
     total = sum(given.values())
     if total <= 0 or min(given.values()) < 0:
         raise InputError("The weights of the uncertainty must be zero or more, with at least one above zero.")
@@ -92,6 +109,7 @@ def combined(uncertainty: Uncertainty, weights: UncertaintyWeights | None = None
 def score_level(
     opinion: Opinion,
     *,
+    taught: Collection[Diagnosis],
     detector_abnormal: float,
     detection_score: float,
     numbering_sure: bool,
@@ -99,6 +117,7 @@ def score_level(
     """The uncertainty of a level and its reasons in words, the strongest first."""
     uncertainty = measure(
         opinion,
+        taught=taught,
         detector_abnormal=detector_abnormal,
         detection_score=detection_score,
         numbering_sure=numbering_sure,

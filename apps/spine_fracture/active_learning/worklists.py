@@ -17,11 +17,10 @@ from spine_fracture.active_learning.pools import (
     free,
     judging_levels,
     shown_levels,
-    training_pool,
     wanted,
 )
-from spine_fracture.active_learning.queue import Place, QueueItem, items, mixed
-from spine_fracture.active_learning.strategies import StrategyConfig, blinded_slots, chance, rank
+from spine_fracture.active_learning.queue import Place, QueueItem, items, mixed, ranked_levels
+from spine_fracture.active_learning.strategies import StrategyConfig, blinded_slots, chance
 from spine_fracture.cohort.desk import Lease, Skip, WorkList
 from spine_fracture.cohort.leases import Seat, active, take
 from spine_fracture.cohort.levels import find_level
@@ -133,7 +132,7 @@ def _places(
     drawn = (teaching.place(level_id, DRAWN_REASON, None) for level_id in drawn_levels(session, conditions))
     ranked = (
         teaching.place(item.level.level_id, item.reason, item.score)
-        for item in rank(training_pool(session, conditions), strategy)
+        for item in ranked_levels(session, strategy, conditions)
     )
     judging = map(Place.blinded, judging_levels(session, conditions, strategy))
     slots = blinded_slots(strategy, reader, _places_so_far(session, reader))

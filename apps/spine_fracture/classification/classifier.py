@@ -41,7 +41,8 @@ VIEWS = ((0.06, -0.05, 1.1, 1.15), (-0.05, 0.06, 0.93, 0.87))
 class LevelOpinion:
     """What the classifier says of one level; probabilities follow MODEL_CLASSES and sum to 1.
 
-    ``t1_only`` and ``t2_only`` are answers to one sequence alone, None where the study lacks one.
+    ``t1_only`` and ``t2_only`` are answers to one sequence alone, None where the study lacks it or the
+    classifier gives no answer to one alone.
     ``augmentation_spread`` is the largest total variation distance, in [0, 1], between the middle
     slice and slightly moved and rescaled views of it.
     """

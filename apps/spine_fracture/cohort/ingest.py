@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from spine_fracture.dicom.grid import SeriesGrid
 from spine_fracture.dicom.scan import Refusal
 from spine_fracture.errors import ConflictError, InputError
 from spine_fracture.files import without_names
-from spine_fracture.imaging import CHANNELS, Plane
+from spine_fracture.imaging import CHANNELS, PAIR, Plane, Sequence
 
 #: The tables whose rows lie on a slice by its number.
 _ON_SLICES: tuple[type[LevelSlice] | type[Read], ...] = (LevelSlice, Read)
@@ -117,14 +117,19 @@ def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: 
         record(session, "study.described", f"study:{row.id}")
     stored = {series.uid: series for series in row.series}
     new = [series for series in sound if series.uid not in stored]
-    grown = 0
+    grown = renamed = 0
     for series in sound:
         if series.uid in stored:
             _move_if_gone(session, stored[series.uid], series, folder)
             grown += _grow(session, stored[series.uid], series)
-    if not new and not grown:
+            renamed += _recognise(stored[series.uid], series)
+    if not new and not grown and not renamed:
+        _say_what_is_read(row)
         return _Taken(known, described, missing_half(row), refused)
-    chosen = choose_pair([*known_series(row), *new])
+    as_now = known_series(row)
+    for series in as_now:
+        _recognise(stored[series.uid], series)
+    chosen = _choose([*as_now, *new], known=known)
     row.series.extend(_series(series, _folder(session, folder)) for series in new)
     _settle(session, row, *chosen)
     details: dict[str, object] = {"series": len(new), "missing": missing_half(row)}
@@ -140,10 +145,34 @@ def _describe(study: Study, stated: Demographics) -> bool:
     return before != (study.patient.sex, study.age)
 
 
+def _recognise(stored: Series, found: FoundSeries) -> bool:
+    """Keep what sequence a series is taken for now; whether it was taken for another one before.
+
+    Whatever its role was, its pictures could not be read in it any more.
+    """
+    if stored.kind is not FileKind.DICOM or stored.sequence == found.sequence:
+        return False
+    stored.sequence = found.sequence
+    return True
+
+
+def _choose(series: Iterable[FoundSeries], *, known: bool) -> tuple[str | None, str | None]:
+    """As :func:`choose_pair`; a study that is in the catalogue stays there though it has no pair any more."""
+    try:
+        return choose_pair(series)
+    except InputError:
+        if not known:
+            raise
+        return None, None
+
+
 def _settle(session: Session, study: Study, t1_uid: str | None, t2_uid: str | None) -> None:
     """What depends on all series of the study together: the pair, and the patient's field strength."""
     for series in study.series:
         series.role = {t1_uid: Role.T1, t2_uid: Role.T2}.get(series.uid)
+    _say_what_is_read(study)
+    if study.numbering_sure is None:
+        study.notes = []  # why the models refused it was said of other series
     if study.patient.field_strength is None:
         strengths = (series.field_strength for series in study.series)
         study.patient.field_strength = next((s for s in strengths if s), None)
@@ -217,7 +246,6 @@ def _move_if_gone(session: Session, stored: Series, found: FoundSeries, folder: 
 
 
 def _series(found: FoundSeries, folder: StudyFolder) -> Series:
-    reason = _unused(found)
     acquisition = found.acquisition
     return Series(
         uid=found.uid,
@@ -233,20 +261,33 @@ def _series(found: FoundSeries, folder: StudyFolder) -> Series:
         echo_time=acquisition.echo_time,
         inversion_time=acquisition.inversion_time,
         field_strength=acquisition.field_strength,
-        usable=not reason,
-        reason=reason,
+        usable=True,
         instances=[_instance(uid, path, Path(folder.path)) for uid, path in found.files],
     )
 
 
-def _unused(found: FoundSeries) -> str:
-    """Why the models of MRI do not read a series that is sound in itself; empty when they may."""
-    if found.kind is FileKind.RADIOGRAPH:
+def _say_what_is_read(study: Study) -> None:
+    """Keep of every series whether the models of MRI may read it, now that the pair is chosen."""
+    pair = {series.sequence for series in study.series if series.role is not None}
+    for series in study.series:
+        series.reason = "" if series.role is not None else _unused(series, pair)
+        series.usable = not series.reason
+
+
+def _unused(series: Series, pair: Collection[Sequence]) -> str:
+    """Why a series beside this pair, sound in itself, is not read; empty when it may be."""
+    if series.kind is FileKind.RADIOGRAPH:
         return "plain radiographs, which radiograph_classification reads"
-    if found.plane is not Plane.SAGITTAL:
-        return f"{found.plane} slices: sagittal ones are read"
-    if found.sequence not in CHANNELS:
-        return f"sequence {found.sequence}: {', '.join(CHANNELS)} are read"
+    if series.plane is not Plane.SAGITTAL:
+        return f"{series.plane} slices: sagittal ones are read"
+    if series.sequence not in CHANNELS:
+        return f"sequence {series.sequence}: {', '.join(CHANNELS)} are read"
+    if not pair:
+        return f"sequence {series.sequence}: it is read beside plain sagittal T1 or T2, and there is none"
+    if series.sequence in pair:
+        return f"one more sagittal {series.sequence}: another one of the study is read"
+    if series.sequence in PAIR:
+        return f"sagittal {series.sequence} of another region than the series that is read"
     return ""
 
 

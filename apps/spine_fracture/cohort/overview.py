@@ -23,6 +23,7 @@ from spine_fracture.cohort.models import (
     StudyLevel,
 )
 from spine_fracture.cohort.patients import require_centre
+from spine_fracture.cohort.protocol import disagree
 from spine_fracture.cohort.reads import REFERENCE, STANDING
 from spine_fracture.cohort.splits import Split
 
@@ -92,9 +93,9 @@ def count_levels(
     """How many levels have an answer: of one centre, with this diagnosis, read so often, resting on this, of
     patients with this tumour.
 
-    The answer of a level is its reference read, or what all its standing reads say alike; a level
-    whose readers disagree has none yet. ``min_reads`` counts readers, an adjudicator too. ``basis``
-    is that of a read that says the answer. Raises :class:`NotFoundError` for a centre that is not there.
+    The answer of a level is its reference read, or what all its standing reads say; a level whose
+    readers disagree, on its name too, has none yet. ``min_reads`` counts readers, an adjudicator too.
+    ``basis`` is that of a read that says the answer. Raises :class:`NotFoundError` for an unknown centre.
     """
     if centre is not None:
         require_centre(session, centre)
@@ -123,8 +124,10 @@ def count_levels(
 
 
 def _answer(reads: list[Read]) -> Diagnosis | None:
-    said = {read.diagnosis for read in reads if read.state in REFERENCE} or {r.diagnosis for r in reads}
-    return said.pop() if len(said) == 1 else None
+    decided = [read for read in reads if read.state in REFERENCE]
+    if not decided and disagree(reads):
+        return None
+    return (decided or reads)[-1].diagnosis
 
 
 def _of(session: Session, centre: Centre) -> CentreOverview:

@@ -33,7 +33,7 @@ def place(session: Session, study_uid: str, drawn: DrawnBox) -> tuple[PatientBox
     boxes = [_slice_box(volume, index, box, score) for index, score in scores.items()]
     for other in (pair.reference, pair.other):
         if other is not None and _comparable(pair, volume, other):
-            boxes += _carried(pair, volume, other, box, scores)
+            boxes += carried(pair, volume, other, box, scores)
     return volume.frame.box_to_patient(box, spanned[0], spanned[-1]), tuple(boxes)
 
 
@@ -67,10 +67,13 @@ def _comparable(pair: PairedStack, drawn: Volume, other: Volume) -> bool:
     return drawn.frame_of_reference_uid == other.frame_of_reference_uid
 
 
-def _carried(
+def carried(
     pair: PairedStack, drawn: Volume, other: Volume, box: PixelBox, scores: dict[int, float]
 ) -> list[SliceBox]:
-    """The boxes where ``other`` shows what was drawn; slices and parts that it lacks are left out."""
+    """The boxes where ``other`` shows what was drawn; slices and parts that it lacks are left out.
+
+    ``scores`` are those of the slices of ``drawn`` that the box is on.
+    """
     found: dict[int, SliceBox] = {}
     _, rows, columns = other.frame.shape
     between = _displacement(pair, drawn) - _displacement(pair, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level, Primary
 from spine_fracture.cohort import models, records
 from spine_fracture.cohort.audit import CODE_VERSION, record
 from spine_fracture.cohort.project import Project
+from spine_fracture.cohort.protocol import disagree
 from spine_fracture.cohort.reads import REFERENCE, STANDING, evaluates, judges_its_reader, trains
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ReadState
@@ -74,13 +76,15 @@ class SnapshotContent(_Frozen):
     ``training`` alone, and code that chooses among models at the validation patients of ``evaluation``.
 
     ``readers`` is what each reader said blinded of a patient that never trains, undecided answers and those
-    that a decision overruled too: it judges readers, never models. Earlier snapshots have none.
+    that a decision overruled too: it judges readers, never models. ``disputed`` are the levels whose readers
+    differ and nobody has decided: nothing is taken of them. Earlier snapshots have neither.
     """
 
     code_version: str
     training: tuple[SnapshotRead, ...]
     evaluation: tuple[SnapshotRead, ...]
     readers: tuple[SnapshotRead, ...] = ()
+    disputed: tuple[int, ...] = ()
 
 
 def freeze(project: Project, name: str | None = None) -> records.Snapshot:
@@ -93,8 +97,9 @@ def freeze(project: Project, name: str | None = None) -> records.Snapshot:
     with project.transaction() as session:
         content = _content(session)
         if not content.training:
+            but = f" but for {len(content.disputed)} levels in dispute" if content.disputed else ""
             raise InsufficientEvidenceError(
-                "There is no read of a training patient yet: read some levels (spine-fracture next)."
+                f"There is no read of a training patient yet{but}: read some levels (spine-fracture next)."
             )
         data = (content.model_dump_json(indent=1) + "\n").encode()
         sha256 = hashlib.sha256(data).hexdigest()
@@ -166,7 +171,9 @@ def _next_name(session: Session) -> str:
 
 
 def _content(session: Session) -> SnapshotContent:
-    """The reads that count: of an adjudicated level its reference alone, of one a reader removed none."""
+    """The reads that count: of an adjudicated level its reference alone, of one in dispute or that a reader
+    removed none.
+    """
     removed = models.StudyLevel.edited_by.is_not(None) & ~models.StudyLevel.current
     standing = session.scalars(
         select(models.Read)
@@ -175,12 +182,18 @@ def _content(session: Session) -> SnapshotContent:
         .order_by(models.Read.id)
     ).all()
     decided = {read.level_id for read in standing if read.state in REFERENCE}
-    reads = [read for read in standing if read.state in REFERENCE or read.level_id not in decided]
+    by_level: dict[int, list[models.Read]] = defaultdict(list)
+    for read in standing:
+        by_level[read.level_id].append(read)
+    disputed = {level_id for level_id, given in by_level.items() if disagree(given)} - decided
+    unsettled = decided | disputed
+    reads = [read for read in standing if read.state in REFERENCE or read.level_id not in unsettled]
     return SnapshotContent(
         code_version=CODE_VERSION,
         training=tuple(_frozen_read(read) for read in reads if trains(read)),
         evaluation=tuple(_frozen_read(read) for read in reads if evaluates(read)),
         readers=tuple(_frozen_read(read) for read in standing if judges_its_reader(read)),
+        disputed=tuple(sorted(disputed)),
     )
 
 

@@ -130,8 +130,11 @@ def freeze(name: Annotated[str | None, typer.Option(help="Name of the snapshot."
     project = open_project()
     snapshot = take(project, name)
     content = read_snapshot(project, snapshot.name)
-    Console().print(
+    console = Console()
+    console.print(
         f"[bold]{escape(snapshot.name)}[/] sha256 {snapshot.sha256[:12]}: "
         f"{len(content.training)} reads to train on, "
         f"{len(content.evaluation)} to evaluate with."
     )
+    if content.disputed:
+        console.print(f"Left out, because their readers disagree: {len(content.disputed)} levels.")

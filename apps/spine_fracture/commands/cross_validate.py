@@ -46,7 +46,7 @@ def cross_validate_command(
     from spine_fracture.training.comparisons.evaluating import evaluated
 
     system, console = system_with(name, settings or []), Console()
-    require_cohort(system, cohort, console)
+    require_cohort(system, cohort, console, divided_anew=True)
     planned = folds_by_centre(cohort, seed) if by_centre else folds_by_patient(cohort, folds or 10, seed)
     results, work, tell = out / "folds", out / "work", teller(console)
     judged = cross_validate(system, cohort, planned, seed, results, work, platform.platform(), tell)

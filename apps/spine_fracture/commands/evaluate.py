@@ -33,7 +33,7 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Judge models on all validation, test and external patients of a cohort. Not for clinical use."""
+    """Judge models on the test and external patients of a cohort. Not for clinical use."""
     from spine_fracture.evaluation.reports.evaluation_report import write_evaluation
     from spine_fracture.training.comparisons.evaluating import evaluated
 

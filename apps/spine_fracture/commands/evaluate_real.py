@@ -180,7 +180,8 @@ def _draw_worst(results: list[PatientResult], folder: Path) -> list[str]:
         for r in results
         for sequence, path in (("T1", r.patient.t1), ("T2", r.patient.t2))
     }
-    every = sorted((picture for result in results for picture in result.pictures), key=mean_overlap)
+    judged = (picture for result in results for picture in result.pictures if picture.reference)
+    every = sorted(judged, key=mean_overlap)
     names = []
     for rank, picture in enumerate(every[:WORST], 1):
         try:

@@ -83,12 +83,11 @@ def list_() -> None:
 @models.command("register")
 def register_model(folder: Annotated[Path, typer.Argument(help="Folder of a trained model.")]) -> None:
     """Take a trained model in as the candidate of its task; `models promote` then lets it serve."""
-    from spine_fracture.bundle import read_manifest
+    from spine_fracture import promotion
     from spine_fracture.cohort.project import open_project
-    from spine_fracture.promotion import open_registry, require_serves
 
-    require_serves(read_manifest(folder), folder)
-    version = open_registry(open_project()).register_candidate(folder)
+    project = open_project()
+    version = promotion.register(project, promotion.open_registry(project), folder, _user())
     Console().print(
         f"{version.name} is the candidate for {version.task}: `spine-fracture models promote {version.name}` "
         "lets it serve.",

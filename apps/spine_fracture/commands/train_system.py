@@ -66,16 +66,19 @@ def system_with(name: str, settings: list[str]) -> System:
     return System(with_settings(system.config, dict(_setting(text) for text in settings)), system.family)
 
 
-def require_cohort(system: System, cohort: Path, console: Console) -> None:
-    """Say what the cohort lacks; raises an error that names what is missing where it can teach nothing."""
+def require_cohort(system: System, cohort: Path, console: Console, *, divided_anew: bool = False) -> None:
+    """Say what the cohort lacks of what the system reads; raises an error that names what is missing where it
+    can teach nothing. ``divided_anew``: in folds, whatever part its patients are of.
+    """
     from spine_fracture.evaluation.answers import QUESTIONS
     from spine_fracture.training.cohorts.checks import require_teachable
     from spine_fracture.training.cohorts.folder import CohortFolder
     from spine_fracture.training.cohorts.study_cache import StudyCache
 
     CohortFolder.open(cohort)
-    if (cohort / "studies").is_dir():
-        notes = require_teachable(StudyCache(cohort / "studies"), QUESTIONS[system.config.question])
+    if system.family.read_in(cohort) == "studies":
+        question = QUESTIONS[system.config.question]
+        notes = require_teachable(StudyCache(cohort / "studies"), question, divided_anew=divided_anew)
         for note in notes:
             console.print(note, style="yellow", markup=False, highlight=False)
 

@@ -44,7 +44,7 @@ _MOST_MISSED = 3
 _PITCH, _LOOSE, _TIGHT = 1.08, 0.22, 0.18
 _MISSED = math.log(0.02)
 _RARE = {Level.T13: math.log(0.01), Level.L6: math.log(0.02)}
-#: T12 to L2 and L4 to S1 without the body between: 11 thoracic or 4 lumbar vertebrae.
+#: T11 to L1 and L4 to S1 without the body between: 11 thoracic or 4 lumbar vertebrae.
 _ABSENT = math.log(0.01)
 #: How far a C2 that the detector took for one of the bodies below may still be C2.
 _AXIS_LOOKS_PRESACRAL = 0.2

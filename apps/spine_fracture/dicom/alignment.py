@@ -53,9 +53,8 @@ def measure(t1: Pixels, t2: Pixels) -> Misalignment:
     Only the middle slices are compared; shifts up to a quarter of the picture are found.
     """
     slices, rows, columns = t1.shape
-    first = max((slices - _SLICES) // 2, 0)
     size = (fft.next_fast_len(rows, real=True), fft.next_fast_len(columns, real=True))
-    cross = sum(_cross_power(t1[i], t2[i], size) for i in range(first, min(first + _SLICES, slices)))
+    cross = sum(_cross_power(t1[i], t2[i], size) for i in _middle(slices))
     surface = fft.fftshift(fft.irfft2(cross, s=size))
     middle, reach = (size[0] // 2, size[1] // 2), (rows // 4, columns // 4)
     near = surface[
@@ -73,10 +72,11 @@ def measure(t1: Pixels, t2: Pixels) -> Misalignment:
 def refine(t1: Pixels, t2: Pixels, start: tuple[float, float]) -> tuple[float, float]:
     """The shift (x, y) nearest to ``start`` that makes T1 say most about T2: mutual information, SimpleITK.
 
-    On the middle slice of stacks (slices, rows, columns); Mattes et al. 2003.
+    On the middle slice of stacks (slices, rows, columns), or one beside it where T1 ends before the middle;
+    Mattes et al. 2003. ``start`` itself where SimpleITK finds the pictures too empty to be registered.
     """
     sitk: Any = import_module("SimpleITK")  # slow to import, and needed for misregistered pairs only
-    middle = len(t1) // 2
+    at = _slice_to_register(t1)
     registration = sitk.ImageRegistrationMethod()
     registration.SetMetricAsMattesMutualInformation(32)
     registration.SetInterpolator(sitk.sitkLinear)
@@ -87,9 +87,26 @@ def refine(t1: Pixels, t2: Pixels, start: tuple[float, float]) -> tuple[float, f
     registration.SetSmoothingSigmasPerLevel([1])
     # The transform takes T2 positions to T1 positions, the other way round than the shift.
     registration.SetInitialTransform(sitk.TranslationTransform(2, (-start[0], -start[1])))
-    found = registration.Execute(sitk.GetImageFromArray(t2[middle]), sitk.GetImageFromArray(t1[middle]))
+    try:
+        found = registration.Execute(sitk.GetImageFromArray(t2[at]), sitk.GetImageFromArray(t1[at]))
+    except RuntimeError:  # the only error that SimpleITK has
+        return start
     x, y = found.GetParameters()
     return (-float(x), -float(y))
+
+
+def _middle(slices: int) -> range:
+    """The slices that are compared."""
+    first = max((slices - _SLICES) // 2, 0)
+    return range(first, min(first + _SLICES, slices))
+
+
+def _slice_to_register(t1: Pixels) -> int:
+    """The middle slice; of those compared the one with most signal where it shows nothing."""
+    middle = len(t1) // 2
+    if t1[middle].any():
+        return middle
+    return max(_middle(len(t1)), key=lambda i: float(t1[i].sum()))
 
 
 def _cross_power(t1: Pixels, t2: Pixels, size: tuple[int, int]) -> npt.NDArray[np.complex64]:

@@ -16,11 +16,10 @@ _SAMPLES = np.stack(np.meshgrid(*[np.linspace(0.05, 0.95, 7)] * 3), axis=-1).res
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The series to pair, at least one of them, and what a reader should know of the choice."""
+    """The series to pair, at least one of them."""
 
     t1: SeriesFiles | None
     t2: SeriesFiles | None
-    notes: tuple[str, ...]
 
 
 def choose(study: StudyFiles) -> Choice:
@@ -39,31 +38,17 @@ def choose(study: StudyFiles) -> Choice:
     if not t1s and not t2s:
         found = ", ".join(sorted({s.sequence for s in sagittal}))
         raise OffDomainError(f"No sagittal series was recognised as plain T1 or T2, only {found}.")
-    t1, t2 = _best_pair(t1s, t2s)
-    others = len(t1s) + len(t2s) - (t1 is not None) - (t2 is not None)
-    notes = []
-    if t2 is None:
-        notes.append("no sagittal T2: read from T1 alone")
-    if t1 is None:
-        notes.append(
-            "T1 and T2 show different regions: read from T2 alone"
-            if t1s
-            else "no sagittal T1: read from T2 alone"
-        )
-    if others:
-        notes.append(f"{others} more sagittal T1 or T2 series not read")
-    return Choice(t1, t2, tuple(notes))
+    return _best_pair(t1s, t2s)
 
 
-def _best_pair(
-    t1s: list[SeriesFiles], t2s: list[SeriesFiles]
-) -> tuple[SeriesFiles | None, SeriesFiles | None]:
+def _best_pair(t1s: list[SeriesFiles], t2s: list[SeriesFiles]) -> Choice:
+    """T2 alone where no T1 shows anything of it."""
     overlapping = [(t1, t2) for t1 in t1s for t2 in t2s if shared_volume(t1.frame, t2.frame) > 0]
     if overlapping:
-        return max(overlapping, key=lambda pair: _merit(*pair))
+        return Choice(*max(overlapping, key=lambda pair: _merit(*pair)))
     if t2s:
-        return None, max(t2s, key=_size)
-    return max(t1s, key=_size), None
+        return Choice(None, max(t2s, key=_size))
+    return Choice(max(t1s, key=_size), None)
 
 
 def _merit(t1: SeriesFiles, t2: SeriesFiles) -> tuple[bool, int, float]:

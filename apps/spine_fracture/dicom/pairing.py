@@ -122,7 +122,10 @@ def _checked(volume: Volume | None, sequence: Sequence) -> Volume | None:
     if volume.sequence is Sequence.UNKNOWN:
         return replace(volume, sequence=sequence)
     if volume.sequence is not sequence:
-        raise InputError(f"A {volume.sequence} series was given as {sequence}: give a {sequence} series.")
+        raise InputError(
+            f"A {volume.sequence} series was given as {sequence}: give a {sequence} series, or ingest the "
+            "study again if it was taken in as one."
+        )
     return volume
 
 

@@ -164,8 +164,9 @@ def _view(ds: FileDataset, given: View | None) -> View:
 def _grey(ds: FileDataset) -> Picture:
     """Windowed by its own VOI LUT or window, else by percentiles; bone bright."""
     values = apply_modality_lut(ds.pixel_array, ds)
-    windowed = "VOILUTSequence" in ds or ("WindowCenter" in ds and "WindowWidth" in ds)
-    shown = np.asarray(apply_voi_lut(values, ds) if windowed else values, dtype=np.float64)
+    seen = apply_voi_lut(values, ds)
+    windowed = seen is not values  # an element of the window may be there and empty
+    shown = np.asarray(seen, dtype=np.float64)
     if not np.isfinite(shown).all() or shown.min() == shown.max():
         raise UnreadablePictureError("It is blank: export it again.")
     grey = _stretched(shown, (0, 100) if windowed else _LOOK)

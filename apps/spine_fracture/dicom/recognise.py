@@ -1,8 +1,9 @@
 """Which MR sequence a series is, from how it was acquired.
 
 Each attribute leaves a set of sequences it allows; the description may only choose among those,
-because names are free text and often inherited from another protocol. Limits of repetition, echo
-and inversion times are those of routine spine protocols at 1.5 and 3 T.
+because names are free text and often inherited from another protocol. It may also say that fat was
+suppressed or an agent given: nobody writes that of a plain series, and the fields for it are often left
+empty. Limits of repetition, echo and inversion times are those of routine spine protocols at 1.5 and 3 T.
 """
 
 from __future__ import annotations
@@ -21,6 +22,16 @@ _DERIVED = frozenset(
 )
 _WATER = frozenset({"W", "WATER"})
 _NO_AGENT = frozenset({"NO", "NONE", "NIL", "NO CONTRAST", "WITHOUT", "N"})
+#: What descriptions say in lower case: alternatives of a pattern. After an operation is not after an agent.
+_AGENT = r"c\+|ce|m?km|gad\w*|gd|mdc|contrast|kontrast\w*|post(?![\s_.-]*(?:op|surg|trauma))"
+_PLUS_C = re.compile(r"\+\s*c(?![a-z0-9])")
+_WITHOUT = r"ohne|o|without|w/o|wo|no|non|sans|senza|sin"
+_BEFORE = r"pre|prae|prä|vor|before|nativ\w*|plain|unenhanced"
+_FAT = (
+    r"fs|pfs|fsat|fat[\s_-]*(?:sat|sup)\w*|chem[\s_-]*sat|spir|spair|we|water|"
+    r"m?dixon(?:.*[^a-z0-9])?w(?!/)"
+)
+_NOT_FAT = re.compile(rf"(?<![a-z0-9])(?:{_WITHOUT})[\s_.-]*(?:{_FAT}|stir|tirm)(?![a-z0-9])")
 
 
 def sequence_of(acquisition: Acquisition) -> Sequence:
@@ -31,32 +42,46 @@ def sequence_of(acquisition: Acquisition) -> Sequence:
     if _is_stir(acquisition):
         return Sequence.T2_FAT_SAT
     weighting = _weighting(acquisition)
-    suppressed = bool(
-        {option.upper() for option in acquisition.scan_options} & _FAT_SUPPRESSION or image_type & _WATER
-    )
-    if weighting is _T2:
-        return Sequence.T2_FAT_SAT if suppressed else _T2
-    if weighting is _T1:
-        if _has_agent(acquisition):
-            return Sequence.T1_CONTRAST
-        # T1 is fat-saturated for an agent's sake: with none on record, somebody may have forgotten it.
-        if not suppressed:
-            return _T1
-        return (
-            Sequence.T1_CONTRAST
-            if _says(acquisition.description, r"\+\s*c|gad|gd|post|ce|km")
-            else Sequence.UNKNOWN
-        )
-    return Sequence.UNKNOWN
+    suppressed = _is_fat_suppressed(acquisition, image_type)
+    if weighting is _T2 and (suppressed or _is_called_stir(acquisition)):
+        return Sequence.T2_FAT_SAT
+    if _is_inverted(acquisition) and not acquisition.inversion_time:
+        return Sequence.UNKNOWN  # T1 FLAIR, STIR and FLAIR differ by the time that is missing
+    if weighting is _T1 and _has_agent(acquisition):
+        return Sequence.T1_CONTRAST
+    # T1 is fat-saturated for an agent's sake: with none on record, somebody may have forgotten it.
+    return Sequence.UNKNOWN if suppressed else weighting
 
 
 def _is_stir(acquisition: Acquisition) -> bool:
     """Inversion with a time that nulls fat: near 150 ms at 1.5 T, 220 ms at 3 T."""
     if acquisition.acquisition_contrast == "STIR":
         return True
+    if not _is_inverted(acquisition) or "EP" in acquisition.scanning_sequence:
+        return False
     inversion = acquisition.inversion_time
-    inverted = "IR" in acquisition.scanning_sequence or _says(acquisition.sequence_name, r"\*?s?tir.*")
-    return inverted and inversion is not None and 80 <= inversion <= 300
+    return 80 <= inversion <= 300 if inversion else _is_called_stir(acquisition)
+
+
+def _is_called_stir(acquisition: Acquisition) -> bool:
+    """TIRM is what all that is inverted is called: T1 and dark fluid too."""
+    described = _described(acquisition)
+    other = _says(described, r"t1\w*|flair\w*|dark\w*")
+    return _says(described, "stir") or (_says(described, "tirm") and not other)
+
+
+def _is_inverted(acquisition: Acquisition) -> bool:
+    return "IR" in acquisition.scanning_sequence or _says(acquisition.sequence_name, r"\*?s?tir.*")
+
+
+def _is_fat_suppressed(acquisition: Acquisition, image_type: set[str]) -> bool:
+    options = {option.upper() for option in acquisition.scan_options}
+    return bool(options & _FAT_SUPPRESSION or image_type & _WATER) or _says(_described(acquisition), _FAT)
+
+
+def _described(acquisition: Acquisition) -> str:
+    """The description in lower case, without what it says was not suppressed."""
+    return _NOT_FAT.sub(" ", (acquisition.description or "").lower())
 
 
 def _weighting(acquisition: Acquisition) -> Sequence:
@@ -91,7 +116,7 @@ def _allowed_by_timing(acquisition: Acquisition) -> frozenset[Sequence]:
         return frozenset({_T1}) if spoiled else _NOTHING
     if echo is None and repetition is None:
         return _NOTHING
-    if "IR" in acquisition.scanning_sequence and inversion > 300:
+    if _is_inverted(acquisition) and inversion > 300:
         # T1 FLAIR; a longer inversion time nulls fluid.
         t1_flair = inversion <= 1200 and echo is not None and echo <= 40
         return frozenset({_T1}) if t1_flair else _NOTHING
@@ -122,4 +147,8 @@ def _says(text: str | None, word: str) -> bool:
 
 def _has_agent(acquisition: Acquisition) -> bool:
     agent = (acquisition.contrast_agent or "").strip().upper()
-    return bool(agent) and agent not in _NO_AGENT
+    if agent and agent not in _NO_AGENT:
+        return True
+    described = _described(acquisition)
+    named = _says(described, _AGENT) or _PLUS_C.search(described) is not None
+    return named and not _says(described, rf"{_WITHOUT}|{_BEFORE}")

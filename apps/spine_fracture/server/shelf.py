@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from spine_fracture.cohort import models as rows
-from spine_fracture.cohort.levels import store_reading
+from spine_fracture.cohort.model_readings import keep_reading, outgrown
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.studies import note_refusal
 from spine_fracture.files import write_atomically
@@ -39,9 +39,11 @@ class DatabaseShelf:
         return None if study.changed_since(moment) else reading
 
     def keep(self, study: Study, models: ModelPair, reading: StudyReading) -> None:
+        """Unless the study has grown since it was found: then it waits for its next reading."""
         with self._project.transaction() as session:
-            store_reading(session, reading)
-        write_atomically(self._mark(study), _sign(study, models).encode())
+            kept = keep_reading(session, reading, study.growth)
+        if kept:
+            write_atomically(self._mark(study), _sign(study, models).encode())
 
     def refuse(self, study: Study, why: str) -> None:
         with self._project.transaction() as session:
@@ -62,6 +64,8 @@ class DatabaseShelf:
                     )
                 )
             ).one()
+            if outgrown(session, row, models.detector, models.classifier):
+                return None
         said = {lv.id: p for lv in row.levels if (p := _prediction(lv, models)) is not None}
         current = [lv for lv in row.levels if lv.current and lv.source is not rows.LevelSource.REFERENCE]
         # What readers changed stays even where these models see no vertebra.

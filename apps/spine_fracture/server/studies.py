@@ -14,6 +14,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from spine_fracture.cohort import models
+from spine_fracture.cohort.model_readings import growth, read_by
 from spine_fracture.cohort.models import FileKind, Role
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.studies import files_of, further_series, load_pair, read_volume
@@ -31,12 +32,14 @@ class Study:
 
     ``image`` is the UID of the series that stands for it with MONAI Label's clients: T2 if there is one,
     else T1. ``series`` are the pair, ``files`` theirs and those of what some models read beside it.
+    ``growth`` tells what had been taken in by then (see :mod:`spine_fracture.cohort.model_readings`).
     """
 
     uid: str
     image: str
     series: frozenset[str]
     files: tuple[Path, ...]
+    growth: int
 
     @property
     def fingerprint(self) -> str:
@@ -97,12 +100,8 @@ class Catalogue:
             return session.scalar(select(func.count()).select_from(models.Study).where(_READABLE)) or 0
 
     def unread(self, detector: str, classifier: str) -> tuple[str, ...]:
-        """The UIDs of the studies in which these model versions have predicted nothing so far."""
-        theirs = models.StudyLevel.predictions.any(
-            (models.Prediction.detector_version == detector)
-            & (models.Prediction.classifier_version == classifier)
-        )
-        unseen = select(models.Study.uid).where(_READABLE, ~models.Study.levels.any(theirs))
+        """The UIDs of the studies that these model versions have not read as they are now."""
+        unseen = select(models.Study.uid).where(_READABLE, ~read_by(detector, classifier))
         with self._project.session() as session:
             return tuple(session.scalars(unseen.order_by(models.Study.uid)))
 
@@ -112,12 +111,12 @@ class Catalogue:
         Raises :class:`NotFoundError` for an unknown one and :class:`OffDomainError` for a study without
         sagittal T1 or T2.
         """
-        with self._row(uid) as row:
-            return _of(row)
+        with self._row(uid) as (session, row):
+            return _of(row, growth(session, row))
 
     def study_uid(self, uid: str) -> str:
         """The UID of the study with this study or series UID; raises :class:`NotFoundError`."""
-        with self._row(uid) as row:
+        with self._row(uid) as (_, row):
             return row.uid
 
     def radiographs(self, uid: str) -> RadiographFiles:
@@ -125,7 +124,7 @@ class Catalogue:
 
         Raises :class:`NotFoundError` for an unknown one and :class:`OffDomainError` for a study without any.
         """
-        with self._row(uid) as row:
+        with self._row(uid) as (_, row):
             series = [one for one in row.series if one.kind is FileKind.RADIOGRAPH]
             files = tuple((one.uid, path) for one in series for path in files_of(one))
             if not files:
@@ -144,7 +143,7 @@ class Catalogue:
             return read_volume(session.scalars(select(models.Series).filter_by(uid=uid)).one())
 
     @contextmanager
-    def _row(self, uid: str) -> Iterator[models.Study]:
+    def _row(self, uid: str) -> Iterator[tuple[Session, models.Study]]:
         """The study with this study or series UID, looked for at the source when it is not known yet."""
         uid = without_pass(uid)
         with self._project.session() as session:
@@ -156,7 +155,7 @@ class Catalogue:
             row = _by_uid(session, uid)
             if row is None:
                 raise NotFoundError("There is no such image: take an id from /datastore/?output=all.")
-            yield row
+            yield session, row
 
 
 def without_pass(image: str) -> str:
@@ -179,7 +178,7 @@ def _image(row: models.Study) -> str | None:
     return by_role.get(Role.T2) or by_role.get(Role.T1)
 
 
-def _of(row: models.Study) -> Study:
+def _of(row: models.Study, grown: int) -> Study:
     image = _image(row)
     if image is None:
         reasons = sorted({series.reason for series in row.series if series.reason})
@@ -190,6 +189,7 @@ def _of(row: models.Study) -> Study:
         image=image,
         series=frozenset(series.uid for series in read),
         files=tuple(path for series in (*read, *further_series(row)) for path in files_of(series)),
+        growth=grown,
     )
 
 

@@ -35,19 +35,15 @@ class Insertion:
     inserted: tuple[Inserted, ...]
 
 
-def insert_finding(
-    canvas: LesionCanvas, level: Level, finding: Finding, rng: np.random.Generator
-) -> Insertion:
-    """Put one finding into one level. All other levels get the null warp."""
-    return insert_findings(canvas, [(level, finding)], rng)
-
-
 def insert_findings(
     canvas: LesionCanvas, placed: Items[tuple[Level, Finding]], rng: np.random.Generator
 ) -> Insertion:
     """Put findings into their levels through one single interpolation of every picture.
 
-    With no findings at all this is the null warp; see :func:`pass_through`.
+    With no findings at all this is the null warp. Training code must send *every* picture that goes into a
+    training set through this function, those without a finding too: then each level of each class has
+    been interpolated exactly once, by the same kernel, at a random sub-pixel position, and traces of
+    interpolation say nothing about the class.
     """
     warp = null_warp(_shape(canvas), rng)
     for level, finding in placed:
@@ -60,17 +56,6 @@ def insert_findings(
     )
     inserted = tuple(_alter(warped, level, finding, rng) for level, finding in placed)
     return Insertion(warped, inserted)
-
-
-def pass_through(canvas: LesionCanvas, rng: np.random.Generator) -> LesionCanvas:
-    """The canvas after the null warp alone.
-
-    Training code must send *every* picture that goes into a training set through
-    :func:`insert_findings` or, when it has no finding, through this function: then each level of each
-    class has been interpolated exactly once, by the same kernel, at a random sub-pixel position, and
-    traces of interpolation say nothing about the class.
-    """
-    return insert_findings(canvas, (), rng).canvas
 
 
 def _shape(canvas: LesionCanvas) -> tuple[int, int, int]:

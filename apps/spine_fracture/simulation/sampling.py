@@ -83,7 +83,7 @@ def sample_series(
         [_slice(phantom.canvas.picture(sequence), x, centre.thickness, grid) for x in plan.lateral]
     )
     clean = clean * _coil(phantom, plan, rng)
-    stored = _finish(clean, phantom, centre, weighting, plan, rng)
+    stored = _finish(clean, centre, weighting, plan, rng)
     frame = _frame(phantom, plan)
     uid = _uid(phantom, sequence.value)
     volume = Volume(
@@ -174,12 +174,7 @@ def _coil(phantom: Phantom, plan: Plan, rng: np.random.Generator) -> Pixels:
 
 
 def _finish(
-    clean: Pixels,
-    phantom: Phantom,
-    centre: Centre,
-    weighting: Weighting,
-    plan: Plan,
-    rng: np.random.Generator,
+    clean: Pixels, centre: Centre, weighting: Weighting, plan: Plan, rng: np.random.Generator
 ) -> Pixels:
     """Limited resolution, a little motion, Rician noise, and the scanner's scaling."""
     fat = spin_echo(

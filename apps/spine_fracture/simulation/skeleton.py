@@ -47,7 +47,7 @@ _LOWER = ((22.0, 20.0, 40.0, 2.0, 50.0), (18.0, 15.0, 32.0, 1.5, 40.0), (15.0, 1
 class Segment:
     """One vertebra (``level``) or piece of the lower sacrum (``level`` None) on the centreline.
 
-    ``s`` is the arc length of its centre from the top, ``tilt`` in radians; sizes in mm.
+    ``s`` is the arc length of its centre from the top; sizes in mm.
     ``degeneration`` of the disc below lies in [0, 1]; ``wedge`` is by what share of half its height a
     body is lower behind (L5) or, negative, in front (thoracic).
     """
@@ -58,7 +58,6 @@ class Segment:
     depth: float
     width: float
     disc: float
-    tilt: float
     degeneration: float
     wedge: float
 
@@ -153,9 +152,7 @@ def _tilts(
         degeneration = float(np.clip(rng.beta(1.5, 2.2) + wear - 0.35, 0, 1))
         thickness = disc * (1 - 0.45 * degeneration**2)
         wedge = (_WEDGE.get(level, 0.0) if level else 0.0) + float(rng.normal(0, 0.012))
-        placed.append(
-            Segment(level, at + height / 2, height, depth, width, thickness, tilt, degeneration, wedge)
-        )
+        placed.append(Segment(level, at + height / 2, height, depth, width, thickness, degeneration, wedge))
         knots += [(at, tilt), (at + height, tilt)]
         at += height + thickness
     turning = np.array(knots)

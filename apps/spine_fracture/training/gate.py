@@ -13,23 +13,30 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, Count, Share
 from spine_fracture.errors import InputError
 from spine_fracture.evaluation.statistics.intervals import Estimate, Resampling, macro_f1_difference
 from spine_fracture.evaluation.statistics.metrics import ClassScore, class_scores, confusion, macro_f1
 
 
 class GateConfig(Config):
-    """What is asked of a candidate, and the least evidence to decide on."""
+    """What is asked of a candidate, and the least evidence to decide on.
 
-    margin: float = 0.0
-    confidence: float = 0.95
-    draws: int = 2000
-    seed: int = 2026
-    minimum_patients: int = 10
-    minimum_malignant_levels: int = 5
+    A ``margin`` below 0 would promote what is worse, and a ``confidence`` of a half or less what is as likely
+    worse as better.
+    """
+
+    margin: Share = 0.0
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    draws: Count = 2000
+    seed: Annotated[int, Field(ge=0)] = 2026
+    minimum_patients: Count = 10
+    minimum_malignant_levels: Count = 5
 
 
 class Verdict(StrEnum):

@@ -126,12 +126,16 @@ class JobStore:
     def get(self, job_id: str) -> Job:
         """The job as it is now; a running one whose process is gone comes back as failed."""
         with locked(self._folder):
-            return self._settle(self._read(job_id))
+            job = self._read(job_id)
+            if job.state not in (JobState.QUEUED, JobState.RUNNING):
+                return job
+            self._settle_all()
+            return self._read(job_id)
 
     def list(self, kind: str | None = None) -> tuple[Job, ...]:
         """All jobs, oldest first."""
         with locked(self._folder):
-            jobs = tuple(self._settle(job) for job in self._all())
+            jobs = self._settle_all()
         return tuple(job for job in jobs if kind in (None, job.kind))
 
     def cancel(self, job_id: str) -> Job:
@@ -202,6 +206,15 @@ class JobStore:
                 reason = f"the command ended with exit code {code}; see the log"
                 self._move(job, JobState.FAILED, reason=reason)
             self._start_next()
+
+    def _settle_all(self) -> tuple[Job, ...]:
+        """All jobs as they are now. Where one died, its supervisor started no other: the next starts here."""
+        before = tuple(self._all())
+        after = tuple(self._settle(job) for job in before)
+        if after == before:
+            return after
+        self._start_next()
+        return tuple(self._all())
 
     def _start_next(self) -> None:
         jobs = [self._settle(job) for job in self._all()]

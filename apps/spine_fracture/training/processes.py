@@ -28,5 +28,5 @@ def each(make: Callable[..., Made], *things: Iterable[Any], workers: int) -> Ite
     except BrokenProcessPool as error:
         raise BusyError(
             "A process that made patients was ended, most likely for want of memory: say the same again with "
-            "fewer workers. Parts that were made are kept."
+            "fewer workers. Whole parts of a cohort are kept; the pictures of a detector are all made anew."
         ) from error

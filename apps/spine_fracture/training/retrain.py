@@ -10,12 +10,13 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from spine_fracture.bundle import Manifest, read_manifest
+from spine_fracture.bundle import Manifest, read_bundle, read_manifest
 from spine_fracture.classification.classifier import FAMILY
 from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.cohort.splits import Split
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, load_config
 from spine_fracture.errors import InputError, ModelFileError
+from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.training.classifiers.cache import CropCache, joined, open_cache
 from spine_fracture.training.classifiers.config import Augmentation, Balance, ClassifierTraining, Samples
 from spine_fracture.training.classifiers.samples import Tell, export_samples
@@ -65,8 +66,13 @@ def network_of(bundle: Path) -> SixChannelConfig:
 
 
 def replay_folder(recipe: ClassifierTraining, cache: Path) -> Path:
-    """Where the phantom crops of this recipe are kept: named by all they depend on."""
-    depends = f"{recipe.samples.model_dump_json()}{recipe.network.margin}"
+    """Where the phantom crops of this recipe are kept: named by all they depend on.
+
+    That is what the file of the phantoms says, not how it is called: it may be changed under its name.
+    """
+    phantoms = load_config(recipe.samples.recipe, PhantomRecipe).model_dump_json()
+    samples = recipe.samples.model_dump_json(exclude={"recipe"})
+    depends = f"{samples}{phantoms}{recipe.network.margin}"
     return cache / f"replay-{hashlib.sha256(depends.encode()).hexdigest()[:16]}"
 
 
@@ -94,6 +100,15 @@ def fine_tune(
     """
     caches = joined((replay, reads))
     return train_classifier(caches, recipe, recipe.seed, out, champion, progress).manifest
+
+
+def is_trained(out: Path) -> bool:
+    """Whether a training in ``out`` came to its end: its bundle is there, whole."""
+    try:
+        read_bundle(out)
+    except ModelFileError:
+        return False
+    return True
 
 
 def discard(out: Path) -> None:

@@ -14,6 +14,8 @@ from spine_fracture.evaluation.statistics.intervals import Resampling
 
 HALF = Threshold(0.5, "as told")
 QUICK = Resampling(draws=200)
+#: The levels of the patients of :func:`_model`.
+ALL = [*((f"m{n}", Level.L1) for n in range(50)), *((f"b{n}", Level.L1) for n in range(140))]
 MALIGNANT, BENIGN = Diagnosis.MALIGNANT, Diagnosis.BENIGN_FRACTURE
 
 
@@ -35,7 +37,7 @@ def _reads(reader: str, sensitive: int, specific: int) -> list[ReaderAnswer]:
 @pytest.fixture(scope="module")
 def table() -> ReaderTable:
     reads = [*_reads("MSK", 47, 139), *_reads("R4", 47, 135), *_reads("R1", 39, 86)]
-    return judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, QUICK)
+    return judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, ALL, QUICK)
 
 
 def test_everybodys_figures_are_those_of_the_table(table: ReaderTable) -> None:
@@ -61,7 +63,7 @@ def test_each_reader_is_tested_against_the_model_within_a_side(table: ReaderTabl
 
 def test_each_reader_is_judged_on_what_that_reader_read() -> None:
     reads = [*_reads("all", 47, 139), *(read for read in _reads("some", 5, 5) if read.patient[1:] < "5")]
-    everything, some = judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, QUICK).rows
+    everything, some = judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, ALL, QUICK).rows
     assert everything.cases == 190 > some.cases
     sensitivity = some.of(Measure.SENSITIVITY)
     assert sensitivity is not None
@@ -73,7 +75,7 @@ def test_each_reader_is_judged_on_what_that_reader_read() -> None:
 def test_of_a_reader_of_few_patients_no_p_is_told() -> None:
     """Which counts for nothing in those of the others."""
     alone, of_two = (
-        judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, QUICK).rows
+        judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, ALL, QUICK).rows
         for reads in (_reads("all", 39, 86), [*_reads("all", 39, 86), *_reads("few", 0, 0)[45:54]])
     )
     assert [figure.p_holm for figure in of_two[1].figures] == [None] * len(Measure)
@@ -93,7 +95,7 @@ def test_agreement_is_of_the_readers_alone(table: ReaderTable) -> None:
 
 def test_where_chance_agrees_too_there_is_no_kappa_but_all_else() -> None:
     reads = [ReaderAnswer(who, f"b{n}", Level.L1, BENIGN) for who in ("one", "other") for n in range(20)]
-    table = judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, QUICK)
+    table = judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, ALL, QUICK)
     (agreement,) = table.agreement
     assert agreement.kappa is None and "say the same" in agreement.reason and agreement.cases == 20
     assert [f.measure for f in table.rows[0].figures] == [Measure.SPECIFICITY, Measure.ACCURACY]
@@ -113,7 +115,8 @@ def test_an_undecided_read_is_never_right_and_a_patient_is_its_gravest_level() -
         ReaderAnswer("r", "b", Level.L1, Diagnosis.INDETERMINATE),
         ReaderAnswer("r", "somebody else", Level.L1, BENIGN),
     ]
-    found = judge_readers(reads, scores, HALF, MALIGNANT_OR_BENIGN, QUICK)
+    asked = [(one.patient, one.level or "") for one in cases]
+    found = judge_readers(reads, scores, HALF, MALIGNANT_OR_BENIGN, asked, QUICK)
     (row,) = found.rows
     assert row.cases == 2  # c was not read
     sensitivity, specificity = row.of(Measure.SENSITIVITY), row.of(Measure.SPECIFICITY)
@@ -122,16 +125,27 @@ def test_an_undecided_read_is_never_right_and_a_patient_is_its_gravest_level() -
     assert found.agreement == ()
 
 
-def test_who_read_a_part_of_a_patient_is_not_judged_by_that_patient() -> None:
+def test_who_did_not_read_all_that_is_asked_of_a_patient_is_not_judged_by_that_patient() -> None:
     scores = _model(47, 128)
     reads = [*_reads("whole", 47, 139), *_reads("part", 47, 139)]
     reads.append(ReaderAnswer("whole", "m0", Level.L2, MALIGNANT))
-    whole, part = judge_readers(reads, scores, HALF, MALIGNANT_OR_BENIGN, QUICK).rows
+    whole, part = judge_readers(
+        reads, scores, HALF, MALIGNANT_OR_BENIGN, [*ALL, ("m0", Level.L2)], QUICK
+    ).rows
     assert (whole.cases, part.cases) == (190, 189)
+
+
+def test_what_is_said_of_levels_that_are_not_asked_about_plays_no_part_by_patient() -> None:
+    """Normal is neither malignant nor benign, and a level in dispute has no truth yet."""
+    reads = _reads("r", 50, 140)
+    for other, said in ((Level.L2, Diagnosis.NORMAL), (Level.L3, MALIGNANT)):
+        reads += [ReaderAnswer("r", f"b{n}", other, said) for n in range(140)]
+    (row,) = judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, ALL, QUICK).rows
+    assert row.cases == 190 and [figure.reader.value for figure in row.figures] == [1.0] * 3
 
 
 def test_without_two_patients_in_common_there_are_no_figures() -> None:
     reads = [ReaderAnswer("r", "m0", Level.L1, MALIGNANT), ReaderAnswer("s", "somebody", Level.L1, BENIGN)]
-    table = judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, QUICK)
+    table = judge_readers(reads, _model(47, 128), HALF, MALIGNANT_OR_BENIGN, ALL, QUICK)
     assert [(row.reader, row.cases, row.figures) for row in table.rows] == [("r", 1, ()), ("s", 0, ())]
     assert table.agreement[0].kappa is None

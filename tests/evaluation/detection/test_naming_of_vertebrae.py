@@ -52,6 +52,11 @@ def test_levels_that_no_reference_names_are_not_held_against_the_prediction():
     assert score_pictures([PictureBoxes("a", extra, boxes())]).precision == 1
 
 
+def test_boxes_in_a_picture_without_a_reference_are_not_held_against_the_prediction():
+    scores = score_pictures([PictureBoxes("a", boxes(), boxes()), PictureBoxes("b", boxes(), ())])
+    assert (scores.precision, scores.f1, scores.map50, scores.pictures) == (1, 1, pytest.approx(1), 1)
+
+
 def test_nothing_to_score_is_said():
     with pytest.raises(InputError, match="nothing to score"):
         score_pictures([PictureBoxes("a", boxes(), ())])

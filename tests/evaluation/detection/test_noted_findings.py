@@ -64,6 +64,17 @@ def test_patients_without_a_scored_finding_give_no_levels(findings: tuple[NotedF
     assert judge(rows, (), FEW).auc is None
 
 
+def test_where_only_altered_levels_are_outlined_there_is_nothing_to_set_them_against() -> None:
+    rows = [
+        row
+        for number in "12"
+        for row in scored_levels(_patient(number, NotedFinding("fracture", "L2", "")), _answers({}))[0]
+        if row.kind
+    ]
+    result = judge(rows, (), FEW)
+    assert len(rows) == 2 and result.auc is None and result.interval is None
+
+
 def test_the_interval_is_by_patient_and_holds_the_value() -> None:
     generator = np.random.default_rng(0)
     rows = [

@@ -63,6 +63,12 @@ def test_other_boxes_of_a_picture_are_refused() -> None:
         paired_precision({"a": _pictures([0] * 2), "b": _pictures([0] * 2, label="L2")}, HOW)
 
 
+def test_two_pictures_of_one_name_are_not_taken_for_each_other() -> None:
+    twice = (*_pictures([0] * 12), *_pictures([4]))
+    with pytest.raises(InputError, match="a read two pictures called p0/0: let it answer the cohort again"):
+        paired_precision({"a": twice, "b": _pictures([0] * 12)}, HOW)
+
+
 def test_the_page_compares_detectors_of_one_task_and_no_others() -> None:
     def detector(name: str, shift: float, task: str = "levels") -> Compared:
         boxes = BoxAnswers(

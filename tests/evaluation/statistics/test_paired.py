@@ -14,7 +14,6 @@ from spine_fracture.evaluation.statistics.paired import (
     kindest_pairing,
     mcnemar,
     mcnemar_of_counts,
-    smallest_mcnemar_p,
 )
 
 
@@ -52,7 +51,7 @@ def test_no_pairing_of_two_counts_has_a_smaller_p(counts: tuple[int, int, int]) 
         mcnemar_of_counts(first - both, second - both).smallest
         for both in range(max(0, first + second - n), min(first, second) + 1)
     )
-    assert smallest_mcnemar_p(*counts) == pytest.approx(smallest)
+    assert kindest_pairing(*counts).smallest == pytest.approx(smallest)
 
 
 @settings(deadline=None, max_examples=40)
@@ -65,7 +64,7 @@ def test_the_other_way_round_is_the_same_test(one: int, other: int) -> None:
 
 def test_more_right_than_there_are_is_refused() -> None:
     with pytest.raises(InputError, match="Of 50 cases, 51"):
-        smallest_mcnemar_p(51, 3, 50)
+        kindest_pairing(51, 3, 50)
 
 
 def test_holm_by_hand_and_by_statsmodels() -> None:

@@ -166,6 +166,18 @@ def test_either_sequence_and_neighbours_are_left_out_at_times(cache: CropCache) 
     assert 150 < lone.sum() < 250
 
 
+@pytest.mark.parametrize("acquired", [0, 1])
+def test_a_sequence_is_not_left_out_where_the_other_was_not_acquired(cache: CropCache, acquired: int) -> None:
+    crops = np.array(cache.crops).reshape(-1, 2, 3, 96, 96)
+    crops[:, 1 - acquired] = 0
+    view = augmented_view(
+        crops.reshape(-1, 6, 96, 96), cache.references, 64, 1.35, Augmentation(missing=0.5),
+        torch.Generator().manual_seed(0),
+    ).reshape(-1, 2, 3, 64, 64)  # fmt: skip
+    assert view[:, acquired].flatten(1).any(dim=1).all()
+    assert not view[:, 1 - acquired].any()
+
+
 def test_every_source_has_the_same_prevalence(cache: CropCache) -> None:
     teaching = cache.where(held_out=False)
     skewed = teaching[(cache.column("source")[teaching] == 1) | (np.arange(len(teaching)) % 8 < 6)]

@@ -61,6 +61,16 @@ def test_patients_who_are_judged_do_not_count_as_teaching(kept: Keep) -> None:
         require_teachable(judged, MALIGNANT_OR_BENIGN)
 
 
+def test_what_is_divided_anew_is_asked_for_patients_whatever_part_they_are_of(kept: Keep) -> None:
+    without = kept(lambda label: label.part is not Part.VALIDATION)
+    with pytest.raises(InsufficientEvidenceError, match="no validation patient"):
+        require_teachable(without, MALIGNANT_OR_BENIGN)
+    assert require_teachable(without, MALIGNANT_OR_BENIGN, divided_anew=True) == ()
+    benign = kept(lambda label: not has(label, Diagnosis.MALIGNANT))
+    with pytest.raises(InsufficientEvidenceError, match="0 patients have malignant"):
+        require_teachable(benign, MALIGNANT_OR_BENIGN, divided_anew=True)
+
+
 def test_a_centre_without_a_class_is_noted(kept: Keep) -> None:
     lacking = kept(lambda label: label.centre != "B" or not has(label, Diagnosis.MALIGNANT))
     (note,) = require_teachable(lacking, MALIGNANT_OR_BENIGN)

@@ -149,6 +149,15 @@ def test_a_cohort_of_changed_pictures_has_another_name(images: Path, tmp_path: P
     assert first == again != name("c")
 
 
+def test_a_cohort_is_not_imported_over_another(images: Path, tmp_path: Path) -> None:
+    pictures = [AnnotatedPicture(filename="first.png", regions=(region("hemangioma", "L1"),))]
+    import_regions(pictures, images, tmp_path / "out", DRAWN, Sequence.T1)
+    before = StudyCache(tmp_path / "out" / "studies").name
+    with pytest.raises(InputError, match=f"holds the cohort {before}"):
+        import_regions(pictures, images, tmp_path / "out", CohortNaming("other", "1" * 64), Sequence.T1)
+    assert StudyCache(tmp_path / "out" / "studies").name == before
+
+
 @pytest.mark.parametrize(
     ("second", "said", "why"),
     [

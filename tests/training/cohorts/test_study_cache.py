@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
+from several_studies import exam, write_cohort
 
-from spine_fracture.anatomy import Level
+from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.splits import Split
+from spine_fracture.errors import InputError
 from spine_fracture.imaging import Sequence
+from spine_fracture.training.cohorts.naming import CohortNaming
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache, StudyCacheWriter, StudyLabel
 
 
@@ -30,3 +34,38 @@ def test_what_is_labelled_from_a_level_down_says_so_and_older_cohorts_still_do(t
         for one in (real, read, *told):
             writer.add(CachedStudy(one, np.zeros((1, 4, 8, 8), np.uint8)))
     assert StudyCache(tmp_path).labels == (real, read, *told)
+
+
+def test_another_cohort_is_not_written_over_and_the_same_one_may_be(tmp_path: Path) -> None:
+    first, other = CohortNaming("first", "1" * 64), CohortNaming("first", "2" * 64)
+    with StudyCacheWriter(tmp_path, first) as writer:
+        writer.add(exam("p", Diagnosis.NORMAL))
+    before, pixels = StudyCache(tmp_path).name, (tmp_path / "pixels.bin").read_bytes()
+    for naming in (other, CohortNaming("last", "1" * 64), "parts"):
+        with pytest.raises(InputError, match=f"holds the cohort {before}.*another folder or empty"):
+            StudyCacheWriter(tmp_path, naming)
+    assert StudyCache(tmp_path).name == before and (tmp_path / "pixels.bin").read_bytes() == pixels
+    with StudyCacheWriter(tmp_path, first) as writer:
+        writer.add(exam("p", Diagnosis.NORMAL, seed=1))
+    assert StudyCache(tmp_path).name.startswith(first.begins) and StudyCache(tmp_path).name != before
+    (tmp_path / "cache.json").unlink()  # a writing that was cut short
+    with StudyCacheWriter(tmp_path, other) as writer:
+        writer.add(exam("p", Diagnosis.NORMAL))
+    assert StudyCache(tmp_path).name.startswith(other.begins)
+
+
+def test_studies_of_a_patient_are_numbered_in_their_order(tmp_path: Path) -> None:
+    of = ("a", "b", "a", "a")
+    studies = [exam(patient, Diagnosis.NORMAL, seed=at, slices=2) for at, patient in enumerate(of)]
+    cache = StudyCache(write_cohort(tmp_path, studies) / "studies")
+    assert cache.of_patient("a") == (0, 2, 3) and [cache.number(at) for at in range(4)] == [1, 1, 2, 3]
+    for name, place in {"a/1": 0, "b/1": 1, "a/2/1": 2, "a/3/1": 3}.items():
+        found = cache.slice_called(of[place], name)
+        assert found is not None
+        np.testing.assert_array_equal(found, studies[place].pixels[1])
+    assert cache.slice_called("b", "b/2/1") is cache.slice_called("a", "a/2") is None
+
+
+def test_a_folder_without_studies_says_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no studies: make them with `spine-fracture cohort simulate`"):
+        StudyCache(tmp_path / "studies")

@@ -112,7 +112,7 @@ def test_a_view_shares_the_pixels_and_changes_who_teaches(small_cohort: Path, tm
             assert after.label == before.label.model_copy(update={"split": side})
     # Whoever writes a cache where a view was does not write through to the cohort.
     size = (small_cohort / "studies" / "pixels.bin").stat().st_size
-    with StudyCacheWriter(tmp_path / "studies", "another"):
+    with StudyCacheWriter(tmp_path / "studies", "small-view"):
         pass
     assert (small_cohort / "studies" / "pixels.bin").stat().st_size == size
 

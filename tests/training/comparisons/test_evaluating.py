@@ -7,19 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from several_studies import exam, write_cohort
 
-from spine_fracture.anatomy import Diagnosis
+from spine_fracture.anatomy import Diagnosis, Feature
 from spine_fracture.cohort.splits import Split
 from spine_fracture.evaluation.answers import Cost, Part
+from spine_fracture.evaluation.cases.features import Fourfold
 from spine_fracture.evaluation.cases.scores import Unit
-from spine_fracture.evaluation.reports.evaluation_report import EvaluationReport, render
+from spine_fracture.evaluation.reports.evaluation_report import CentreRow, EvaluationReport, render
 from spine_fracture.evaluation.statistics.intervals import Resampling
 from spine_fracture.evaluation.statistics.paired import holm
 from spine_fracture.training.cohorts.radiograph_cache import RadiographCacheWriter, RadiographLabel
 from spine_fracture.training.cohorts.study_cache import StudyCache
 from spine_fracture.training.comparisons.comparison import RunRecord, RunResult, keep
 from spine_fracture.training.comparisons.cross_validation import cross_validate, folds_by_centre
-from spine_fracture.training.comparisons.evaluating import evaluated
+from spine_fracture.training.comparisons.evaluating import cohort_features, evaluated
 from spine_fracture.training.comparisons.judged_models import judged_model
 from spine_fracture.training.systems.families import load_system
 from spine_fracture.training.systems.family import Judged
@@ -85,6 +87,28 @@ def test_a_figure_that_no_draw_changes_has_no_interval_on_the_page(over_centres:
     assert found is not None and found.auc is not None and not found.auc.has_interval
     text = render(over_centres)
     assert "0.500 to 0.500" not in text and "has no interval" in text
+
+
+def test_a_patient_who_was_examined_again_counts_once(tmp_path: Path) -> None:
+    """In the table of centres, and in that of features, where p shows a mass first and a cleft later."""
+    malignant, benign = Diagnosis.MALIGNANT, Diagnosis.BENIGN_FRACTURE
+    studies = [
+        exam("p", Diagnosis.NORMAL),
+        exam("p", malignant, features=(Feature.SOFT_TISSUE_MASS,)),
+        exam("p", malignant, features=(Feature.CLEFT,)),
+        exam("q", benign, features=(Feature.DARK_LINE,)),
+        exam("r", benign, split=Split.TRAIN),
+        exam("r", benign, split=Split.TRAIN),
+    ]
+    cohort = write_cohort(tmp_path / "cohort", studies)
+    counts = {row.feature: row.counts for row in cohort_features(cohort)}
+    assert counts[Feature.SOFT_TISSUE_MASS] == Fourfold(1, 1, 0, 2)
+    assert counts[Feature.CLEFT] == Fourfold(0, 1, 0, 2)
+    system = load_system("majority")
+    system.family.train(system.config, cohort, tmp_path / "model", 1, print)
+    judged = judged_model(str(tmp_path / "model"), cohort, _nobody, print)
+    report = evaluated([judged], cohort, print, resampling=HOW)
+    assert report.centres == (CentreRow("A", training=1, validation=0, test=2, external=0),)
 
 
 def test_minutes_of_several_seeds_are_those_of_all(

@@ -14,6 +14,7 @@ from spine_fracture.errors import InputError, InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, METASTASIS_OR_HEMANGIOMA, Part
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Sequence
+from spine_fracture.training.cohorts.derived_cache import derived_cache
 from spine_fracture.training.cohorts.study_cache import (
     CachedStudy,
     LevelLabel,
@@ -23,7 +24,7 @@ from spine_fracture.training.cohorts.study_cache import (
 )
 from spine_fracture.training.detectors import cohort as detector_cohort
 from spine_fracture.training.detectors.answers import _levels
-from spine_fracture.training.detectors.cohort import TEACHES, cohort_pictures, kind_in
+from spine_fracture.training.detectors.cohort import JUDGES, TEACHES, cohort_pictures, kind_in
 from spine_fracture.training.detectors.config import DetectorConfig, Sources
 from spine_fracture.training.detectors.pictures import BACKGROUND, DOUBTFUL
 from spine_fracture.training.learning import loop
@@ -127,6 +128,21 @@ def test_studies_without_what_is_read_neither_teach_nor_are_judged(cohort, tmp_p
     studies.relabel(tmp_path / "none" / "studies", "no-t2", lacking)
     with pytest.raises(InputError, match="with T2 teaches"):
         cohort_pictures(small("retinanet"), tmp_path / "none")
+
+
+def test_detectors_share_pictures_only_where_they_leave_out_the_same_studies(cohort, tmp_path):
+    both, t1 = small("yolo11"), small("yolo11", sequences="T1")
+    studies = StudyCache(cohort / "studies")
+    labels = list(studies.labels)
+    labels[2] = labels[2].model_copy(update={"sequences": (Sequence.T2,)})
+    studies.relabel(tmp_path / "studies", "one-without-t1", labels)
+    assert cohort_pictures(both, tmp_path).sources.count(JUDGES) == 1
+    assert cohort_pictures(t1, tmp_path).sources.count(JUDGES) == 0
+    assert cohort_pictures(t1, tmp_path).sources.count(TEACHES) == 3
+    # Where all studies have what is read, the pictures go by the same name whatever that is.
+    whole = cohort_pictures(both, cohort)._cache.folder
+    same = derived_cache(cohort, "pictures-lesions", (2, 64, 2), lambda *asked: pytest.fail("it is there"))
+    assert whole == same == cohort_pictures(t1, cohort)._cache.folder
 
 
 def test_every_system_of_the_studies_is_there_by_name():

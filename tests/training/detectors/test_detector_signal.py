@@ -25,7 +25,7 @@ def test_each_channel_is_changed_as_was_drawn():
         return np.full((1, 1), value, np.float32)
 
     shading = np.array([[[0.1, -0.2, 0.05]]], np.float32)
-    change = SignalChange(each(0.8), each(1.3), each(0.7), shading, each(0))
+    change = SignalChange(each(0.8), each(1.3), each(0.7), shading, each(0), np.ones((1, 1), np.bool_))
     given = pictures(1, 1)
     x, y = np.linspace(-1, 1, 20), np.linspace(-1, 1, 24)[:, None]
     blurred = gaussian_filter(0.8 * (given[0, 0].numpy() / 255) ** 1.3, 0.7, mode="mirror", radius=2)
@@ -47,7 +47,18 @@ def test_changes_are_drawn_and_stay_in_range():
 def test_channels_are_left_out_as_often_as_configured_and_never_the_only_one():
     signal = Signal(only_t1=0.3, only_t2=0.3)
     change = draw_change(400, 2, signal, np.random.default_rng(0))
-    left_out = (change.gain == 0) & (change.noise == 0)
+    left_out = (changed(pictures(400), change) == 0).flatten(2).all(dim=2).numpy()
     assert left_out.mean(axis=0) == pytest.approx([0.3, 0.3], abs=0.08)
     assert not left_out.all(axis=1).any()
-    assert (draw_change(400, 1, signal, np.random.default_rng(0)).gain > 0).all()
+    alone = changed(pictures(400, 1), draw_change(400, 1, signal, np.random.default_rng(0)))
+    assert alone.flatten(1).any(dim=1).all()
+
+
+@pytest.mark.parametrize("acquired", [0, 1])
+def test_a_channel_is_not_left_out_where_the_other_was_not_acquired(acquired):
+    change = draw_change(40, 2, Signal(noise=0, only_t1=0.5, only_t2=0.5), np.random.default_rng(0))
+    given = pictures(40)
+    given[:, 1 - acquired] = 0
+    seen = changed(given, change)
+    assert seen[:, acquired].flatten(1).any(dim=1).all()
+    assert not seen[:, 1 - acquired].any()

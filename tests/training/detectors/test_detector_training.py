@@ -7,7 +7,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from spine_fracture.bundle import read_manifest
+from spine_fracture.bundle import read_bundle, read_manifest
+from spine_fracture.commands.new_model import require_no_model
+from spine_fracture.detection.detector import VertebraDetector
 from spine_fracture.errors import InputError
 from spine_fracture.lumbar_set import read_grey
 from spine_fracture.training.detectors.config import DetectorConfig, Sources
@@ -48,6 +50,31 @@ def test_phantoms_alone_make_a_bundle_with_its_card(config, tmp_path):
     first, second = epochs
     assert second == replace(first, note="(from the checkpoint)") and len(made) == 1
     assert again.sha256 == manifest.sha256
+
+
+def test_an_interruption_while_it_is_scored_costs_no_training(config, lumbar, tmp_path, monkeypatch):
+    out, epochs, made = tmp_path / "out", [], []
+    real = config.model_copy(update={"sources": Sources(recipe=config.sources.recipe)})
+
+    def train():
+        arguments = (real, lumbar, out, out / "work", "the command")
+        return train_and_report(*arguments, lambda *done: made.append(done), epochs.append)
+
+    def interrupted(*asked):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as scoring:
+        scoring.setattr(VertebraDetector, "load", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train()
+    require_no_model(out)  # so that the same command goes on
+    pairs = len(made)
+    manifest = train()
+    assert [epoch.note for epoch in epochs] == ["", "(from the checkpoint)"] and len(made) == pairs
+    assert read_bundle(out)[0] == manifest
+    assert "test.T1+T2.map50" in manifest.metrics
+    assert manifest.version in (out / "MODEL_CARD.md").read_text()
+    assert not (out / "work" / "scored").exists()
 
 
 def test_lesions_are_not_in_the_lumbar_set(config, tmp_path):

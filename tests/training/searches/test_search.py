@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,15 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from optuna.storages import RDBStorage
+from optuna.study import Study
+from sqlalchemy.exc import OperationalError
 from torch import nn
 from typer.testing import CliRunner
 
 from spine_fracture.cli import cli
 from spine_fracture.cohort.splits import Split
+from spine_fracture.configuration import checked
 from spine_fracture.errors import InputError, StorageError, TrainingError
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCacheWriter, StudyLabel
@@ -103,7 +108,8 @@ def _cohort(tmp_path: Path) -> None:
 
 
 def name_cohort(folder: Path, name: str, split: Split = Split.VALIDATION) -> None:
-    """A cohort of one patient, without levels."""
+    """A cohort of one patient, without levels, in place of any that was there."""
+    shutil.rmtree(folder / "studies", ignore_errors=True)
     label = StudyLabel(
         patient="p", centre="A", split=split, source="phantom", sequences=(Sequence.T1,), levels=()
     )
@@ -186,6 +192,59 @@ def test_what_cannot_be_searched_is_refused_before_any_training(family: MadeUp, 
     assert not family.asked
 
 
+@pytest.mark.parametrize(
+    ("key", "among", "said"),
+    [
+        ("schedule.final", Range(low=0.5, high=2), r"at most 1\.0, not 2\.0"),
+        ("schedule.optimiser", Choice(choices=("adam", "adamw", "sgd")), "not 'sgd'"),
+        ("schedule.epochs", Range(low=20, high=60), "a whole number"),
+    ],
+)
+def test_any_value_that_no_training_takes_is_refused_before_the_first(
+    family: MadeUp, tmp_path: Path, key: str, among: Range | Choice, said: str
+) -> None:
+    wrong = SEARCH.model_copy(update={"space": {**SEARCH.space, key: among}})
+    with pytest.raises(InputError, match=f"{key} must be .*{said}"):
+        search(wrong, tmp_path, tmp_path / "out", Told().append)
+    assert not family.asked and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"trials": 0}, "trials must be at least 1"),
+        ({"random": -1}, "random must be at least 0"),
+        ({"unjudged": -1}, "unjudged must be at least 0"),
+        (
+            {"space": {"schedule.batch": {"low": 0.4, "high": 64, "log": True, "whole": True}}},
+            "low is 0 as a whole number",
+        ),
+    ],
+)
+def test_numbers_that_no_search_can_go_by_are_refused(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        checked(SEARCH.model_dump(mode="json") | settings, SearchConfig, "search.yaml")
+
+
+@pytest.mark.parametrize("when", ["while it searches", "when the trials are counted"])
+def test_a_database_that_fails_later_is_said_so_and_the_search_goes_on(
+    family: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("the server closed the connection"))
+
+    with monkeypatch.context() as patch:
+        if when == "while it searches":
+            patch.setattr(RDBStorage, "set_trial_intermediate_value", lost)
+        else:
+            patch.setattr(Study, "get_trials", lost)
+        with pytest.raises(StorageError, match=r"database of the search failed.*same command goes on"):
+            search(SEARCH, tmp_path, tmp_path / "out", Told().append)
+    for left in (tmp_path / "out").glob("trials/*"):
+        left.rmdir()
+    assert len(search(SEARCH, tmp_path, tmp_path / "out", Told().append).attempts) == SEARCH.trials
+
+
 def test_a_trial_without_a_validation_loss_ends_alone(family: MadeUp, tmp_path: Path) -> None:
     family.unjudged = {0, 2}
     told: Told = []
@@ -222,7 +281,6 @@ def test_the_command_shows_the_trials(family: MadeUp, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["lumbar_pathology", "hemangioma"])
 def test_the_searches_that_come_with_the_package_fit_their_systems(name: str) -> None:
     from spine_fracture.configuration import load_config
-    from spine_fracture.training.systems.family import with_settings
 
     config = load_config(f"searches/{name}", SearchConfig)
-    with_settings(load_system(config.system).config, {k: v.example for k, v in config.space.items()})
+    searching._require_drawable(config, load_system(config.system).config)

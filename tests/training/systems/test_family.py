@@ -63,6 +63,9 @@ def test_a_setting_that_there_is_not_is_answered_with_the_nearest(key: str, reme
         ("yeh2022", "network.slices", 0),
         ("yolo11", "schedule.steps", 0),
         ("whole_study", "network.heads", 3),
+        ("yeh2022", "copies.malignant", -1),
+        ("whole_study", "teaching.prevalence", [1, 1, 1, -1]),
+        ("whole_study", "teaching.prevalence", [0, 0, 0, 0]),
         ("lumbar_pathology", "joiner.leaves", 1),
         ("feature_regression", "penalty", 0),
         ("chou_ap", "network.members", []),
@@ -74,6 +77,13 @@ def test_numbers_that_nothing_can_be_trained_with_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=key.rsplit(".", 1)[-1]):
         with_settings(load_system(system).config, {key: value})
+
+
+def test_copies_of_neither_class_are_refused() -> None:
+    config = load_system("yeh2022").config
+    assert with_settings(config, {"copies.benign": 0})
+    with pytest.raises(InputError, match="copies: benign and malignant are both 0"):
+        with_settings(config, {"copies.benign": 0, "copies.malignant": 0})
 
 
 @pytest.mark.parametrize("system", ["majority", "intensity_regression", "feature_regression"])

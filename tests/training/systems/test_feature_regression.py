@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level
-from spine_fracture.classification.feature_regression import FeatureRegression
+from spine_fracture.classification.feature_regression import CLASSES, FeatureRegression
 from spine_fracture.cohort.splits import Split
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
-from spine_fracture.imaging import Sequence
+from spine_fracture.imaging import Sequence as MrSequence
 from spine_fracture.training.cohorts.study_cache import CachedStudy, LevelLabel, StudyCacheWriter, StudyLabel
 from spine_fracture.training.systems.families import load_system
 from spine_fracture.training.systems.feature_regression import FAMILY
 
 
-def cohort(folder: Path, *, benign: bool = True) -> Path:
-    """Malignant vertebrae have a mass, benign ones a dark line, and one of eleven the other's."""
+def cohort(folder: Path, *, benign: bool = True, index: Sequence[Diagnosis] = CLASSES) -> Path:
+    """Malignant vertebrae have a mass, benign ones a dark line, and one of eleven the other's; those of the
+    classes of ``index`` are index vertebrae.
+    """
     with StudyCacheWriter(folder / "studies", "features") as writer:
         for number in range(60):
             malignant = number % 2 == 0 or not benign
@@ -35,7 +38,8 @@ def cohort(folder: Path, *, benign: bool = True) -> Path:
             other = level.model_copy(update={"level": Level.L2, "features": ()})
             label = StudyLabel(
                 patient=f"p{number}", centre="A", split=split, source="phantom",
-                sequences=(Sequence.T1, Sequence.T2), levels=(level, other), index_level=Level.L1,
+                sequences=(MrSequence.T1, MrSequence.T2), levels=(level, other),
+                index_level=Level.L1 if level.diagnosis in index else None,
             )  # fmt: skip
             writer.add(CachedStudy(label, np.zeros((1, 4, 8, 8), np.uint8)))
     return folder
@@ -63,6 +67,18 @@ def test_the_index_vertebra_alone_is_answered_for(tmp_path: Path) -> None:
 def test_one_class_alone_teaches_nothing(tmp_path: Path) -> None:
     folder = cohort(tmp_path / "cohort", benign=False)
     with pytest.raises(InsufficientEvidenceError, match="benign"):
+        FAMILY.train(load_system("feature_regression").config, folder, tmp_path / "out", 1, lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("index", "remedy"),
+    [((), "take a cohort that `spine-fracture cohort cache`"), (CLASSES[:1], "of the class that is missing")],
+)
+def test_without_index_vertebrae_of_both_classes_it_says_what_helps(
+    tmp_path: Path, index: Sequence[Diagnosis], remedy: str
+) -> None:
+    folder = cohort(tmp_path / "cohort", index=index)
+    with pytest.raises(InsufficientEvidenceError, match=f"both benign and malignant index.*{remedy}"):
         FAMILY.train(load_system("feature_regression").config, folder, tmp_path / "out", 1, lambda line: None)
 
 

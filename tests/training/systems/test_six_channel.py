@@ -14,6 +14,7 @@ from spine_fracture.classification.crops import level_crops
 from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.errors import InputError, InsufficientEvidenceError, ModelFileError
 from spine_fracture.evaluation.answers import Answers, Part
+from spine_fracture.training.classifiers.cache import SOURCES
 from spine_fracture.training.classifiers.config import Balance
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache, StudyCacheWriter
 from spine_fracture.training.learning.schedule import Schedule
@@ -109,12 +110,13 @@ def test_a_cohort_of_reads_teaches_by_the_configuration_that_gives_reads_no_shar
         crop_task(tiny, tmp_path, 0)
 
 
-def test_studies_of_an_unknown_source_are_refused(small_cohort: Path, tmp_path: Path) -> None:
+def test_studies_of_another_making_are_taken_as_read(small_cohort: Path, tmp_path: Path) -> None:
+    """Annotated pictures have their file's name for a source."""
     study = StudyCache(small_cohort / "studies")[0]
     with StudyCacheWriter(tmp_path / "studies", "odd") as writer:
         writer.add(CachedStudy(study.label.model_copy(update={"source": "drawn"}), study.pixels))
-    with pytest.raises(InputError, match="'drawn'"):
-        level_crop_cache(tmp_path, 1.35)
+    found = set(level_crop_cache(tmp_path, 1.35).column("source").tolist())
+    assert found == {SOURCES.index("read")}
 
 
 def test_it_answers_every_level_and_patients_by_their_index_vertebra(

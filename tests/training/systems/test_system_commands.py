@@ -6,16 +6,21 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import read_manifest
 from spine_fracture.cli import cli
 from spine_fracture.cohort.splits import Split
-from spine_fracture.errors import InputError, NotFoundError
+from spine_fracture.commands.train_system import require_cohort
+from spine_fracture.errors import InputError, InsufficientEvidenceError, NotFoundError
 from spine_fracture.evaluation.answers import read_answers, write_answers
 from spine_fracture.evaluation.cases.judging import judge
 from spine_fracture.training.cohorts.folder import CohortFolder
+from spine_fracture.training.cohorts.radiograph_cache import RadiographCacheWriter, RadiographLabel
 from spine_fracture.training.cohorts.study_cache import StudyCache
 from spine_fracture.training.comparisons.carrying_out import carry_out
 from spine_fracture.training.comparisons.comparison import Entry, Run
@@ -200,6 +205,28 @@ def test_what_cannot_be_judged_says_what_to_do(models: Path, small_cohort: Path,
         done = RUN.invoke(cli, words)
         assert isinstance(done.exception, InputError), (words, done.output, done.exception)
         assert remedy in str(done.exception), done.exception
+
+
+def test_of_a_cohort_that_is_checked_which_the_system_reads(small_cohort: Path, tmp_path: Path) -> None:
+    """Studies without a malignant level teach a model of radiographs no less."""
+    cohort, console = tmp_path / "cohort", Console()
+    chou, yeh, majority = (load_system(name) for name in ("chou_ap", "yeh2022", "majority"))
+    with RadiographCacheWriter(cohort / "radiographs", "films") as writer:
+        label = RadiographLabel(
+            patient="p", centre="A", split=Split.TRAIN, diagnosis=Diagnosis.MALIGNANT, levels=((), ())
+        )
+        writer.add(label, np.zeros((2, 4, 4), np.uint8))
+    with pytest.raises(InputError, match=r"has no studies, which yeh2022 reads: make .*cohort simulate`"):
+        require_cohort(yeh, cohort, console)
+    require_cohort(majority, cohort, console)
+    cache = StudyCache(small_cohort / "studies")
+    cache.relabel(cohort / "studies", "bare", [la.model_copy(update={"levels": ()}) for la in cache.labels])
+    require_cohort(chou, cohort, console)
+    for system in (yeh, majority):
+        with pytest.raises(InsufficientEvidenceError, match="The cohort bare cannot teach"):
+            require_cohort(system, cohort, console)
+    with pytest.raises(InputError, match=r"no radiographs, which chou reads: make .*simulate-radiographs`"):
+        require_cohort(chou, small_cohort, console)
 
 
 def test_a_registered_model_goes_by_its_name(models: Path, small_cohort: Path) -> None:

@@ -32,6 +32,8 @@ from spine_fracture.training.systems.whole_study import (
     task,
     train,
 )
+from spine_fracture.training.systems.whole_study_cache import UNTAUGHT, whole_study_cache
+from spine_fracture.training.systems.whole_study_task import class_weights
 
 STILL = {**dict.fromkeys(Augmentation.model_fields, 0.0), "shift": 0.03}
 NARROW = {
@@ -197,6 +199,18 @@ def test_one_class_alone_teaches_nothing(tmp_path: Path) -> None:
         writer.add(CachedStudy(whole.label.model_copy(update={"levels": levels}), whole.pixels))
     with pytest.raises(InsufficientEvidenceError, match="normal alone"):
         task(recipe(), tmp_path, 0)
+
+
+def test_a_prevalence_of_classes_that_nobody_has_weighs_nothing_and_is_refused(small_cohort: Path) -> None:
+    studies = StudyCache(small_cohort / "studies")
+    there = {level.diagnosis for label in studies.labels for level in label.levels}
+    assert there == set(MODEL_CLASSES)
+    prevalence = tuple(float(name is Diagnosis.HEMANGIOMA) for name in MODEL_CLASSES)
+    cache = whole_study_cache(small_cohort, 1.0)
+    assert np.isfinite(class_weights(cache, prevalence)).all()
+    cache._labels[cache._labels == MODEL_CLASSES.index(Diagnosis.HEMANGIOMA)] = UNTAUGHT
+    with pytest.raises(InsufficientEvidenceError, match=r"teaching\.prevalence is 0 for all"):
+        class_weights(cache, prevalence)
 
 
 def test_the_configuration_that_comes_with_the_product_is_of_this_family() -> None:

@@ -139,7 +139,15 @@ def test_one_class_alone_is_refused_in_words(small_cohort: Path, tmp_path: Path)
         for study in StudyCache(small_cohort / "studies"):
             if study.label.levels[1].diagnosis is Diagnosis.BENIGN_FRACTURE:
                 writer.add(CachedStudy(study.label, study.pixels))
-    with pytest.raises(InsufficientEvidenceError, match="not both"):
+    with pytest.raises(InsufficientEvidenceError, match=r"not both.*of the class that is missing"):
+        slice_task(TINY, tmp_path, 1)
+
+
+def test_without_index_vertebrae_it_says_which_cohorts_have_some(small_cohort: Path, tmp_path: Path) -> None:
+    studies = StudyCache(small_cohort / "studies")
+    none = [label.model_copy(update={"index_level": None}) for label in studies.labels]
+    studies.relabel(tmp_path / "studies", "annotated", none)
+    with pytest.raises(InsufficientEvidenceError, match="take a cohort that `spine-fracture cohort cache`"):
         slice_task(TINY, tmp_path, 1)
 
 

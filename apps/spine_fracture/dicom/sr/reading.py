@@ -1,7 +1,8 @@
 """Reports read, whoever wrote them: ours in both forms, OHIF's (dcmjs), and TID 1500 of other programs.
 
 Tolerant: what a group does not say, or says in codes nobody here knows, is a problem in words and the
-rest of it is still read. Codes go before labels; a label is read only where a code is missing.
+rest of it is still read. Codes go before labels; a label is read only where no known code is given, and
+several codes that contradict each other say nothing.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ def _statement(group: Item) -> FoundStatement:
     problems: list[str] = []
     texts = [item.text for item in group.named(COMMENT) if item.text]
     label = _label(group, texts, problems)
-    level = _coded_level(group, problems) or label.level
-    diagnosis = _coded_diagnosis(group, problems) or label.diagnosis
+    level = _coded_level(group, label.level, problems)
+    diagnosis = _coded_diagnosis(group, label.diagnosis, problems)
     if diagnosis is None and not problems:
         problems.append("It says no class: label the box like 'L3 malignant'.")
     region = _region(group, problems)
@@ -152,30 +153,39 @@ def _is_tool(text: str) -> bool:
     return any(mark in text.lower() for mark in _TOOL_MARKS)
 
 
-def _coded_diagnosis(group: Item, problems: list[str]) -> Diagnosis | None:
+def _coded_diagnosis(group: Item, labelled: Diagnosis | None, problems: list[str]) -> Diagnosis | None:
     several = "It names more than one class: leave one of them."
-    return _coded(group.named(FINDING), VOCABULARY.diagnoses, problems, "finding", several)
+    return _coded(group.named(FINDING), VOCABULARY.diagnoses, labelled, problems, "finding", several)
 
 
-def _coded_level(group: Item, problems: list[str]) -> Level | None:
+def _coded_level(group: Item, labelled: Level | None, problems: list[str]) -> Level | None:
     several = "It names more than one level: give each level a box of its own."
     sites = [*group.named(FINDING_SITE), *group.named(FINDING_SITE_RETIRED)]
-    return _coded(sites, VOCABULARY.levels, problems, "site", several)
+    return _coded(sites, VOCABULARY.levels, labelled, problems, "site", several)
 
 
 def _coded(
-    items: Iterable[Item], known: Mapping[tuple[str, str], T], problems: list[str], what: str, several: str
+    items: Iterable[Item],
+    known: Mapping[tuple[str, str], T],
+    labelled: T | None,
+    problems: list[str],
+    what: str,
+    several: str,
 ) -> T | None:
-    """What the codes of ``items`` mean together; typed text in the place of a code is no code."""
+    """What the codes of ``items`` mean together, or what the label says where none of them is known.
+
+    Typed text in the place of a code is no code.
+    """
     coded = [item for item in items if item.code is not None and item.code.value != _FREE_TEXT]
     meant = set(_meant(coded, known))
     if len(meant) == 1:
         return meant.pop()
     if meant:
         problems.append(several)
-    elif coded and coded[0].code is not None:
+        return None
+    if coded and coded[0].code is not None:
         problems.append(f"Its {what} is coded as {_shown(coded[0].code)}, which is not known here.")
-    return None
+    return labelled
 
 
 def _shown(code: Code) -> str:

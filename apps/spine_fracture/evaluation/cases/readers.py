@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
@@ -27,6 +27,8 @@ from spine_fracture.evaluation.statistics.shares import share
 
 #: What is told apart: no, yes, and neither side of the question.
 _NO, _YES, _NEITHER = range(3)
+#: By patient yes outweighs neither, which outweighs no.
+_GRAVITY = (_NO, _NEITHER, _YES)
 #: What one reader says: by level or patient, the first of the key being the patient.
 _Given = Mapping[tuple[str, ...], int]
 
@@ -41,11 +43,11 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True)
 class ReaderAnswer:
-    """What a reader called a level (or with ``level`` None the patient)."""
+    """What a reader called a level."""
 
     reader: str
     patient: str
-    level: Level | None
+    level: Level
     diagnosis: Diagnosis
 
 
@@ -106,14 +108,17 @@ def judge_readers(
     model: Scores,
     threshold: Threshold,
     question: Question,
+    asked: Collection[tuple[str, ...]],
     resampling: Resampling | None = None,
 ) -> ReaderTable:
     """Each reader beside the model, whose unit is what is counted, and the readers among themselves.
 
-    By patient a reader says yes where any of the patient's levels was called positive, as the model does;
-    who read fewer of a patient's levels than all readers together is not counted for that patient.
+    By patient a reader says yes where any of the levels that the question is put about was called positive,
+    as the model does; who did not read all these levels of a patient is not counted for that patient.
+    ``asked`` are their keys (:func:`unit_key` by level).
     """
-    how, given = resampling or Resampling(), _given(reads, model.unit, question)
+    how = resampling or Resampling()
+    given = _by_level(reads, question) if model.unit is Unit.LEVEL else _by_patient(reads, question, asked)
     rows = [_row(name, answers, model, threshold, how) for name, answers in given.items()]
     adjusted = iter(holm_of_known([figure.p_holm for row in rows for figure in row.figures]))
     return ReaderTable(
@@ -127,27 +132,32 @@ def judge_readers(
     )
 
 
-def _given(reads: Sequence[ReaderAnswer], unit: Unit, question: Question) -> dict[str, _Given]:
-    anybody, own = defaultdict(set), defaultdict(set)
-    for read in reads:
-        anybody[read.patient].add(read.level)
-        own[read.reader, read.patient].add(read.level)
+def _by_level(reads: Sequence[ReaderAnswer], question: Question) -> dict[str, _Given]:
     given: dict[str, dict[tuple[str, ...], int]] = defaultdict(dict)
     for read in reads:
-        if unit is Unit.LEVEL or own[read.reader, read.patient] == anybody[read.patient]:
-            key = unit_key(read.patient, read.level, unit)
-            said = given[read.reader].get(key)
-            given[read.reader][key] = _graver(said, _side(read.diagnosis, question))
+        given[read.reader][unit_key(read.patient, read.level, Unit.LEVEL)] = _side(read.diagnosis, question)
     return dict(given)
+
+
+def _by_patient(
+    reads: Sequence[ReaderAnswer], question: Question, asked: Collection[tuple[str, ...]]
+) -> dict[str, _Given]:
+    """Of the levels of ``asked`` that nobody left out: what is said of others answers another question."""
+    levels: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for key in asked:
+        levels[key[0]].append(key)
+    return {
+        reader: {
+            (patient,): max((of_levels[key] for key in wanted), key=_GRAVITY.index)
+            for patient, wanted in levels.items()
+            if all(key in of_levels for key in wanted)
+        }
+        for reader, of_levels in _by_level(reads, question).items()
+    }
 
 
 def _side(diagnosis: Diagnosis, question: Question) -> int:
     return _YES if diagnosis in question.positive else _NO if diagnosis in question.negative else _NEITHER
-
-
-def _graver(before: int | None, now: int) -> int:
-    """Yes outweighs neither, which outweighs no."""
-    return now if before is None else max(before, now, key=(_NO, _NEITHER, _YES).index)
 
 
 def _row(name: str, given: _Given, model: Scores, threshold: Threshold, how: Resampling) -> ReaderRow:
@@ -195,5 +205,5 @@ def _kappa(readers: tuple[str, ...], given: Mapping[str, _Given], how: Resamplin
 def _estimate(answers: IntArray, patients: Sequence[str], how: Resampling) -> Estimate:
     """``answers`` (readers, n)."""
     if len(answers) == 2:
-        return cohen_kappa(answers[0], answers[1], patients, 3, None, how)
+        return cohen_kappa(answers[0], answers[1], patients, 3, how)
     return fleiss_kappa(answers.T, patients, 3, how)

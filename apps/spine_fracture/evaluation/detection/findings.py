@@ -49,7 +49,7 @@ class UnscoredNote:
 class FindingsResult:
     """``auc`` is None where one of the two groups is empty.
 
-    ``interval`` is by patient, so it is None below two patients.
+    ``interval`` is by patient, so it is None below two patients too.
     """
 
     auc: float | None
@@ -102,15 +102,15 @@ def judge(
     levels: Sequence[ScoredLevel], unscored: Sequence[UnscoredNote], resampling: Resampling
 ) -> FindingsResult:
     """AUC of noted against other levels, over all and by kind, with a patient-cluster bootstrap."""
+    overall = _auc(levels)
     by_kind = {}
     for kind in SCORED_KINDS:
         with_kind = {row.patient for row in levels if row.kind == kind}
         value = _auc([r for r in levels if r.patient in with_kind and r.kind in (kind, None)])
         if value is not None:
             by_kind[kind] = value
-    return FindingsResult(
-        _auc(levels), _interval(levels, resampling), by_kind, tuple(levels), tuple(unscored)
-    )
+    interval = None if overall is None else _interval(levels, resampling)
+    return FindingsResult(overall, interval, by_kind, tuple(levels), tuple(unscored))
 
 
 def _auc(levels: Sequence[ScoredLevel]) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.evaluation.boxes import BoxAnswers, PictureAnswer
 from spine_fracture.evaluation.cases.thresholds import Threshold
-from spine_fracture.evaluation.detection.matching import match
+from spine_fracture.evaluation.detection.matching import match, reference_labels
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,14 @@ class WorstPicture:
 def worst_pictures(
     boxes: BoxAnswers, part: Part, threshold: Threshold, count: int
 ) -> tuple[WorstPicture, ...]:
-    """The worst first; none without a mistake."""
+    """The worst first; none without a mistake. Boxes of a label that no reference of the part has are none:
+    it does not say whether they are there.
+    """
     of_patient: dict[str, WorstPicture] = {}
+    labels = reference_labels(boxes.of(part))
     for picture in boxes.of(part):
-        called = tuple(box for box in picture.predicted if box.score >= threshold.at(picture.fold))
+        cut = threshold.at(picture.fold)
+        called = tuple(box for box in picture.predicted if box.score >= cut and box.label in labels)
         judged = _judged(picture.model_copy(update={"predicted": called}))
         before = of_patient.get(picture.patient)
         if _wrong(judged) and (before is None or _wrong(judged) > _wrong(before)):

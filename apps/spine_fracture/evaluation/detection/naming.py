@@ -67,7 +67,8 @@ class DetectionScores:
 
 
 def score_pictures(pictures: Sequence[PictureBoxes]) -> DetectionScores:
-    """Scores over all pictures together; raises :class:`InputError` when there is nothing to score."""
+    """Scores over all pictures that have a reference; raises :class:`InputError` when there is none."""
+    pictures = [picture for picture in pictures if picture.reference]
     levels = {r.level for p in pictures for r in p.reference}
     if not levels:
         raise InputError("No picture has a reference box: there is nothing to score detection against.")
@@ -77,15 +78,14 @@ def score_pictures(pictures: Sequence[PictureBoxes]) -> DetectionScores:
     hits = sum(len(p.found) for p in pictures)
     predicted = sum(b.level in levels for p in pictures for b in p.predicted)
     true = sum(len(p.reference) for p in pictures)
-    judged = [p for p in pictures if p.reference]
     return DetectionScores(
         map50_95=averages.map50_95,
         map50=averages.map50,
         precision=hits / predicted if predicted else 0.0,
         recall=hits / true,
         f1=2 * hits / (predicted + true),
-        all_levels_correct=sum(p.all_correct for p in judged) / len(judged),
-        pictures=len(judged),
+        all_levels_correct=sum(p.all_correct for p in pictures) / len(pictures),
+        pictures=len(pictures),
     )
 
 

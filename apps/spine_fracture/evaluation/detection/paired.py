@@ -62,7 +62,7 @@ def paired_precision(
 
 def _shared(read: Mapping[str, Sequence[PictureAnswer]]) -> dict[str, list[PictureAnswer]]:
     """Those pictures that all detectors read, in one order."""
-    by_key = {name: {(p.patient, p.picture): p for p in pictures} for name, pictures in read.items()}
+    by_key = {name: _by_key(name, pictures) for name, pictures in read.items()}
     first = next(iter(by_key.values()), {})
     keys = [key for key in first if all(key in own for own in by_key.values())]
     for key in keys:
@@ -71,3 +71,15 @@ def _shared(read: Mapping[str, Sequence[PictureAnswer]]) -> dict[str, list[Pictu
                 f"Detectors were told different boxes of the picture {key[1]}: let all read the same cohort."
             )
     return {name: [own[key] for key in keys] for name, own in by_key.items()}
+
+
+def _by_key(name: str, pictures: Sequence[PictureAnswer]) -> dict[tuple[str, str], PictureAnswer]:
+    """Raises :class:`InputError` where two pictures go by one name, and one would stand for the other."""
+    by_key: dict[tuple[str, str], PictureAnswer] = {}
+    for picture in pictures:
+        if by_key.setdefault((picture.patient, picture.picture), picture) is not picture:
+            raise InputError(
+                f"{name} read two pictures called {picture.picture}: let it answer the cohort again, which "
+                "gives those of a patient's later studies names of their own."
+            )
+    return by_key

@@ -116,7 +116,7 @@ class ComparisonCheck:
     """Two readers' printed counts, paired as kindly as they can be, against the printed p (if there is one).
 
     ``right`` of ``cases`` were right. ``contradicted`` means that no pairing, by no form of McNemar's
-    test, gives a p as small as printed; the other two that this form does not.
+    test, gives a p as small as printed.
     """
 
     first: str
@@ -127,8 +127,6 @@ class ComparisonCheck:
     kindest: McNemar
     printed: PrintedP | None
     contradicted: bool
-    contradicted_exact: bool
-    contradicted_corrected: bool
 
 
 #: The source studies, by the names that systems' configurations have in ``paper``.
@@ -174,8 +172,6 @@ def _checked(
         kindest=kindest,
         printed=printed,
         contradicted=_too_small(printed, kindest.smallest),
-        contradicted_exact=_too_small(printed, kindest.p_exact),
-        contradicted_corrected=_too_small(printed, kindest.p_corrected),
     )
 
 

@@ -16,7 +16,7 @@ from spine_fracture.evaluation.cases.differences import Difference, with_holm
 from spine_fracture.evaluation.cases.gallery import Mistake, gallery
 from spine_fracture.evaluation.cases.judging import JUDGED, judge
 from spine_fracture.evaluation.cases.readers import ReaderAnswer, ReaderTable, judge_readers
-from spine_fracture.evaluation.cases.scores import Unit, unit_scores
+from spine_fracture.evaluation.cases.scores import Unit, case_key, unit_scores
 from spine_fracture.evaluation.cases.subgroups import Subgroup, subgroups
 from spine_fracture.evaluation.cases.thresholds import Threshold
 from spine_fracture.evaluation.detection.gallery import WorstPicture, worst_pictures
@@ -209,10 +209,12 @@ def _readers(
     answers: Answers, reads: Sequence[ReaderAnswer], results: Sequence[BinaryResult], how: Resampling
 ) -> Iterator[ReaderTable]:
     """Of the test part, whose patients readers read blinded."""
+    levels = unit_scores(answers, Part.TEST, Unit.LEVEL).cases
+    asked = [case_key(case, Unit.LEVEL) for case in levels]
     for result in results:
         if result.part is Part.TEST:
             scores = unit_scores(answers, result.part, result.unit)
-            yield judge_readers(reads, scores, result.threshold, QUESTIONS[answers.question], how)
+            yield judge_readers(reads, scores, result.threshold, QUESTIONS[answers.question], asked, how)
 
 
 def _gallery(answers: Answers, part: Part, units: Sequence[Unit], pictures: Pictures) -> PictureGallery:

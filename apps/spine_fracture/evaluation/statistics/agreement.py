@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,26 +19,21 @@ from spine_fracture.evaluation.statistics.intervals import (
 )
 from spine_fracture.evaluation.statistics.shares import ratio
 
-#: How much worse it is to be further apart: each step once, or its square. None: any difference alike.
-Weighting = Literal["linear", "quadratic"] | None
-
 
 def cohen_kappa(
     first: npt.ArrayLike,
     second: npt.ArrayLike,
     patients: Sequence[Hashable],
     categories: int,
-    weighting: Weighting = None,
     resampling: Resampling | None = None,
 ) -> Estimate:
-    """Agreement of two readers (Cohen 1960, Educ Psychol Meas 20:37; weighted 1968, Psychol Bull 70:213).
+    """Agreement of two readers (Cohen 1960, Educ Psychol Meas 20:37).
 
     ``first`` and ``second`` (n,) are categories 0.. of the same n cases; interval by patient.
     """
     if len(np.asarray(first)) != len(np.asarray(second)):
         raise InputError("Both readers must have read the same cases.")
-    steps = np.abs(np.subtract.outer(np.arange(categories), np.arange(categories)))
-    apart = {None: steps > 0, "linear": steps, "quadratic": steps**2}[weighting].astype(np.float64)
+    apart = 1.0 - np.eye(categories)
 
     def kappa(tables: FloatArray) -> FloatArray:
         expected = np.einsum("di,ij,dj->d", tables.sum(axis=2), apart, tables.sum(axis=1))

@@ -64,14 +64,6 @@ def kindest_pairing(successes1: int, successes2: int, n: int) -> McNemar:
     return mcnemar_of_counts(max(successes1 - successes2, 0), max(successes2 - successes1, 0))
 
 
-def smallest_mcnemar_p(successes1: int, successes2: int, n: int) -> float:
-    """The smallest p that any pairing and any of the three forms of McNemar's test allows.
-
-    A smaller printed p cannot be right, whatever the unpublished pairs are.
-    """
-    return kindest_pairing(successes1, successes2, n).smallest
-
-
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """Adjusted so that all of them together err as often as one would (Holm 1979, Scand J Stat 6:65).
 

@@ -56,7 +56,7 @@ def augmented_view(
     standard = sharpened(standard, drawn(how.sharpness))
     standard += wide(drawn(how.noise).abs()) * torch.randn(standard.shape, device=device, generator=generator)
     pairs = (standard * present).reshape(n, 2, 3, size, size)
-    return _with_gaps(pairs, how, generator).reshape(n, 6, size, size)
+    return _with_gaps(pairs, present.reshape(n, 2), how, generator).reshape(n, 6, size, size)
 
 
 def _by_sequence(crops: Crops, device: torch.device) -> torch.Tensor:
@@ -124,11 +124,18 @@ def sharpened(signal: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
     return signal + wide(amount) * (signal - smooth)
 
 
-def _with_gaps(pairs: torch.Tensor, how: Augmentation, generator: torch.Generator) -> torch.Tensor:
-    """Leave out T1, T2, or the neighbouring slices of some samples; pairs (n, 2, 3, size, size)."""
-    n = len(pairs)
-    lone = (torch.rand(n, generator=generator) < how.lone_slice)[:, None, None, None, None]
+def _with_gaps(
+    pairs: torch.Tensor, present: torch.Tensor, how: Augmentation, generator: torch.Generator
+) -> torch.Tensor:
+    """Leave out T1, T2, or the neighbouring slices of some samples; pairs (n, 2, 3, size, size).
+
+    A sequence stays where the other is not ``present`` (n, 2): a blank sample would teach its class all the
+    same.
+    """
+    n, device = len(pairs), generator.device
+    lone = (torch.rand(n, device=device, generator=generator) < how.lone_slice)[:, None, None, None, None]
     pairs = torch.where(lone, pairs[:, :, 1:2].expand_as(pairs), pairs)
-    chance = torch.rand(n, generator=generator)
+    chance = torch.rand(n, device=device, generator=generator)
     kept = torch.stack([chance >= how.missing, (chance < how.missing) | (chance >= 2 * how.missing)], dim=1)
+    kept |= ~present.flip(1)
     return pairs * kept[:, :, None, None, None]

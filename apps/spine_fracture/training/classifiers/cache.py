@@ -99,7 +99,7 @@ class CropCacheWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.describe(patients=list(self._patients), margin=self._margin)
+        self._writer.describe(patients=list(self._patients))
         self._writer.__exit__(kind, error, trace)
 
     def add(self, study: LabelledStudy, source: str, *, held_out: bool) -> None:

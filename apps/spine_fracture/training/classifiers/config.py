@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.configuration import Amount, Config, Count, Share
 from spine_fracture.training.learning.schedule import Schedule
+
+#: A number of things, or what random numbers are drawn from.
+_NoneOrMore = Annotated[int, Field(ge=0)]
 
 
 class Augmentation(Config):
@@ -43,9 +49,9 @@ class Samples(Config):
     judging_variants: Count = 6
     harmless: Share = 0.2
     recipe: str = "phantoms/training"
-    training_phantoms: int = 80
-    validation_phantoms: int = 12
-    test_phantoms: int = 16
+    training_phantoms: _NoneOrMore = 80
+    validation_phantoms: _NoneOrMore = 12
+    test_phantoms: _NoneOrMore = 16
     slices: Count = 3
 
 
@@ -55,8 +61,8 @@ class Balance(Config):
     cache of sources without a share teaches all the same.
     """
 
-    prevalence: tuple[float, float, float, float] = (0.4, 0.2, 0.2, 0.2)
-    shares: tuple[float, float, float] = (0.6, 0.4, 0.0)
+    prevalence: tuple[Amount, Amount, Amount, Amount] = (0.4, 0.2, 0.2, 0.2)
+    shares: tuple[Amount, Amount, Amount] = (0.6, 0.4, 0.0)
 
 
 class CropTraining(Config):
@@ -74,4 +80,4 @@ class ClassifierTraining(CropTraining):
     """A whole recipe, with what the crops are simulated from."""
 
     samples: Samples = Samples()
-    seed: int = 2026
+    seed: _NoneOrMore = 2026

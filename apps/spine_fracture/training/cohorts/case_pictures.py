@@ -13,8 +13,8 @@ from spine_fracture.evaluation.boxes import PictureAnswer
 from spine_fracture.evaluation.reports.drawing import REFERENCE, DrawnBox, beside, data_uri, draw, grey
 from spine_fracture.evaluation.reports.level_picture import level_picture
 from spine_fracture.geometry import PixelBox
+from spine_fracture.training.cohorts.folder import caches_in
 from spine_fracture.training.cohorts.radiograph_cache import RadiographCache, RadiographLevel
-from spine_fracture.training.cohorts.radiograph_cohort import RADIOGRAPHS
 from spine_fracture.training.cohorts.study_cache import LevelLabel, StudyCache, StudyLabel
 
 _SCALE = 1.5
@@ -23,10 +23,13 @@ _SCALE = 1.5
 class CasePictures:
     """Draws any case of a cohort: a level on T1 and T2, or a patient's radiographs in both views."""
 
-    def __init__(self, cohort: Path) -> None:
-        studies, radiographs = cohort / "studies", cohort / RADIOGRAPHS
-        self._studies = StudyCache(studies) if studies.is_dir() else None
-        self._radiographs = RadiographCache(radiographs) if radiographs.is_dir() else None
+    def __init__(self, cohort: Path, judged: str) -> None:
+        """``judged`` is the cache of the cohort that the answers name. There may be another beside it, of
+        radiographs beside studies, in which the same keys are those of other simulated patients.
+        """
+        caches = [cache for cache in caches_in(cohort) if cache.name == judged]
+        self._studies = next((cache for cache in caches if isinstance(cache, StudyCache)), None)
+        self._radiographs = next((cache for cache in caches if isinstance(cache, RadiographCache)), None)
 
     def of_case(self, case: Case) -> str | None:
         """A data URI; None for a case that is not in the cohort."""
@@ -34,26 +37,25 @@ class CasePictures:
 
     def of_boxes(self, answer: PictureAnswer) -> str | None:
         """Its slice on T1 and T2 with the boxes: green what is there, amber what was found."""
-        patient, _, number = answer.picture.rpartition("/")
-        at = self._place(patient)
-        if self._studies is None or at is None:
+        if self._studies is None:
+            return None
+        pixels = self._studies.slice_called(answer.patient, answer.picture)
+        if pixels is None:
             return None
         boxes = [DrawnBox(PixelBox(*box.box), box.label, REFERENCE) for box in answer.reference]
         boxes += [DrawnBox(PixelBox(*box.box), f"{box.label} {box.score:.2f}") for box in answer.predicted]
-        channels = self._studies[at].pixels[int(number), :2]
-        return data_uri(beside([draw(grey(c), boxes, scale=_SCALE) for c in channels if c.any()]))
-
-    def _place(self, patient: str) -> int | None:
-        labels = self._studies.labels if self._studies is not None else ()
-        return next((at for at, label in enumerate(labels) if label.patient == patient), None)
+        return data_uri(beside([draw(grey(c), boxes, scale=_SCALE) for c in pixels[:2] if c.any()]))
 
     def _study(self, case: Case) -> str | None:
-        at = self._place(case.patient)
-        if self._studies is None or at is None:
+        if self._studies is None:
             return None
-        level = _shown_level(self._studies.labels[at], case)
-        if level is None or not level.slices:
+        labels = self._studies.labels
+        shown = [(at, _shown_level(labels[at], case)) for at in self._studies.of_patient(case.patient)]
+        found = [(at, level) for at, level in shown if level is not None and level.slices]
+        if not found:
             return None
+        # A case does not say which of its patient's studies it is of.
+        at, level = max(found, key=lambda one: _likeness(labels[one[0]], one[1], case))
         place = _best_slice(level)
         pixels = self._studies[at].pixels[level.slices[place], :2]
         picture = level_picture(pixels, PixelBox(*level.boxes[place]), level.level.value)
@@ -75,11 +77,20 @@ class CasePictures:
 
 
 def _shown_level(label: StudyLabel, case: Case) -> LevelLabel | None:
-    """The case's level; of a whole patient the one that the answer is about, or the first that made it so."""
+    """The case's level; of a whole patient the one that the answer is about, or the first that made it so.
+    None where nothing in the study is what the case is.
+    """
+    alike = [level for level in label.levels if level.diagnosis is case.truth]
     if case.level is not None:
-        return next((level for level in label.levels if level.level is case.level), None)
+        return next((level for level in alike if level.level is case.level), None)
     index = next((level for level in label.levels if level.level is label.index_level), None)
-    return index or next((level for level in label.levels if level.diagnosis is case.truth), None)
+    return (index or alike[0]) if alike else None
+
+
+def _likeness(label: StudyLabel, level: LevelLabel, case: Case) -> tuple[bool, bool]:
+    """How much the level of a study is what the case is: in truth first, then in how it was examined."""
+    told = case.centre, case.sequences, case.age
+    return level.diagnosis is case.truth, (label.centre, "+".join(label.sequences), label.age) == told
 
 
 def _best_slice(level: LevelLabel) -> int:

@@ -20,26 +20,25 @@ _GRAVEST = (
 )
 
 
-def case_of(label: StudyLabel, level: LevelLabel | None, probabilities: Iterable[float]) -> Case:
-    """The case of one level, or of the patient as a whole where ``level`` is None.
+def case_of(label: StudyLabel, level: LevelLabel, probabilities: Iterable[float]) -> Case:
+    """The case of one level; ``probabilities`` follow the classes of the answers that it goes into.
 
-    ``probabilities`` follow the classes of the answers that the case goes into. A patient's truth is the
-    gravest diagnosis of any level. Raises :class:`InputError` for a study that teaches.
+    Raises :class:`InputError` for a study that teaches.
     """
     if label.part is None:
         raise InputError(f"Patient {label.patient} teaches, so no model may be judged on this study.")
     return Case(
         part=label.part,
         patient=label.patient,
-        level=None if level is None else level.level,
-        truth=gravest(label) if level is None else level.diagnosis,
+        level=level.level,
+        truth=level.diagnosis,
         probabilities=tuple(float(share) for share in probabilities),
         centre=label.centre,
         scanner="" if label.field_strength is None else f"{label.field_strength:g} T",
         sequences="+".join(label.sequences),
         sex=label.sex,
         age=label.age,
-        note=primary_tumour(label) if level is None else level.primary,
+        note=level.primary,
     )
 
 
@@ -49,13 +48,13 @@ def study_cases(
     """The cases of these levels of one study, each with its probabilities.
 
     Where the question is whether a fracture is malignant there is also a case of the patient, whose answer
-    is that to the index vertebra (Yeh et al. 2022).
+    and truth are those of the index vertebra (Yeh et al. 2022).
     """
     for level, probabilities in answered:
         case = case_of(label, level, probabilities)
         yield case
         if question == MALIGNANT_OR_BENIGN.name and level.level is label.index_level:
-            yield case_of(label, None, case.probabilities)
+            yield case.model_copy(update={"level": None, "note": primary_tumour(label)})
 
 
 def answers_of(

@@ -14,31 +14,38 @@ from spine_fracture.training.cohorts.study_cache import StudyCache, StudyLabel
 FEWEST = 3
 
 
-def require_teachable(cache: StudyCache, question: Question) -> tuple[str, ...]:
+def require_teachable(
+    cache: StudyCache, question: Question, *, divided_anew: bool = False
+) -> tuple[str, ...]:
     """Notes for the reader of the training's report: which centre has none of a class.
 
     Raises :class:`InsufficientEvidenceError`, naming everything that is missing, when either side of the
     question has fewer than :data:`FEWEST` training patients, or no validation patient is there to say when
-    to stop. Test and external patients are looked at for the notes alone.
+    to stop. Test and external patients are looked at for the notes alone; where the cohort is
+    ``divided_anew``, in folds, all patients teach.
     """
-    missing = [
-        *_missing_sides(cache.labels, question),
-        *_missing_validation(cache.labels, question),
-    ]
+    labels = cache.labels
+    if divided_anew:
+        missing = _missing_sides(labels, question, "patients")
+    else:
+        taught = [label for label in labels if label.part is None]
+        missing = _missing_sides(taught, question, "training patients")
+        missing += _missing_validation(labels, question)
     if missing:
         raise InsufficientEvidenceError(
             f"The cohort {cache.name} cannot teach {question.name}: {'; '.join(missing)}. "
             "Add patients (read more levels, or simulate more), or ask another question."
         )
-    return _notes(cache.labels, question)
+    return _notes(labels, question)
 
 
-def _missing_sides(labels: Sequence[StudyLabel], question: Question) -> list[str]:
+def _missing_sides(labels: Sequence[StudyLabel], question: Question, who: str) -> list[str]:
+    """``labels`` are those of the patients who may teach, called ``who``."""
     missing = []
     for side in (question.positive, question.negative):
-        there = len({label.patient for label in labels if label.part is None and _has(label, side)})
+        there = len({label.patient for label in labels if _has(label, side)})
         if there < FEWEST:
-            missing.append(f"{there} training patients have {_named(side)}, it needs {FEWEST}")
+            missing.append(f"{there} {who} have {_named(side)}, it needs {FEWEST}")
     return missing
 
 

@@ -81,7 +81,9 @@ def _is_there(folder: Path, begins: str) -> bool:
 
 
 def _made_of(config: CohortConfig, everybody: Sequence[Recruit]) -> str:
-    """sha256 of all that decides what the cohort is: its configuration and the real pictures."""
+    """sha256 of the configuration and the real pictures. Their outlines, and how far T1 lies from T2, decide
+    on the cohort as well: of these the digest of its content tells.
+    """
     digest = hashlib.sha256(config.model_dump_json().encode())
     for recruit in everybody:
         if isinstance(recruit, LumbarPatient):

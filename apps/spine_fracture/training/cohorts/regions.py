@@ -97,7 +97,8 @@ def import_regions(
 
 def export_regions(cache: StudyCache, out: Path, sequence: MrSequence) -> int:
     """Write every slice of ``sequence`` as PNG, and ``regions.json`` that VIA opens beside them; the number
-    of pictures. Test and external studies stay where they are: their labels are locked.
+    of pictures. Validation, test and external studies stay where they are: they choose or judge what learns
+    from these.
     """
     written: list[AnnotatedPicture] = []
     for at, label in enumerate(cache.labels):

@@ -33,7 +33,7 @@ from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import CHANNELS as CHANNELS
 from spine_fracture.imaging import Sequence
 from spine_fracture.training.cohorts.cache import ArrayCache, CacheWriter, share_arrays
-from spine_fracture.training.cohorts.naming import CohortNaming, ContentDigest
+from spine_fracture.training.cohorts.naming import CohortNaming, ContentDigest, refuse_other
 
 Grey = npt.NDArray[np.uint8]
 
@@ -136,9 +136,12 @@ class _Entry(_Frozen):
 class StudyCacheWriter:
     """Writes a cache study by study; used as a context, which completes it on leaving. Where the ``name`` is
     a naming, the cache is named for its content too.
+
+    The same cohort may be written again; raises :class:`InputError` where the folder holds another.
     """
 
     def __init__(self, folder: Path, name: str | CohortNaming) -> None:
+        _refuse_other(folder, name)
         self._writer = CacheWriter(folder)
         self._name = name
         self._digest = ContentDigest()
@@ -169,10 +172,32 @@ class StudyCacheWriter:
         self._writer.__exit__(kind, error, trace)
 
 
+def _refuse_other(folder: Path, name: str | CohortNaming) -> None:
+    """What is no whole cache may be written over."""
+    try:
+        found = StudyCache(folder)
+    except InputError:
+        return
+    refuse_other(found.name, name if isinstance(name, str) else name.begins, folder)
+
+
+def slice_name(patient: str, number: int, at: int) -> str:
+    """What slice ``at`` of a patient's study is called in answers; ``number`` is 1 for the patient's first.
+
+    That number is not said of first studies: answers were kept before patients had several.
+    """
+    return f"{patient}/{at}" if number == 1 else f"{patient}/{number}/{at}"
+
+
 class StudyCache:
     """Random access to the studies that :class:`StudyCacheWriter` stored. Safe to read from threads."""
 
     def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder.parent} has no {folder.name}: make them with `spine-fracture cohort simulate`, or "
+                "from reads with `cohort cache`, or name a cohort that has them."
+            )
         self._cache = cache = ArrayCache.open(folder)
         try:
             studies: Any = cache.description["studies"]
@@ -196,6 +221,24 @@ class StudyCache:
             raise IndexError(at)
         pixels = self._pixels[self._starts[at] : self._starts[at + 1]].reshape(self._shapes[at])
         return CachedStudy(self.labels[at], pixels)
+
+    def of_patient(self, patient: str) -> tuple[int, ...]:
+        """The places of a patient's studies, in order."""
+        return tuple(at for at, label in enumerate(self.labels) if label.patient == patient)
+
+    def number(self, at: int) -> int:
+        """Which of its patient's studies this is, 1 for the first."""
+        return 1 + self.of_patient(self.labels[at].patient).index(at)
+
+    def slice_called(self, patient: str, name: str) -> Grey | None:
+        """The pixels (4, rows, columns) of the slice that :func:`slice_name` calls so; None for a slice that
+        is not here.
+        """
+        for number, place in enumerate(self.of_patient(patient), 1):
+            for at in range(self._shapes[place][0]):
+                if slice_name(patient, number, at) == name:
+                    return np.asarray(self[place].pixels[at])
+        return None
 
     def relabel(self, folder: Path, name: str, labels: Iterable[StudyLabel]) -> None:
         """Write a cache of the same studies under other ``labels``, in their order; pixels are shared."""

@@ -210,8 +210,10 @@ def read_record(path: Path) -> RunRecord:
 
 
 def keep(folder: Path, judged: Judged) -> None:
-    """Write the answers and boxes that there are into a folder."""
+    """Write the answers and boxes that there are into a folder, in place of those of another model."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (ANSWERS, BOXES):
+        (folder / name).unlink(missing_ok=True)
     if judged.answers is not None:
         write_answers(judged.answers, folder / ANSWERS)
     if judged.boxes is not None:

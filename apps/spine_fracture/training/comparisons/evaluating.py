@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ def evaluated(
     """The report of all ``models``, each against a baseline that is fitted on the same cohort now, over the
     same folds where it was cross-validated, and beside the readers of whom there are ``reads``.
     """
-    pictures, fitted = CasePictures(cohort), dict[_Asked, tuple[Answers, ...]]()
+    fitted: dict[_Asked, tuple[Answers, ...]] = {}
     reports = []
     for model in models:
         asked = None
@@ -64,7 +64,7 @@ def evaluated(
                 model.answers,
                 model.boxes,
                 fitted[asked] if asked else (),
-                pictures,
+                CasePictures(cohort, model.cohort),
                 reads=reads,
                 family=model.family,
                 paper=model.paper,
@@ -120,24 +120,26 @@ def _labels(cohort: Path) -> tuple[StudyLabel | RadiographLabel, ...]:
 
 
 def _centres(labels: Sequence[StudyLabel | RadiographLabel]) -> tuple[CentreRow, ...]:
-    patients: dict[str, Counter[Part | None]] = defaultdict(Counter)
+    """Each patient once, however many studies there are."""
+    patients: dict[str, dict[Part | None, set[str]]] = defaultdict(lambda: defaultdict(set))
     for label in labels:
-        patients[label.centre][label.part] += 1
+        patients[label.centre][label.part].add(label.patient)
     return tuple(
-        CentreRow(centre, n[None], n[Part.VALIDATION], n[Part.TEST], n[Part.EXTERNAL])
-        for centre, n in sorted(patients.items())
+        CentreRow(centre, *(len(of[part]) for part in (None, Part.VALIDATION, Part.TEST, Part.EXTERNAL)))
+        for centre, of in sorted(patients.items())
     )
 
 
 def cohort_features(cohort: Path) -> tuple[FeatureRow, ...]:
-    """One vertebra a patient, that which the study is about; empty where none has features."""
+    """One vertebra a patient, that which the first study of a fracture is about; empty where none has
+    features.
+    """
     if not (cohort / "studies").is_dir():
         return ()
-    cases = [
-        FeatureCase(level.diagnosis, frozenset(level.features))
-        for label in StudyCache(cohort / "studies").labels
-        for level in label.levels
-        if level.level is label.index_level
-    ]
     asked = (*MALIGNANT_OR_BENIGN.positive, *MALIGNANT_OR_BENIGN.negative)
-    return feature_table(cases) if any(c.features for c in cases if c.diagnosis in asked) else ()
+    cases: dict[str, FeatureCase] = {}
+    for label in StudyCache(cohort / "studies").labels:
+        for level in label.levels:
+            if level.level is label.index_level and level.diagnosis in asked:
+                cases.setdefault(label.patient, FeatureCase(level.diagnosis, frozenset(level.features)))
+    return feature_table([*cases.values()]) if any(case.features for case in cases.values()) else ()

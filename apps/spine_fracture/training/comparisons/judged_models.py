@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from spine_fracture.bundle import MANIFEST, read_manifest
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.evaluation.answers import Answers, read_answers, together
@@ -96,13 +94,7 @@ def _asked(bundle: Path, cohort: Path | None, tell: Tell) -> JudgedModel:
         raise InputError(f"{manifest.name} has answered nothing yet: say with --cohort what to judge it on.")
     names, family = CohortFolder.open(cohort).names, family_named(manifest.family)
     tell(f"{manifest.version} answers {' and '.join(names)}")
-    try:
-        judged = answered(family, bundle, cohort)
-    except ValidationError as error:
-        raise InputError(
-            f"{manifest.version} was not trained by its name in configs/, so it is not known which question "
-            "it answers: train one with `spine-fracture train system`."
-        ) from error
+    judged = answered(family, bundle, cohort)
     return JudgedModel(
         manifest.name,
         manifest.version,

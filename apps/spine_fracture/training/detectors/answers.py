@@ -19,7 +19,7 @@ from spine_fracture.evaluation.answers import Case
 from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
 from spine_fracture.geometry import FloatArray, PixelBox
 from spine_fracture.training.cohorts.cases import answers_of, study_cases
-from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache
+from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache, slice_name
 from spine_fracture.training.detectors.cohort import bodies_on, horizon_of, kind_in
 from spine_fracture.training.detectors.pictures import DOUBTFUL
 from spine_fracture.training.systems.family import Judged
@@ -37,21 +37,21 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     # In the reference runtime, which has all families, and a GPU where there is one.
     finder, studies = BoxFinder.load(bundle, "torch"), StudyCache(cohort / "studies")
     judged = (
-        studies[at]
+        (studies[at], studies.number(at))
         for at, label in enumerate(studies.labels)
         if label.part is not None and label.has_any(finder.sequences)
     )
     if finder.task is DetectionTask.KINDS:
         detector = VertebraDetector(finder)
-        pictures = [picture for study in judged for picture in _levels(detector, study)]
+        pictures = [picture for study, number in judged for picture in _levels(detector, study, number)]
         return Judged(None, _boxes(finder, studies, "levels", tuple(Level), pictures))
     model = LesionDetector(finder)
     question = str(model.manifest.config["question"])
     pictures = []
     cases: list[Case] = []
-    for study in judged:
+    for study, number in judged:
         found = finder.find(study.pair())
-        pictures.extend(_lesions(finder.task, study, found))
+        pictures.extend(_lesions(finder.task, study, number, found))
         cases.extend(_cases(model, study, found, question))
     answers = answers_of(model.manifest, studies.name, question, MODEL_CLASSES, cases)
     return Judged(answers, _boxes(finder, studies, "lesions", finder.task.classes, pictures))
@@ -84,8 +84,10 @@ def _cases(
     return study_cases(study.label, zip(levels, rows, strict=True), question)
 
 
-def _levels(detector: VertebraDetector, study: CachedStudy) -> Iterable[PictureAnswer]:
-    """All slices are read, for a level's name comes from all of them."""
+def _levels(detector: VertebraDetector, study: CachedStudy, number: int = 1) -> Iterable[PictureAnswer]:
+    """All slices are read, for a level's name comes from all of them. ``number`` is the study's among those
+    of its patient.
+    """
     naming = name_tracks(fuse_slices(detector.detect(study.pair())))
     found: dict[int, list[BoxAnswer]] = {}
     for named in naming.levels:
@@ -94,10 +96,12 @@ def _levels(detector: VertebraDetector, study: CachedStudy) -> Iterable[PictureA
             found.setdefault(candidate.slice_index, []).append(each)
     for at in _middle(study):
         reference = [(str(level.level), box) for level, box, _ in bodies_on(study.label, at)]
-        yield _picture(study, at, found.get(at, ()), reference, ())
+        yield _picture(study, number, at, found.get(at, ()), reference, ())
 
 
-def _lesions(task: DetectionTask, study: CachedStudy, found: Sequence[Found]) -> Iterable[PictureAnswer]:
+def _lesions(
+    task: DetectionTask, study: CachedStudy, number: int, found: Sequence[Found]
+) -> Iterable[PictureAnswer]:
     """Every box stands there once for each class that it may be of."""
     boxes: dict[int, list[BoxAnswer]] = {}
     for each in found:
@@ -109,11 +113,12 @@ def _lesions(task: DetectionTask, study: CachedStudy, found: Sequence[Found]) ->
         kinds = [(kind_in(task, level, shown=shown), box) for level, box, shown in bodies_on(study.label, at)]
         reference = [(task.classes[kind], box) for kind, box in kinds if kind >= 0]
         doubtful = [box for kind, box in kinds if kind == DOUBTFUL]
-        yield _picture(study, at, boxes.get(at, ()), reference, doubtful)
+        yield _picture(study, number, at, boxes.get(at, ()), reference, doubtful)
 
 
 def _picture(
     study: CachedStudy,
+    number: int,
     at: int,
     found: Iterable[BoxAnswer],
     reference: Iterable[tuple[str, PixelBox]],
@@ -131,7 +136,7 @@ def _picture(
         return beyond is None or _below(box, beyond)
 
     return PictureAnswer(
-        picture=f"{label.patient}/{at}",
+        picture=slice_name(label.patient, number, at),
         part=label.part,
         patient=label.patient,
         centre=label.centre,

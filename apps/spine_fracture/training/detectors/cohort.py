@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,8 @@ _FORM = 2
 #: How fast the chance of a slice falls with its distance, in slices, from the middle of a study.
 _SLICES_NEAR = 2.0
 TEACHES, JUDGES = "teaches", "judges"
+#: The parts of a cohort that pictures are made of: those who teach, and those who say when to stop.
+_SHOWN = (None, Part.VALIDATION)
 
 
 def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
@@ -40,14 +42,25 @@ def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
 
     Each is of the source :data:`TEACHES` or :data:`JUDGES`.
     """
-    _require_teachers(StudyCache(cohort / "studies"), config)
+    studies = StudyCache(cohort / "studies")
+    _require_teachers(studies, config)
+    left_out = _left_out(studies, config)
+    # Of a cohort whose studies all have what is read, detectors of any sequences share the pictures.
     return PictureCache(
         derived_cache(
             cohort,
             f"pictures-{config.task}",
-            (_FORM, config.size, config.sources.slices),
-            lambda folder, studies: write_pictures(folder, _pictures(studies, config)),
+            (_FORM, config.size, config.sources.slices, *left_out),
+            lambda folder, studies: write_pictures(folder, _pictures(studies, config, left_out)),
         )
+    )
+
+
+def _left_out(studies: StudyCache, config: DetectorConfig) -> tuple[int, ...]:
+    """Places of the studies that would teach or judge, had any of what is read been acquired."""
+    read = sequences_of(config.sequences)
+    return tuple(
+        at for at, label in enumerate(studies.labels) if label.part in _SHOWN and not label.has_any(read)
     )
 
 
@@ -108,10 +121,11 @@ def bodies_on(label: StudyLabel, at: int) -> list[tuple[LevelLabel, PixelBox, bo
     return sorted(found, key=lambda body: body[0].level.order)
 
 
-def _pictures(studies: StudyCache, config: DetectorConfig) -> Iterator[tuple[str, TeachingPicture]]:
-    read = sequences_of(config.sequences)
-    for study in studies:
-        if study.label.part in (None, Part.VALIDATION) and study.label.has_any(read):
+def _pictures(
+    studies: StudyCache, config: DetectorConfig, left_out: Collection[int]
+) -> Iterator[tuple[str, TeachingPicture]]:
+    for place, study in enumerate(studies):
+        if study.label.part in _SHOWN and place not in left_out:
             source = TEACHES if study.label.part is None else JUDGES
             for at in _chosen(study, config.sources.slices):
                 bodies = bodies_on(study.label, at)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest
-from spine_fracture.configuration import Amount, Config, Count, Share, flattened
+from spine_fracture.configuration import Amount, Config, Count, Positive, Share, flattened
 from spine_fracture.detection.families import Architecture, FamilyName
 from spine_fracture.detection.tasks import DetectionTask, Sequences
 from spine_fracture.evaluation.answers import ALTERED_OR_NORMAL, QUESTIONS, Question
@@ -28,11 +28,18 @@ class Geometry(Config):
 
     turn: Amount = 6.0
     shear: Amount = 2.0
-    scale: tuple[float, float] = (0.8, 1.25)
+    scale: tuple[Positive, Positive] = (0.8, 1.25)
     small: Share = 0.2
-    small_scale: tuple[float, float] = (0.4, 0.8)
+    small_scale: tuple[Positive, Positive] = (0.4, 0.8)
     shift: Amount = 0.12
     slip: Amount = 1.0
+
+    @field_validator("scale", "small_scale")
+    @classmethod
+    def _is_range(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if ends[0] > ends[1]:
+            raise ValueError(f"write the smaller magnification first: [{ends[1]:g}, {ends[0]:g}]")
+        return ends
 
 
 class Signal(Config):
@@ -120,7 +127,7 @@ class DetectorConfig(SystemConfig):
     imagenet: Path | None = None
     augmentation: Augmentation = Augmentation()
     sources: Sources = Sources()
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0)] = 1
     notes: str = ""
 
     @model_validator(mode="after")

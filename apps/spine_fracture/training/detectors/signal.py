@@ -16,6 +16,7 @@ from torch.nn import functional
 from spine_fracture.training.detectors.config import Signal
 
 _Floats = npt.NDArray[np.float32]
+_Bools = npt.NDArray[np.bool_]
 #: Pixels that a blur reaches to each side.
 _REACH = 2
 #: A blur narrower than this changes nothing to be seen.
@@ -28,7 +29,7 @@ class SignalChange:
 
     Signal x in [0, 1] becomes ``gain`` * x**``gamma``, is blurred by a Gaussian of ``blur`` pixels, shaded
     by a quadratic across and a line down the picture, and gets noise of standard deviation ``noise``. A
-    channel with gain 0 and noise 0 is left out.
+    channel that is not ``present`` is left out, unless the other one shows nothing.
     """
 
     gain: _Floats
@@ -36,25 +37,27 @@ class SignalChange:
     blur: _Floats
     shading: _Floats
     noise: _Floats
+    present: _Bools
 
 
 def draw_change(pictures: int, channels: int, how: Signal, rng: np.random.Generator) -> SignalChange:
     """A change for each of ``pictures``. Of a pair one may be left out, a lone channel never is."""
     shape = (pictures, channels)
-    present = np.ones(shape, np.float32)
+    present = np.ones(shape, np.bool_)
     if channels == 2:
         draw = rng.random(pictures)
-        present[draw < how.only_t2, 0] = 0
-        present[(how.only_t2 <= draw) & (draw < how.only_t2 + how.only_t1), 1] = 0
+        present[draw < how.only_t2, 0] = False
+        present[(how.only_t2 <= draw) & (draw < how.only_t2 + how.only_t1), 1] = False
     blurred, shaded, noisy = (rng.random(shape) < 0.5 for _ in range(3))
-    parts = (
-        present * np.exp(rng.normal(0, how.gain, shape)),
+    drawn = (
+        np.exp(rng.normal(0, how.gain, shape)),
         np.exp(rng.normal(0, how.gamma, shape)),
         blurred * rng.uniform(0, how.blur, shape),
         shaded[..., None] * rng.uniform(-how.bias, how.bias, (*shape, 3)) / 2,
-        present * noisy * rng.uniform(0, how.noise, shape),
+        noisy * rng.uniform(0, how.noise, shape),
     )
-    return SignalChange(*(part.astype(np.float32) for part in parts))
+    gain, gamma, blur, shading, noise = (each.astype(np.float32) for each in drawn)
+    return SignalChange(gain, gamma, blur, shading, noise, present)
 
 
 def changed(pixels: Tensor, change: SignalChange) -> Tensor:
@@ -65,17 +68,27 @@ def changed(pixels: Tensor, change: SignalChange) -> Tensor:
     device = pixels.device
     rows, columns = pixels.shape[2:]
 
-    def each(values: _Floats) -> Tensor:
+    def each(values: _Floats | _Bools) -> Tensor:
         return torch.from_numpy(values).to(device)[..., None, None]
 
     with torch.autocast(device.type, enabled=False):  # eight bits are too few for a picture
-        image = pixels.float().div_(255).pow_(each(change.gamma)).mul_(each(change.gain))
+        shown = _shown(pixels, each(change.present))
+        image = pixels.float().div_(255).pow_(each(change.gamma)).mul_(each(change.gain) * shown)
         image = _blurred(image, change.blur)
         a, b, c = (each(change.shading[..., k]) for k in range(3))
         x = torch.linspace(-1, 1, columns, device=device)
         y = torch.linspace(-1, 1, rows, device=device)[:, None]
         image = image * ((1 + a * x + c * x**2) * (1 + b * y))
-        return image.add_(torch.randn_like(image) * each(change.noise)).clamp_(0, 1)
+        return image.add_(torch.randn_like(image) * (each(change.noise) * shown)).clamp_(0, 1)
+
+
+def _shown(pixels: Tensor, present: Tensor) -> Tensor:
+    """Which channels are shown, (n, channels, 1, 1): those ``present``, and one that alone has any signal.
+
+    Where one sequence was acquired, leaving it out would teach that a black picture holds bodies.
+    """
+    signal = pixels.amax(dim=(2, 3), keepdim=True) > 0
+    return present | (signal & ~signal.flip(1))
 
 
 def _blurred(image: Tensor, width: _Floats) -> Tensor:

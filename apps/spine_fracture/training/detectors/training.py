@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -31,6 +32,9 @@ from spine_fracture.training.detectors.task import BoxTask, source_chances
 from spine_fracture.training.learning.checkpoint import Checkpointing
 from spine_fracture.training.learning.loop import Progress, fit
 
+#: Where in the work folder the model lies while it is scored.
+_SCORED = "scored"
+
 
 def train_and_report(
     config: DetectorConfig,
@@ -43,10 +47,10 @@ def train_and_report(
 ) -> Manifest:
     """Train from scratch on ``data`` (laid out like the lumbar set, or None) and phantoms.
 
-    ``work`` keeps the picture caches and the checkpoint: a second call in it goes on where the
-    first one stopped; :class:`InputError` where that was of other pictures or settings. Writes
-    weights, manifest and ``MODEL_CARD.md`` to ``out``; ``command`` is what the card says makes them
-    again.
+    ``work`` keeps the picture caches, the checkpoint, and the model while it is scored: a second call
+    in it goes on where the first one stopped; :class:`InputError` where that was of other pictures or
+    settings. Writes ``MODEL_CARD.md``, weights and manifest to ``out`` when all is done; ``command`` is
+    what the card says makes them again.
     """
     if config.task is not DetectionTask.KINDS:
         raise InputError(
@@ -69,17 +73,18 @@ def train_and_report(
     validation = [p for p in patients if split_of(p.key) is Split.VALIDATION]
     seen = tuple(sorted(hashes[patient.key] for patient in (*teaching, *validation)))
     manifest = manifest_of(config, config.seed, seen)
-    # What is scored is what is shipped: the half-precision weights, in the serving runtime.
-    write_bundle(out, fitted.state, manifest)
-    detector = VertebraDetector.load(out)
+    # What is scored is what is shipped: the half-precision weights, in the serving runtime. It goes to
+    # ``out`` last: a folder that holds a model is not trained into again, not even to score it.
+    scored = work / _SCORED
+    manifest = write_bundle(scored, fitted.state, manifest)
+    detector = VertebraDetector.load(scored)
     real = {
         str(split): tuple(report_real(detector, chosen, given) for given in Given)
         for split in (Split.VALIDATION, Split.TEST)
         if (chosen := [p for p in patients if split_of(p.key) is split])
     }
     phantoms = _phantoms(detector, config)
-    scored = manifest.model_copy(update={"metrics": metrics_of(real, phantoms)})
-    manifest = write_bundle(out, fitted.state, scored)
+    manifest = manifest.model_copy(update={"metrics": metrics_of(real, phantoms)})
     trained = Trained(
         manifest=manifest,
         config=config,
@@ -92,6 +97,8 @@ def train_and_report(
         minutes=fitted.cost.seconds / 60,
     )
     write_atomically(out / "MODEL_CARD.md", card(trained).encode())
+    manifest = write_bundle(out, fitted.state, manifest)
+    shutil.rmtree(scored, ignore_errors=True)
     return manifest
 
 

@@ -11,7 +11,8 @@ import json
 import math
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from spine_fracture.training.cohorts.folder import CohortFolder
 from spine_fracture.training.learning.loop import Epoch
 from spine_fracture.training.searches.search_config import SearchConfig
 from spine_fracture.training.systems.families import System, load_system
-from spine_fracture.training.systems.family import EpochLine, Tell, with_settings
+from spine_fracture.training.systems.family import EpochLine, SystemConfig, Tell, with_settings
 
 BEST = "best.yaml"
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -71,7 +72,7 @@ def search(config: SearchConfig, cohort: Path, out: Path, tell: Tell, storage: s
     """
     system = load_system(config.system)
     base = with_settings(system.config, config.settings)
-    with_settings(base, {key: among.example for key, among in config.space.items()})
+    _require_drawable(config, base)
     out.mkdir(parents=True, exist_ok=True)
     folder = CohortFolder.open(cohort)
     if not folder.validates:
@@ -80,17 +81,19 @@ def search(config: SearchConfig, cohort: Path, out: Path, tell: Tell, storage: s
             "search looks for the lowest loss on them."
         )
     recipe = json.dumps([config.model_dump_json(exclude={"trials"}), base.model_dump_json(), *folder.names])
-    study = _study(
-        config,
-        hashlib.sha256(recipe.encode()).hexdigest(),
-        storage or f"sqlite:///{(out / 'search.db').absolute()}",
-    )
-    if len(study.get_trials(deepcopy=False, states=_ENDED)) < config.trials:
-        study.optimize(
-            lambda trial: _attempt(trial, config, System(base, system.family), cohort, out, tell),
-            callbacks=[MaxTrialsCallback(config.trials, states=_ENDED)],
+    with _stored("cannot be opened: check its URL, its server and the folder's rights."):
+        study = _study(
+            config,
+            hashlib.sha256(recipe.encode()).hexdigest(),
+            storage or f"sqlite:///{(out / 'search.db').absolute()}",
         )
-    attempts = tuple(_attempt_of(trial) for trial in study.get_trials(deepcopy=False, states=_ENDED))
+    with _stored("failed: see that its server runs and its disk has room. Then the same command goes on."):
+        if len(study.get_trials(deepcopy=False, states=_ENDED)) < config.trials:
+            study.optimize(
+                lambda trial: _attempt(trial, config, System(base, system.family), cohort, out, tell),
+                callbacks=[MaxTrialsCallback(config.trials, states=_ENDED)],
+            )
+        attempts = tuple(_attempt_of(trial) for trial in study.get_trials(deepcopy=False, states=_ENDED))
     finished = [attempt for attempt in attempts if not attempt.pruned]
     if not finished:
         raise TrainingError(
@@ -102,6 +105,28 @@ def search(config: SearchConfig, cohort: Path, out: Path, tell: Tell, storage: s
     chosen = with_settings(base, best.settings).model_dump(mode="json")
     write_atomically(out / BEST, yaml.safe_dump(chosen, sort_keys=False).encode())
     return Found(best, attempts)
+
+
+def _require_drawable(config: SearchConfig, base: SystemConfig) -> None:
+    """Raises :class:`InputError` for a value that may be drawn and that the system does not take: hours of
+    trials might be over before it is.
+    """
+    examples = {key: among.examples for key, among in config.space.items()}
+    first = {key: values[0] for key, values in examples.items()}
+    for key, values in examples.items():
+        for value in values:
+            with_settings(base, first | {key: value})
+
+
+@contextmanager
+def _stored(failed: str) -> Iterator[None]:
+    """What the database raises becomes a :class:`StorageError`, which says how it ``failed``."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise StorageError(f"The database of the search {failed}") from error
 
 
 def _attempt(
@@ -196,8 +221,6 @@ class _SeededByTrial(BaseSampler):
 
 
 def _study(config: SearchConfig, recipe: str, url: str) -> Study:
-    from sqlalchemy.exc import SQLAlchemyError
-
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -227,10 +250,6 @@ def _study(config: SearchConfig, recipe: str, url: str) -> Study:
         raise InputError(
             "The driver of this database is not installed: install spine-fracture[postgres] and give a URL "
             "like postgresql+psycopg://user@host/database."
-        ) from error
-    except (SQLAlchemyError, StorageInternalError) as error:
-        raise StorageError(
-            "The database of the search cannot be opened: check its URL, its server and the folder's rights."
         ) from error
 
 

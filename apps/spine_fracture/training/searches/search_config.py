@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import math
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Config, Count
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -26,6 +27,10 @@ class Range(Config):
     def _ordered(self) -> Self:
         if not self.low < self.high or (self.log and self.low <= 0):
             raise ValueError("a range needs low < high, and with log also low > 0")
+        if self.log and self.whole and round(self.low) < 1:
+            raise ValueError(
+                f"low is {round(self.low)} as a whole number, which has no logarithm: set it to 1 or more"
+            )
         return self
 
     def drawn(self, trial: Trial, key: str) -> JsonValue:
@@ -34,8 +39,11 @@ class Range(Config):
         return trial.suggest_float(key, self.low, self.high, log=self.log)
 
     @property
-    def example(self) -> JsonValue:
-        return round(self.low) if self.whole else self.low
+    def examples(self) -> tuple[JsonValue, ...]:
+        """Both ends, and where any number may be drawn also one that is not whole."""
+        if self.whole:
+            return round(self.low), round(self.high)
+        return self.low, self.high, self.low + (self.high - self.low) / math.pi
 
 
 class Choice(Config):
@@ -48,8 +56,9 @@ class Choice(Config):
         return value
 
     @property
-    def example(self) -> JsonValue:
-        return self.choices[0]
+    def examples(self) -> tuple[JsonValue, ...]:
+        """All of them."""
+        return self.choices
 
 
 class SearchConfig(Config):
@@ -65,7 +74,7 @@ class SearchConfig(Config):
     system: str
     space: dict[str, Range | Choice] = Field(min_length=1)
     settings: dict[str, JsonValue] = Field(default_factory=dict)
-    trials: int = 40
-    random: int = 10
-    unjudged: int = 5
+    trials: Count = 40
+    random: Annotated[int, Field(ge=0)] = 10
+    unjudged: Annotated[int, Field(ge=0)] = 5
     seed: int = 2026

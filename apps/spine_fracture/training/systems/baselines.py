@@ -155,7 +155,12 @@ def answer(baseline: Baseline, bundle: Path, cohort: Path) -> Judged:
 
 def _family(baseline: Baseline) -> Family:
     return Family(
-        baseline.name, "classifier", BaselineConfig, partial(train, baseline), partial(answer, baseline)
+        baseline.name,
+        "classifier",
+        BaselineConfig,
+        partial(train, baseline),
+        partial(answer, baseline),
+        reads=("studies", "radiographs"),
     )
 
 

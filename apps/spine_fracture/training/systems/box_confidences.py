@@ -1,4 +1,8 @@
-"""How surely the package's detector finds the boxes of a cohort: it looks once, for all trainings."""
+"""How surely the package's detector finds the boxes of a cohort.
+
+It looks once for all trainings on one folder of a cohort, and so again in each fold of a cross-validation,
+which has a folder of its own.
+"""
 
 from __future__ import annotations
 

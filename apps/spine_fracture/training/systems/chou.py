@@ -187,4 +187,4 @@ def answer(bundle: Path, cohort: Path) -> Judged:
     return Judged(whole.model_copy(update={"figures": figures}))
 
 
-FAMILY = Family(NAME, "classifier", ChouTraining, train, answer, member_task)
+FAMILY = Family(NAME, "classifier", ChouTraining, train, answer, member_task, reads=("radiographs",))

@@ -137,6 +137,14 @@ class Judged:
     boxes: BoxAnswers | None = None
 
 
+#: A folder of a cohort with one cache, and what makes it.
+CacheKind = Literal["studies", "radiographs"]
+_MADE_BY: Mapping[CacheKind, str] = {
+    "studies": "`spine-fracture cohort simulate`, or from reads `cohort cache`",
+    "radiographs": "`spine-fracture cohort simulate-radiographs`",
+}
+
+
 @dataclass(frozen=True)
 class Family:
     """A way to build models.
@@ -152,6 +160,7 @@ class Family:
     :func:`spine_fracture.training.learning.loop.fit` under ``config.schedule`` (of a family with several
     networks, the one that takes longest), so that the speed of training can be measured alone; None for a
     family without a network.
+    ``reads`` are the folders of a cohort that it can learn from, of which it takes the first that is there.
     """
 
     name: str
@@ -160,3 +169,15 @@ class Family:
     train: Callable[[Any, Path, Path, int, Tell], Trained]
     answer: Callable[[Path, Path], Judged]
     task: Callable[[Any, Path, int], Task[Any]] | None = None
+    reads: tuple[CacheKind, ...] = ("studies",)
+
+    def read_in(self, cohort: Path) -> CacheKind:
+        """What it reads of this cohort; raises :class:`InputError` where there is nothing of the kind."""
+        for kind in self.reads:
+            if (cohort / kind).is_dir():
+                return kind
+        made = ", ".join(f"{kind} with {_MADE_BY[kind]}" for kind in self.reads)
+        raise InputError(
+            f"{cohort} has no {' or '.join(self.reads)}, which {self.name} reads: make {made}, or name a "
+            "cohort that has them."
+        )

@@ -13,6 +13,7 @@ import torch
 from spine_fracture.bundle import Manifest, write_bundle
 from spine_fracture.classification.feature_regression import CLASSES, NAME, TASK, FeatureRegression, ticked
 from spine_fracture.configuration import Positive
+from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Cost, Question
 from spine_fracture.training.cohorts.cases import answers_of, case_of
 from spine_fracture.training.cohorts.checks import require_teachable
@@ -39,12 +40,20 @@ class FeatureRegressionConfig(SystemConfig):
 
 
 def train(config: FeatureRegressionConfig, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
-    """Fit on the index vertebra of every patient who teaches; nothing here is random."""
+    """Fit on the index vertebra of every patient who teaches; nothing here is random.
+
+    Raises :class:`InsufficientEvidenceError` where there are not index vertebrae of either class.
+    """
     from sklearn.linear_model import LogisticRegression
 
     started, cache = time.monotonic(), StudyCache(cohort / "studies")
     require_teachable(cache, MALIGNANT_OR_BENIGN)
     found = list(_index_levels(cache, teaching=True))
+    if len({level.diagnosis for _, level in found}) < len(CLASSES):
+        raise InsufficientEvidenceError(
+            f"The training patients of {cache.name} have not both benign and malignant index vertebrae: "
+            f"{index_remedy(cache)}."
+        )
     truth = np.array([CLASSES.index(level.diagnosis) for _, level in found])
     fitted = LogisticRegression(C=1 / config.penalty, max_iter=1000)
     fitted.fit(ticked([level.features for _, level in found]), truth)
@@ -78,6 +87,16 @@ def answer(bundle: Path, cohort: Path) -> Judged:
         for (study, level), chance in zip(found, chances.tolist(), strict=True)
     )
     return Judged(answers_of(model.manifest, cache.name, config.question, CLASSES, cases))
+
+
+def index_remedy(cache: StudyCache) -> str:
+    """What helps where there are not index vertebrae of both classes to learn from."""
+    if any(label.index_level is not None for label in cache.labels):
+        return "add patients whose index vertebra is of the class that is missing"
+    return (
+        "no study says which one vertebra it is about, and those of `regions import` never do, so take a "
+        "cohort that `spine-fracture cohort cache` or `cohort simulate` made"
+    )
 
 
 def _index_levels(cache: StudyCache, *, teaching: bool) -> Iterator[tuple[StudyLabel, LevelLabel]]:

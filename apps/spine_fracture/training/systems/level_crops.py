@@ -6,7 +6,6 @@ from pathlib import Path
 
 from spine_fracture.anatomy import MODEL_CLASSES
 from spine_fracture.classification.crops import middle
-from spine_fracture.errors import InputError
 from spine_fracture.evaluation.answers import Part
 from spine_fracture.imaging import PAIR
 from spine_fracture.training.classifiers.cache import (
@@ -24,6 +23,8 @@ from spine_fracture.training.cohorts.study_cache import CachedStudy, LevelLabel,
 
 #: Raised when what a cache holds changes, so that none of another form is taken for it.
 _FORM = 1
+#: What a cohort of any other making is, e.g. one of annotated pictures, whose source is their file.
+_OTHERWISE = "read"
 _SLICES = 5  # about the middle of a level, where the served classifier looks
 
 
@@ -44,12 +45,8 @@ def _write(folder: Path, studies: StudyCache, margin: float) -> None:
         for at, label in enumerate(studies.labels):
             if label.part not in (None, Part.VALIDATION) or not label.has_any(PAIR):
                 continue
-            if label.source not in SOURCES:
-                raise InputError(
-                    f"{label.patient} is from {label.source!r}, which no crops are made of: use "
-                    f"{', '.join(SOURCES)}."
-                )
-            writer.add(_labelled(studies[at]), label.source, held_out=label.part is Part.VALIDATION)
+            source = label.source if label.source in SOURCES else _OTHERWISE
+            writer.add(_labelled(studies[at]), source, held_out=label.part is Part.VALIDATION)
 
 
 def _labelled(study: CachedStudy) -> LabelledStudy:

@@ -98,7 +98,7 @@ def _write(folder: Path, studies: StudyCache, margin: float) -> None:
                 continue
             _append(writer, studies[at], margin)
             patients.append(label.patient)
-        writer.describe(patients=list(patients), cohort=studies.name)
+        writer.describe(patients=list(patients))
     if not patients:
         raise InputError(f"Nobody in cohort {studies.name} teaches: add patients of the training split.")
 

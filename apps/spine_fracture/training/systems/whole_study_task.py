@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -40,10 +42,16 @@ class Teaching(Config):
     ``hidden`` of a study's levels, drawn anew each time, is left out.
     """
 
-    prevalence: tuple[float, float, float, float] = (0.3, 0.3, 0.3, 0.1)
+    prevalence: tuple[Amount, Amount, Amount, Amount] = (0.3, 0.3, 0.3, 0.1)
     alone: Amount = 0.5
     study: Amount = 0.1
     hidden: Share = 0.3
+
+    @model_validator(mode="after")
+    def _weighs_something(self) -> Self:
+        if not sum(self.prevalence) > 0:
+            raise ValueError("prevalence is 0 for all classes, so nothing would be learnt: set one above 0")
+        return self
 
 
 class WholeStudyTask:
@@ -139,7 +147,8 @@ class WholeStudyTask:
 def class_weights(cache: WholeStudyCache, prevalence: Sequence[float]) -> npt.NDArray[np.float32]:
     """How much a level of each class weighs, (4,), 1 on average: as if the classes had ``prevalence``.
 
-    A class that nobody has weighs nothing, and the others make up for it.
+    A class that nobody has weighs nothing, and the others make up for it. Raises
+    :class:`InsufficientEvidenceError` where there is one class alone, or none that ``prevalence`` weighs.
     """
     labels = np.concatenate([np.zeros(0, np.int64), *(cache[int(at)].labels for at in cache.teaching)])
     counts = np.bincount(labels[labels != UNTAUGHT], minlength=len(MODEL_CLASSES))
@@ -149,6 +158,12 @@ def class_weights(cache: WholeStudyCache, prevalence: Sequence[float]) -> npt.ND
             f"The levels of the training patients show {known} alone: add patients of another class."
         )
     wanted = np.where(counts > 0, prevalence, 0.0)
+    if not wanted.any():
+        known = ", ".join(c for c, n in zip(MODEL_CLASSES, counts, strict=True) if n)
+        raise InsufficientEvidenceError(
+            f"teaching.prevalence is 0 for all that the levels of the training patients show ({known}): set "
+            "one of these above 0, or add patients of another class."
+        )
     frequency = counts / counts.sum()
     return np.divide(wanted / wanted.sum(), frequency, out=np.zeros(len(counts)), where=counts > 0).astype(
         np.float32

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -28,7 +29,7 @@ from spine_fracture.classification.yeh2022 import (
     standardised,
     vertebra_crops,
 )
-from spine_fracture.configuration import Config
+from spine_fracture.configuration import Amount, Config
 from spine_fracture.errors import InsufficientEvidenceError
 from spine_fracture.evaluation.answers import MALIGNANT_OR_BENIGN, Case, Part, Question
 from spine_fracture.imaging import PAIR
@@ -37,6 +38,7 @@ from spine_fracture.training.cohorts.cases import answers_of, study_cases
 from spine_fracture.training.cohorts.study_cache import StudyCache
 from spine_fracture.training.learning.schedule import Schedule
 from spine_fracture.training.systems.family import Family, Judged, SystemConfig, Tell, Trained
+from spine_fracture.training.systems.feature_regression import index_remedy
 from spine_fracture.training.systems.trained_bundle import classifier_manifest, fit_on_cohort, write_trained
 
 #: Crops are kept this much wider than the square, so that they can be moved and turned.
@@ -58,8 +60,14 @@ class Affine(Config):
 class Copies(Config):
     """How many copies of each slice of a class stand for it."""
 
-    benign: float = 20.0
-    malignant: float = 40.0
+    benign: Amount = 20.0
+    malignant: Amount = 40.0
+
+    @model_validator(mode="after")
+    def _draws_something(self) -> Self:
+        if not self.benign + self.malignant > 0:
+            raise ValueError("benign and malignant are both 0, so nothing would be drawn: set one above 0")
+        return self
 
 
 #: Adam at an even rate; how long an epoch is, how strong the L2 penalty and how patient it is are ours.
@@ -185,8 +193,8 @@ def slice_task(config: FractureTraining, cohort: Path, seed: int) -> SliceTask:
     teaching = lesion_slices(studies, None, size)
     if len(set(teaching.malignant.tolist())) < 2:
         raise InsufficientEvidenceError(
-            f"The training patients of {studies.name} have not both benign and malignant index vertebrae: "
-            "add patients of the class that is missing."
+            f"The training patients of {studies.name} have not both benign and malignant index vertebrae "
+            f"that T1 and T2 show: {index_remedy(studies)}."
         )
     torch.manual_seed(seed)
     network = FractureNetwork(config.network)
