@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.audit import record
+from spine_fracture.cohort.model_readings import STUDY_INGESTED
 from spine_fracture.cohort.models import (
     Centre,
     FileKind,
@@ -133,7 +134,7 @@ def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: 
     row.series.extend(_series(series, _folder(session, folder)) for series in new)
     _settle(session, row, *chosen)
     details: dict[str, object] = {"series": len(new), "missing": missing_half(row)}
-    record(session, "study.ingested", f"study:{row.id}", details=details)
+    record(session, STUDY_INGESTED, f"study:{row.id}", details=details)
     return _Taken(True, True, missing_half(row), refused)
 
 

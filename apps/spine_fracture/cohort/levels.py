@@ -19,6 +19,8 @@ from spine_fracture.levels import LevelReading, SliceBox, StudyReading, slice_to
 SAME_PLACE = 0.5
 #: What people draw belongs to the level whose centre is nearer than this share of its height.
 _DRAWN_ON = 0.6
+#: The event of a reading that said something new.
+STUDY_READ = "study.read"
 #: Numbers that differ by less were computed by the same models from the same pictures.
 _SAME_NUMBER = 1e-4
 
@@ -69,12 +71,17 @@ def store_reading(session: Session, reading: StudyReading) -> tuple[StudyLevel, 
         session.flush()
         record(
             session,
-            "study.read",
+            STUDY_READ,
             f"study:{study.id}",
-            model_version=f"{reading.detector_version} {reading.classifier_version}",
+            model_version=versions(reading.detector_version, reading.classifier_version),
             details={"levels": [f"{row.id}:{row.name}" for row in stored]},
         )
     return tuple(stored)
+
+
+def versions(detector: str, classifier: str) -> str:
+    """The two models of a reading, as its event names them."""
+    return f"{detector} {classifier}"
 
 
 def match(known: Sequence[StudyLevel], found: Sequence[LevelReading]) -> tuple[StudyLevel | None, ...]:

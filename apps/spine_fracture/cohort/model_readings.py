@@ -10,18 +10,19 @@ from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal,
 from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.audit import record
-from spine_fracture.cohort.levels import store_reading
+from spine_fracture.cohort.levels import STUDY_READ, store_reading, versions
 from spine_fracture.cohort.models import Prediction, Study, StudyLevel
 from spine_fracture.cohort.records import AuditEvent
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.levels import StudyReading
 
-INGESTED, READ = "study.ingested", "study.read"
+#: The event of taking something new in.
+STUDY_INGESTED = "study.ingested"
 
 
 def growth(session: Session, study: Study) -> int:
     """When ``study`` last got something new: a number that only grows, 0 where nothing is on record."""
-    of_it = (AuditEvent.subject == _subject(study), AuditEvent.action == INGESTED)
+    of_it = (AuditEvent.subject == _subject(study), AuditEvent.action == STUDY_INGESTED)
     return session.scalar(select(func.max(AuditEvent.id)).where(*of_it)) or 0
 
 
@@ -53,27 +54,25 @@ def keep_reading(session: Session, reading: StudyReading, opened: int) -> bool:
     store_reading(session, reading)
     if outgrown(session, study, reading.detector_version, reading.classifier_version):
         # What came made no difference, so that nothing new was stored: it was read all the same.
-        versions = _versions(reading.detector_version, reading.classifier_version)
-        record(session, READ, _subject(study), model_version=versions)
+        models = versions(reading.detector_version, reading.classifier_version)
+        record(session, STUDY_READ, _subject(study), model_version=models)
     return True
 
 
 def _grown_since(detector: str, classifier: str) -> Select[str]:
     """The subjects of the studies that got something new after these versions last read them."""
-    theirs = AuditEvent.model_version == _versions(detector, classifier)
-    ingested = func.max(case((AuditEvent.action == INGESTED, AuditEvent.id)))
-    read = func.max(case((AuditEvent.action == READ, AuditEvent.id)))
+    theirs = AuditEvent.model_version == versions(detector, classifier)
+    ingested = func.max(case((AuditEvent.action == STUDY_INGESTED, AuditEvent.id)))
+    read = func.max(case((AuditEvent.action == STUDY_READ, AuditEvent.id)))
     return (
         select(AuditEvent.subject)
-        .where(AuditEvent.action.in_((INGESTED, READ)), or_(AuditEvent.action == INGESTED, theirs))
+        .where(
+            AuditEvent.action.in_((STUDY_INGESTED, STUDY_READ)),
+            or_(AuditEvent.action == STUDY_INGESTED, theirs),
+        )
         .group_by(AuditEvent.subject)
         .having(ingested > func.coalesce(read, 0))
     )
-
-
-def _versions(detector: str, classifier: str) -> str:
-    """As :func:`.levels.store_reading` records them."""
-    return f"{detector} {classifier}"
 
 
 def _subject(study: Study) -> str:
