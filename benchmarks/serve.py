@@ -36,14 +36,14 @@ from monailabel.interfaces.tasks.infer_v2 import InferType
 from monailabel.tasks.infer.basic_infer import BasicInferTask
 from rich.progress import track
 
-from spine_fracture.bundle import read_bundle
+from spine_fracture.bundle import SHIPPED_WEIGHTS, read_bundle
 from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
 from spine_fracture.dicom.choose import choose
 from spine_fracture.dicom.pairing import pair
 from spine_fracture.dicom.reader import read_slices
 from spine_fracture.dicom.scan import SeriesFiles, scan
 from spine_fracture.dicom.write import PatientTags, uid_from, write_series
-from spine_fracture.pipeline import SHIPPED_WEIGHTS, ReadingPipeline
+from spine_fracture.pipeline import ReadingPipeline
 from spine_fracture.server.answers import StudyAnswer
 from spine_fracture.simulation.recipe import CoverageShares, PhantomRecipe
 from spine_fracture.simulation.study import simulate_study

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 BLOCKED = ("monailabel", "pydicom", "mlflow", "sqlalchemy", "SimpleITK", "spine_fracture.server")
 PARTS = (
     "geometry",
@@ -40,10 +42,12 @@ def test_training_parts_import_without_the_servers_libraries() -> None:
     assert "spine_fracture.detection.detector" in done.stdout
 
 
-def test_a_command_starts_before_the_slow_libraries_are_there() -> None:
+@pytest.mark.parametrize(
+    ("module", "slow"),
+    [("cli", ("torch", "sqlalchemy", "pydicom", "scipy")), ("promotion", ("torch", "mlflow", "sklearn"))],
+)
+def test_a_command_starts_before_the_slow_libraries_are_there(module: str, slow: tuple[str, ...]) -> None:
     """Each imports what it needs when it is called: torch alone takes seconds."""
-    asked = (
-        "import sys, spine_fracture.cli; print(*{'torch', 'sqlalchemy', 'pydicom', 'scipy'} & {*sys.modules})"
-    )
+    asked = f"import sys, spine_fracture.{module}; print(*sorted({set(slow)} & {{*sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

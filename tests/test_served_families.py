@@ -13,7 +13,7 @@ import torch
 from sqlalchemy import select
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
-from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.bundle import SHIPPED_WEIGHTS, Manifest, write_bundle
 from spine_fracture.classification import hemangioma, lumbar_pathology, whole_study_classifier, yeh2022
 from spine_fracture.classification.sixchannel import SixChannelConfig, SixChannelNetwork
 from spine_fracture.classification.slice_joiner import (
@@ -33,7 +33,6 @@ from spine_fracture.detection.tasks import DetectionTask
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import FURTHER, Pixels, Sequence
-from spine_fracture.pipeline import SHIPPED_WEIGHTS
 from spine_fracture.promotion import open_registry, promote_by_hand, roll_back
 from spine_fracture.server import champions
 from spine_fracture.server.answers import StudyAnswer

@@ -13,15 +13,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from safetensors.torch import load as load_safetensors
-from safetensors.torch import save as save_safetensors
 
 from spine_fracture.errors import ModelFileError
-from spine_fracture.files import write_atomically as write_atomically
+from spine_fracture.files import write_atomically
+
+if TYPE_CHECKING:  # imported where weights are, for manifests are read without: torch takes seconds
+    import torch
 
 #: Where the bundles are that come in the package, one a task.
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
@@ -99,11 +99,13 @@ def write_bundle(
     """Write weights (half precision), attachments and manifest; the manifest goes last and carries the
     sha256 of the others.
     """
+    from safetensors.torch import save
+
     halved = {
         key: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
         for key, value in state.items()
     }
-    data = save_safetensors(halved)
+    data = save(halved)
     signed = Manifest.model_validate(
         manifest.model_dump()
         | {
@@ -134,17 +136,30 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
+def verified_manifest(folder: Path) -> Manifest:
+    """The manifest, after its seal and the sha256 of every file were checked."""
+    return _verified(folder)[0]
+
+
 def read_bundle(folder: Path) -> tuple[Manifest, dict[str, torch.Tensor]]:
-    """Manifest and weights (float32), after the seal and the sha256 of every file were checked."""
+    """Manifest and weights (float32), checked as :func:`verified_manifest` does."""
+    from safetensors.torch import load
+
+    manifest, data = _verified(folder)
+    state = load(data)
+    return manifest, {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def _verified(folder: Path) -> tuple[Manifest, bytes]:
     manifest = read_manifest(folder)
     if manifest.seal and manifest != manifest.sealed():
         raise ModelFileError(
             f"{MANIFEST} in {folder} is not as it was written: it was damaged or changed. {_REMEDY}"
         )
-    state = load_safetensors(_checked(folder, manifest, WEIGHTS, manifest.sha256))
+    data = _checked(folder, manifest, WEIGHTS, manifest.sha256)
     for name in manifest.attachments:
         read_attachment(folder, manifest, name)
-    return manifest, {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+    return manifest, data
 
 
 def read_attachment(folder: Path, manifest: Manifest, name: str) -> bytes:

@@ -22,6 +22,7 @@ from spine_fracture.active_learning.queue import QueueItem, ranked_levels
 from spine_fracture.active_learning.simulated_reader import SimulatedReader
 from spine_fracture.active_learning.strategies import Ranked, load_strategy
 from spine_fracture.active_learning.worklists import next_items
+from spine_fracture.bundle import SHIPPED_WEIGHTS
 from spine_fracture.cohort.desk import WorkList
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.levels import find_level
@@ -44,7 +45,7 @@ from spine_fracture.evaluation.reports.loop_report import (
     Report,
     write_report,
 )
-from spine_fracture.pipeline import SHIPPED_WEIGHTS, ReadingPipeline
+from spine_fracture.pipeline import ReadingPipeline
 from spine_fracture.reading import read_catalogue
 from spine_fracture.registry import Registry
 from spine_fracture.retraining import retrain

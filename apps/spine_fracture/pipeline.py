@@ -9,7 +9,7 @@ import numpy as np
 
 from spine_fracture.active_learning.uncertainty import score_level
 from spine_fracture.anatomy import Diagnosis
-from spine_fracture.bundle import SHIPPED_WEIGHTS as SHIPPED_WEIGHTS
+from spine_fracture.bundle import SHIPPED_WEIGHTS
 from spine_fracture.classification.classifier import LevelOpinion
 from spine_fracture.classification.loading import load_level_model
 from spine_fracture.classification.model import LevelModel
@@ -23,6 +23,7 @@ from spine_fracture.errors import InputError, OffDomainError
 from spine_fracture.geometry import PatientBox, PixelBox
 from spine_fracture.imaging import FURTHER, PairedStack, Sequence, Volume
 from spine_fracture.levels import LevelReading, SliceBox, StudyReading
+from spine_fracture.same_place import carried, slice_box
 
 #: Fewer vertebrae than this in a row are no spine that could be named.
 FEWEST_VERTEBRAE = 3
@@ -120,10 +121,11 @@ def _level(
         detection_score=track.score,
         numbering_sure=named.sure,
     )
+    found = _boxes_on_grid(pair.reference, track)
     return LevelReading(
         name=named.level,
         box=box_in_space(pair.reference, track),
-        slices=(*_boxes_on_grid(pair.reference, track), *_boxes_on_other(pair, track)),
+        slices=(*found, *_boxes_on_other(pair, found)),
         detection_score=track.score,
         detector_abnormal=track.abnormal,
         numbering_sure=named.sure,
@@ -141,45 +143,11 @@ def box_in_space(volume: Volume, track: Track) -> PatientBox:
 
 
 def _boxes_on_grid(volume: Volume, track: Track) -> tuple[SliceBox, ...]:
-    return tuple(_slice_box(volume, c.slice_index, c.box, c.score) for c in track.candidates)
+    return tuple(slice_box(volume, c.slice_index, c.box, c.score) for c in track.candidates)
 
 
-def _boxes_on_other(pair: PairedStack, track: Track) -> tuple[SliceBox, ...]:
-    """The boxes where the other series shows the same anatomy.
-
-    Slices of the other series that do not exist are left out, and of several grid slices that fall on
-    one slice the best detection is kept.
-    """
-    other = pair.other
-    if other is None:
-        return ()
-    found: dict[int, SliceBox] = {}
-    for candidate in sorted(track.candidates, key=lambda c: c.score):
-        moved = on_other(pair, candidate.slice_index, candidate.box)
-        if moved is not None:
-            found[moved[0]] = _slice_box(other, *moved, candidate.score)
-    return tuple(found[index] for index in sorted(found))
-
-
-def on_other(pair: PairedStack, slice_index: int, box: PixelBox) -> tuple[int, PixelBox] | None:
-    """Where the other series shows what ``box`` on a slice of the grid shows: its slice, and the box there.
-
-    The grid is the reference's. A position on it, less the measured shift, is where T1's own geometry
-    says the anatomy lies. None without another series, or where that has no slice.
-    """
-    other = pair.other
-    if other is None:
-        return None
-    dx, dy = pair.t1_shift_px if other.sequence is Sequence.T1 else (0.0, 0.0)
-    corners = np.column_stack([box.shifted(-dx, -dy).corners(), np.full(4, slice_index + 0.5)])
-    voxels = other.frame.to_voxel(pair.reference.frame.to_patient(corners))
-    index = int(np.floor(voxels[:, 2].mean()))
-    return (index, PixelBox.around(voxels[:, :2])) if 0 <= index < other.frame.shape[0] else None
-
-
-def _slice_box(volume: Volume, index: int, box: PixelBox, score: float) -> SliceBox:
-    uid = volume.slice_uids[index] if volume.slice_uids else ""
-    return SliceBox(volume.series_uid, index, uid, box, score)
+def _boxes_on_other(pair: PairedStack, found: tuple[SliceBox, ...]) -> tuple[SliceBox, ...]:
+    return () if pair.other is None else tuple(carried(pair, pair.reference, pair.other, found))
 
 
 def _pair_notes(pair: PairedStack) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from spine_fracture import radiography
-from spine_fracture.bundle import Manifest, read_manifest
+from spine_fracture.bundle import SHIPPED_WEIGHTS, Manifest, read_manifest
 from spine_fracture.classification import feature_regression
 from spine_fracture.cohort import records
 from spine_fracture.cohort.audit import SYSTEM, record
@@ -21,7 +21,6 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.files import write_atomically
-from spine_fracture.pipeline import SHIPPED_WEIGHTS
 from spine_fracture.registry import TASKS, ModelVersion, Registry
 from spine_fracture.training.gate import GateDecision, Verdict
 

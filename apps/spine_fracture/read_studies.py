@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from spine_fracture.anatomy import Diagnosis, Level, Primary
 from spine_fracture.classification.crops import BoxOnSlice
 from spine_fracture.cohort.models import LevelSource, Study
-from spine_fracture.cohort.placing import carried
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.snapshots import SnapshotContent, SnapshotRead, SnapshotSlice
 from spine_fracture.cohort.studies import find_study, further_series, load_pair, read_volume
@@ -23,6 +22,7 @@ from spine_fracture.evaluation.seen import picture_hash
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import PairedStack, Volume
 from spine_fracture.imaging import Sequence as MrSequence
+from spine_fracture.same_place import carried, slice_box
 from spine_fracture.training.classifiers.samples import Tell
 
 
@@ -165,7 +165,8 @@ def _on_grid(drawn: SnapshotSlice, pair: PairedStack) -> dict[int, PixelBox]:
         return {drawn.slice_index: box}
     if pair.other is None or drawn.series_uid != pair.other.series_uid:
         return {}
-    on_grid = carried(pair, pair.other, pair.reference, box, {drawn.slice_index: 1.0})
+    there = slice_box(pair.other, drawn.slice_index, box, 1.0)
+    on_grid = carried(pair, pair.other, pair.reference, [there])
     return {s.slice_index: s.box for s in on_grid}
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from spine_fracture import radiography
-from spine_fracture.bundle import MANIFEST, Manifest, read_bundle, read_manifest
+from spine_fracture.bundle import MANIFEST, Manifest, read_manifest, verified_manifest
 from spine_fracture.classification import feature_regression
 from spine_fracture.cohort.states import ModelStatus
 from spine_fracture.errors import BusyError, ConflictError, ModelFileError, NotFoundError, StorageError
@@ -114,7 +114,7 @@ class Registry:
         """
         added = []
         for folder in sorted(path.parent for path in weights.glob(f"*/{MANIFEST}")):
-            manifest, _ = read_bundle(folder)
+            manifest = verified_manifest(folder)
             with locked(self._folder):
                 if self._known(manifest) is not None:
                     continue
@@ -132,7 +132,7 @@ class Registry:
         ``parameters`` say what it came from (snapshot, parent, code version) and go into the run
         with the manifest's metrics.
         """
-        manifest, _ = read_bundle(folder)
+        manifest = verified_manifest(folder)
         with locked(self._folder):
             entry = self._known(manifest)
             if entry is None:
@@ -342,7 +342,7 @@ class Registry:
     def _verified(self, entry: Entry) -> ModelVersion:
         """The version, after its files were read and compared with what was registered."""
         version = self._version(entry)
-        manifest, _ = read_bundle(version.folder)
+        manifest = verified_manifest(version.folder)
         if manifest.digest != version.digest:
             raise ModelFileError(
                 f"Model {manifest.name} is not the one that was registered: its files were changed. "

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
-from spine_fracture.bundle import Manifest, write_bundle
+from spine_fracture.bundle import SHIPPED_WEIGHTS, Manifest, write_bundle
 from spine_fracture.classification.attention import AttentiveClassifier, class_activation
 from spine_fracture.classification.classifier import LevelClassifier
 from spine_fracture.classification.crops import level_crops
@@ -21,7 +21,6 @@ from spine_fracture.classification.sixchannel import SixChannelConfig, SixChanne
 from spine_fracture.dicom.pairing import scaled
 from spine_fracture.errors import InputError
 from spine_fracture.geometry import PixelBox
-from spine_fracture.pipeline import SHIPPED_WEIGHTS
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import PhantomStudy, simulate_study
 from spine_fracture.training.classifiers.samples import boxes_by_level

@@ -15,7 +15,7 @@ from spine_fracture.cli import cli
 from spine_fracture.dicom.pairing import scaled
 from spine_fracture.errors import InputError
 from spine_fracture.simulation.recipe import CoverageShares, PhantomRecipe
-from spine_fracture.simulation.study import phantom_pictures
+from spine_fracture.simulation.study import simulate_study
 
 RECIPE = PhantomRecipe(
     name="evaluate",
@@ -25,6 +25,7 @@ RECIPE = PhantomRecipe(
     patient_shift=0.0,
     supernumerary=0.0,
     coverage=CoverageShares(lumbar=1.0, thoracolumbar=0.0),
+    extra_share=0.0,
 )
 NAMED = (Level.L1, Level.L2, Level.L3, Level.L4, Level.L5, Level.S1)
 
@@ -32,18 +33,19 @@ NAMED = (Level.L1, Level.L2, Level.L3, Level.L4, Level.L5, Level.S1)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("pictures")
-    (picture,) = phantom_pictures(800_002, RECIPE, 1)
+    study = simulate_study(800_002, RECIPE)
+    middle = RECIPE.slices // 2
     vertebrae = []
     for level in NAMED:
-        rows, columns = np.nonzero(picture.level_labels == 1 + level.order)
+        rows, columns = np.nonzero(study.body_labels[1][middle] == 1 + level.order)
         box = [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
         vertebrae.append({"level": level.value, "box": box})
     entries = []
     for number in ("1", "2"):
         files = {}
-        for sequence, pixels in zip(("T1", "T2"), picture.pixels, strict=True):
+        for sequence, volume in zip(("T1", "T2"), study.volumes, strict=True):
             name = f"{number}_{sequence}.png"
-            grey = (scaled(pixels[None])[0] * 255).astype(np.uint8)
+            grey = (scaled(volume.pixels[middle][None])[0] * 255).astype(np.uint8)
             Image.fromarray(grey).save(made / name)
             files[sequence] = {"file": name}
         entries.append(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from spine_fracture.bundle import SHIPPED_WEIGHTS
 from spine_fracture.cli import cli
 from spine_fracture.errors import InputError
-from spine_fracture.pipeline import SHIPPED_WEIGHTS
 
 
 @pytest.mark.parametrize("command", [["classifier"], ["detector"], ["system", "majority", "--cohort", "C"]])

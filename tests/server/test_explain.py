@@ -16,7 +16,7 @@ from server.studies import QuickPipeline, image_id, study_uid, volume, write_stu
 from sqlalchemy import select
 
 from spine_fracture.anatomy import Diagnosis
-from spine_fracture.bundle import read_bundle, write_bundle
+from spine_fracture.bundle import SHIPPED_WEIGHTS, read_bundle, write_bundle
 from spine_fracture.classification.attention import AttentiveClassifier
 from spine_fracture.cohort.models import LevelSlice, ReadMode, Series, Study, StudyLevel
 from spine_fracture.cohort.project import Project, open_project
@@ -28,9 +28,9 @@ from spine_fracture.dicom.write import PatientTags, write_series
 from spine_fracture.errors import InputError, NotFoundError
 from spine_fracture.geometry import PixelBox, VolumeFrame
 from spine_fracture.imaging import PairedStack, Sequence, Volume
-from spine_fracture.levels import SliceBox, StudyReading
-from spine_fracture.pipeline import SHIPPED_WEIGHTS, on_other
+from spine_fracture.levels import StudyReading
 from spine_fracture.promotion import open_registry
+from spine_fracture.same_place import carried
 from spine_fracture.server.explain import Explainer, HeatMap
 from spine_fracture.server.inference import InferOptions, ModelInference, ModelName
 from spine_fracture.server.readings import StudyReader
@@ -109,12 +109,7 @@ class _BothSeries(QuickPipeline):
             return reading
         levels = []
         for level in reading.levels:
-            moved = (on_other(pair, part.slice_index, part.box) for part in level.slices)
-            there = tuple(
-                SliceBox(other.series_uid, at[0], other.slice_uids[at[0]], at[1], 0.9)
-                for at in moved
-                if at is not None
-            )
+            there = carried(pair, pair.reference, other, level.slices)
             levels.append(replace(level, slices=(*level.slices, *there)))
         return replace(reading, levels=tuple(levels))
 

@@ -20,12 +20,11 @@ from server.readers import next_assisted
 from server.running import free_port
 from server.studies import LEVELS, image_id, reading, study_uid, write_study
 
-from spine_fracture.bundle import read_manifest
+from spine_fracture.bundle import SHIPPED_WEIGHTS, read_manifest
 from spine_fracture.cohort.ingest import ingest
 from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.project import open_project
 from spine_fracture.cohort.studies import load_pair
-from spine_fracture.pipeline import SHIPPED_WEIGHTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 PATIENT = "phantom-000001"

@@ -9,7 +9,7 @@ from spine_fracture.anatomy import Level
 from spine_fracture.configuration import checked, load_config
 from spine_fracture.errors import InputError
 from spine_fracture.simulation.recipe import PhantomRecipe
-from spine_fracture.simulation.study import PhantomStudy, phantom_pictures, simulate_study
+from spine_fracture.simulation.study import PhantomStudy, simulate_study
 
 RECIPE = PhantomRecipe(name="test", patients=1, first=Level.L1, last=Level.S1, slices=5, even_levels=0.5)
 
@@ -36,14 +36,6 @@ def test_labels_lie_on_the_grid_of_their_series_and_in_order(study: PhantomStudy
 
 
 RECIPE_LEVELS = (Level.L1, Level.L2, Level.L3, Level.L4, Level.L5, Level.S1)
-
-
-def test_pictures_hold_t1_and_t2_of_the_middle_slices() -> None:
-    pictures = phantom_pictures(3, RECIPE, count=3)
-    assert [p.slice_index for p in pictures] == [1, 2, 3]
-    for picture in pictures:
-        assert picture.pixels.shape == (2, *picture.level_labels.shape)
-        assert picture.pixels.std() > 0
 
 
 def test_shipped_recipes_are_valid() -> None:

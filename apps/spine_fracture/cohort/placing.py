@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.reads import DrawnBox
 from spine_fracture.cohort.studies import find_study, load_pair, read_volume
 from spine_fracture.errors import InputError, NotFoundError
-from spine_fracture.geometry import FloatArray, PatientBox, PixelBox
-from spine_fracture.imaging import PairedStack, Sequence, Volume
+from spine_fracture.geometry import PatientBox
+from spine_fracture.imaging import PairedStack, Volume
 from spine_fracture.levels import SliceBox
+from spine_fracture.same_place import carried, slice_box
 
 #: The slice that was drawn on is the one to open; the boxes beside it only follow from it.
 _DRAWN, _BESIDE = 1.0, 0.5
@@ -30,10 +30,11 @@ def place(session: Session, study_uid: str, drawn: DrawnBox) -> tuple[PatientBox
     box = drawn.box.inside(rows, columns)
     spanned = range(max(middle - 1, 0), min(middle + 2, slices))
     scores = {index: _DRAWN if index == middle else _BESIDE for index in spanned}
-    boxes = [_slice_box(volume, index, box, score) for index, score in scores.items()]
+    on_drawn = [slice_box(volume, index, box, score) for index, score in scores.items()]
+    boxes = list(on_drawn)
     for other in (pair.reference, pair.other):
         if other is not None and _comparable(pair, volume, other):
-            boxes += carried(pair, volume, other, box, scores)
+            boxes += carried(pair, volume, other, on_drawn)
     return volume.frame.box_to_patient(box, spanned[0], spanned[-1]), tuple(boxes)
 
 
@@ -65,38 +66,3 @@ def _comparable(pair: PairedStack, drawn: Volume, other: Volume) -> bool:
     if drawn in (pair.reference, pair.other):
         return drawn is not other
     return drawn.frame_of_reference_uid == other.frame_of_reference_uid
-
-
-def carried(
-    pair: PairedStack, drawn: Volume, other: Volume, box: PixelBox, scores: dict[int, float]
-) -> list[SliceBox]:
-    """The boxes where ``other`` shows what was drawn; slices and parts that it lacks are left out.
-
-    ``scores`` are those of the slices of ``drawn`` that the box is on.
-    """
-    found: dict[int, SliceBox] = {}
-    _, rows, columns = other.frame.shape
-    between = _displacement(pair, drawn) - _displacement(pair, other)
-    for index, score in sorted(scores.items(), key=lambda item: item[1]):
-        corners = np.column_stack([box.corners(), np.full(4, index + 0.5)])
-        voxels = other.frame.to_voxel(drawn.frame.to_patient(corners) + between)
-        at = int(np.floor(voxels[:, 2].mean()))
-        try:
-            carried = PixelBox.around(voxels[:, :2]).inside(rows, columns)
-        except InputError:
-            continue
-        if 0 <= at < other.frame.shape[0]:
-            found[at] = _slice_box(other, at, carried, score)
-    return [found[at] for at in sorted(found)]
-
-
-def _displacement(pair: PairedStack, volume: Volume) -> FloatArray:
-    """What to add (mm) to a place as ``volume`` gives it: T1 may have been found to lie elsewhere."""
-    moved = pair.other is not None and volume.sequence is Sequence.T1
-    shift = (*pair.t1_shift_px, 0.0) if moved else (0.0, 0.0, 0.0)
-    return np.asarray(pair.reference.frame.matrix[:3, :3] @ np.array(shift))
-
-
-def _slice_box(volume: Volume, index: int, box: PixelBox, score: float) -> SliceBox:
-    uid = volume.slice_uids[index] if volume.slice_uids else ""
-    return SliceBox(volume.series_uid, index, uid, box, score)

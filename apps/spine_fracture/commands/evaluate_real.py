@@ -36,8 +36,8 @@ def evaluate_real(
     ),
 ) -> None:
     """Measure detection, naming and findings of the shipped models. Not for clinical use."""
-    from spine_fracture.bundle import write_atomically
     from spine_fracture.evaluation.detection.real import assess
+    from spine_fracture.files import write_atomically
     from spine_fracture.lumbar_set import read_lumbar_set
     from spine_fracture.pipeline import ReadingPipeline
 
@@ -126,8 +126,7 @@ def _volumes(patient: LumbarPatient) -> tuple[dict[str, Volume], list[RefusedPic
 
 def _training_pictures() -> frozenset[str]:
     """Hashes of all pictures that a shipped model was trained or chosen on."""
-    from spine_fracture.bundle import read_manifest
-    from spine_fracture.pipeline import SHIPPED_WEIGHTS
+    from spine_fracture.bundle import SHIPPED_WEIGHTS, read_manifest
 
     manifests = [read_manifest(SHIPPED_WEIGHTS / name) for name in ("detector", "classifier")]
     return frozenset(patient for manifest in manifests for patient in manifest.training_patients)

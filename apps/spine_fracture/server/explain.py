@@ -28,7 +28,7 @@ from spine_fracture.cohort.studies import find_study
 from spine_fracture.errors import InputError, NotFoundError, SpineFractureError
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import PairedStack
-from spine_fracture.pipeline import on_other
+from spine_fracture.same_place import seen_in
 from spine_fracture.server.feature_space import FeatureSpace, LevelKey, OutlinedLevel
 from spine_fracture.server.known_levels import known_levels, labelled_levels
 from spine_fracture.server.served_classifier import served_classifier
@@ -218,10 +218,11 @@ def _on_grid(rows: Sequence[StudyLevel], pair: PairedStack) -> tuple[OutlinedLev
 
 def _grid_slice(pair: PairedStack, boxes: Sequence[BoxOnSlice], series_uid: str, wanted: int) -> int:
     """The slice of the grid that shows what slice ``wanted`` of a series shows of a level."""
+    shown: dict[int, int] = {}
     if series_uid == pair.reference.series_uid:
         shown = {index: index for index, _ in boxes}
-    else:
-        moved = ((index, on_other(pair, index, box)) for index, box in boxes)
+    elif pair.other is not None:
+        moved = ((index, seen_in(pair, pair.reference, pair.other, index, box)) for index, box in boxes)
         shown = {there[0]: index for index, there in moved if there is not None}
     if wanted not in shown:
         seen = ", ".join(str(index + 1) for index in sorted(shown)) or "none"
@@ -232,7 +233,7 @@ def _grid_slice(pair: PairedStack, boxes: Sequence[BoxOnSlice], series_uid: str,
 def _laid_over(pair: PairedStack, heat: Heat, series_uid: str) -> Overlay:
     if pair.other is None or series_uid == pair.reference.series_uid:
         return overlay(heat.values, heat.region, *pair.reference.frame.shape[1:])
-    moved = on_other(pair, heat.slice_index, heat.region)
+    moved = seen_in(pair, pair.reference, pair.other, heat.slice_index, heat.region)
     if moved is None:
         raise NotFoundError("This series has no slice where the level lies: look at the other one.")
     return overlay(heat.values, moved[1], *pair.other.frame.shape[1:])

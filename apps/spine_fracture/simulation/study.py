@@ -1,4 +1,4 @@
-"""Whole studies and ready-made training stacks from a recipe."""
+"""Whole studies from a recipe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from spine_fracture.anatomy import Level, Primary
 from spine_fracture.errors import NotFoundError
-from spine_fracture.imaging import Pixels, Sequence, Volume
+from spine_fracture.imaging import Sequence, Volume
 from spine_fracture.simulation.centres import Coverage
 from spine_fracture.simulation.phantom import LevelTruth, Phantom, make_phantom
 from spine_fracture.simulation.plane import Labels
@@ -44,21 +44,6 @@ class PhantomStudy:
         raise NotFoundError(f"{level} is not in study {self.patient_key}: see its truth for what is.")
 
 
-@dataclass(frozen=True, eq=False)
-class PhantomPicture:
-    """One sagittal T1 and T2 slice: ``pixels`` (2, rows, columns) float32 in stored units (scale each
-    series as the pipeline does), ``level_labels`` and ``altered`` uint8 (rows, columns) on the T2 grid.
-    """
-
-    patient_key: str
-    slice_index: int
-    pixels: Pixels
-    level_labels: Labels
-    altered: Labels
-    truth: tuple[LevelTruth, ...]
-    pixel_mm: float
-
-
 def simulate_study(seed: int, recipe: PhantomRecipe) -> PhantomStudy:
     """The study of this seed: same seed and recipe, same pixels."""
     rng = np.random.default_rng([seed, 7])
@@ -90,33 +75,6 @@ def simulate_study(seed: int, recipe: PhantomRecipe) -> PhantomStudy:
         tuple(kept[s.altered_labels] for s in series),
         truth,
         index if index in [t.level for t in truth] else None,
-    )
-
-
-def phantom_pictures(seed: int, recipe: PhantomRecipe, count: int = 5) -> tuple[PhantomPicture, ...]:
-    """The ``count`` slices nearest the middle of one phantom, T1 and T2, for training a detector.
-
-    The patient does not move between T1 and T2 here. For six-channel samples with neighbouring
-    slices use :func:`simulate_study`, whose volumes share one grid.
-    """
-    still = recipe.model_copy(
-        update={"patient_shift": 0.0, "extra_share": 0.0, "sequences": (Sequence.T1, Sequence.T2)}
-    )
-    study = simulate_study(seed, still)
-    slices = len(study.volumes[0].pixels)
-    first = max(0, (slices - count) // 2)
-    pixels = np.stack([volume.pixels for volume in study.volumes], axis=1)
-    return tuple(
-        PhantomPicture(
-            study.patient_key,
-            k,
-            pixels[k],
-            study.body_labels[1][k],
-            study.altered_labels[1][k],
-            study.truth,
-            study.volumes[1].frame.spacing[0],
-        )
-        for k in range(first, min(slices, first + count))
     )
 
 

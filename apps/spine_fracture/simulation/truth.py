@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spine_fracture.anatomy import Diagnosis, Feature, Level, Primary
-from spine_fracture.bundle import write_atomically
 from spine_fracture.errors import InputError
+from spine_fracture.files import write_atomically
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Volume
 from spine_fracture.simulation.plane import Mask

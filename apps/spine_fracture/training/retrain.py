@@ -10,7 +10,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from spine_fracture.bundle import Manifest, read_bundle, read_manifest
+from spine_fracture.bundle import Manifest, read_manifest, verified_manifest
 from spine_fracture.classification.classifier import FAMILY
 from spine_fracture.classification.sixchannel import SixChannelConfig
 from spine_fracture.cohort.splits import Split
@@ -105,7 +105,7 @@ def fine_tune(
 def is_trained(out: Path) -> bool:
     """Whether a training in ``out`` came to its end: its bundle is there, whole."""
     try:
-        read_bundle(out)
+        verified_manifest(out)
     except ModelFileError:
         return False
     return True

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
-from spine_fracture.bundle import write_atomically
 from spine_fracture.evaluation.reports.pages import page
+from spine_fracture.files import write_atomically
 from spine_fracture.levels import Uncertainty
 from spine_fracture.training.gate import GateDecision
 

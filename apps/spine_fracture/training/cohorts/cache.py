@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from spine_fracture.bundle import write_atomically
 from spine_fracture.errors import InputError, StorageError
+from spine_fracture.files import write_atomically
 
 _INDEX = "cache.json"
 

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from spine_fracture.bundle import read_bundle
+from spine_fracture.bundle import read_bundle, verified_manifest
 from spine_fracture.errors import InputError, ModelFileError
 from spine_fracture.evaluation.answers import QUESTIONS, Answers, Case, Cost
 from spine_fracture.files import write_atomically
@@ -65,7 +65,7 @@ def _trained(run: Run, data: CohortFolder, out: Path, tell: Tell) -> Cost | None
     interruption came before that was kept.
     """
     try:
-        read_bundle(out)
+        verified_manifest(out)
     except ModelFileError:
         trained = run.system.family.train(run.system.config, data.path, out, run.seed, tell)
         write_atomically(out / _COST, trained.cost.model_dump_json().encode())
