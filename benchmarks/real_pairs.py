@@ -19,12 +19,12 @@ from spine_fracture.bundle import MANIFEST, SHIPPED_WEIGHTS
 from spine_fracture.cohort.splits import Split, split_of
 from spine_fracture.configuration import load_config
 from spine_fracture.detection.detector import VertebraDetector
-from spine_fracture.errors import SpineFractureError
+from spine_fracture.errors import InputError, SpineFractureError
 from spine_fracture.evaluation.detection.naming import PictureBoxes, picture_answers, score_pictures
 from spine_fracture.evaluation.detection.paired import paired_precision
 from spine_fracture.files import write_atomically
 from spine_fracture.lumbar_set import LumbarPatient, read_lumbar_set
-from spine_fracture.training.comparisons.comparison import Comparison, Entry, system_of
+from spine_fracture.training.comparisons.comparison import Comparison, Entry, require_known, system_of
 from spine_fracture.training.comparisons.markdown import signed, table
 from spine_fracture.training.detectors.config import DetectorConfig
 from spine_fracture.training.detectors.pictures import aligned_pair
@@ -47,10 +47,12 @@ def main() -> None:
     parser.add_argument("--only", action="append", default=[], help="train these alone; the table has all")
     options = parser.parse_args()
     comparison = load_config("comparisons/real_pairs", Comparison)
+    require_known(comparison, options.only, ())
+    seed = only_seed(comparison)
     chosen = [entry for entry in comparison.entries if not options.only or entry.name in options.only]
     for entry in chosen:
         if not (options.work / entry.name / MANIFEST).is_file():
-            train(comparison, entry, options.data, options.work)
+            train(comparison, entry, seed, options.data, options.work)
     networks = {"shipped": SHIPPED_WEIGHTS / "detector"}
     networks |= {e.name: options.work / e.name for e in comparison.entries}
     trained = {name: folder for name, folder in networks.items() if (folder / MANIFEST).is_file()}
@@ -60,13 +62,23 @@ def main() -> None:
     write_atomically(DOCS, f"{before}{BEGIN}\n{text}{END}{after}".encode())
 
 
-def train(comparison: Comparison, entry: Entry, data: Path, work: Path) -> None:
+def only_seed(comparison: Comparison) -> int:
+    """The seed of all networks; raises :class:`InputError` for several, of which a folder holds one."""
+    if len(comparison.seeds) != 1:
+        raise InputError(
+            f"The comparison {comparison.name} has {len(comparison.seeds)} seeds, and each network is "
+            "trained once: leave one in `seeds`."
+        )
+    return comparison.seeds[0]
+
+
+def train(comparison: Comparison, entry: Entry, seed: int, data: Path, work: Path) -> None:
     """One network; pictures are made once for all."""
     console = Console()
     config = system_of(comparison, entry).config
     assert isinstance(config, DetectorConfig)
-    config = config.model_copy(update={"name": entry.name})
-    command = "python benchmarks/real_pairs.py --data lumbar_t1t2 --work DIR"
+    config = config.model_copy(update={"name": entry.name, "seed": seed})
+    command = f"python benchmarks/real_pairs.py --data {comparison.cohort} --work DIR"
 
     def told(epoch: Epoch) -> None:
         console.print(f"{entry.name}: epoch {epoch.number} of {epoch.of}, loss {epoch.loss:.4f}")

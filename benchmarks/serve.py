@@ -120,7 +120,7 @@ def serve(folder: Path, pipeline: ReadingPipeline) -> Stages:
     return stages
 
 
-def bare_forward(pipeline: ReadingPipeline, torch_pipeline: ReadingPipeline, stages: Stages) -> float:
+def bare_forward(torch_pipeline: ReadingPipeline, stages: Stages) -> float:
     """Seconds of eager PyTorch fp32 on the batches of one study."""
     started = time.perf_counter()
     for batch in stages.batches["detector"]:
@@ -234,13 +234,13 @@ def main() -> None:
     reference = ReadingPipeline.shipped(runtime="torch")
     with tempfile.TemporaryDirectory() as temporary:
         folders = write_studies(Path(temporary))
-        bare_forward(shipped, reference, serve(folders[0], shipped))  # warm
+        bare_forward(reference, serve(folders[0], shipped))  # warm
         slice_by_slice(folders[0], reference, serve(folders[0], shipped))
         runs, bare, plain, registering = [], [], [], []
         for folder in track(folders, "Serving"):
             stages = serve(folder, shipped)
             runs.append(stages.seconds)
-            bare.append(bare_forward(shipped, reference, stages))
+            bare.append(bare_forward(reference, stages))
             plain.append(slice_by_slice(folder, reference, stages))
             registering.append(registration(folder))
     names = ("reading", "preparing", "network", "joining", "writing")

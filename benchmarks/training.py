@@ -30,7 +30,7 @@ from machine import show
 from rich.progress import Progress
 
 from spine_fracture.configuration import load_config
-from spine_fracture.errors import InsufficientEvidenceError
+from spine_fracture.errors import SpineFractureError
 from spine_fracture.simulation.radiograph_recipe import RadiographRecipe
 from spine_fracture.training.cohorts.config import CohortConfig
 from spine_fracture.training.cohorts.making import STUDIES, make_cohort
@@ -190,7 +190,7 @@ def main() -> None:
                 library = chosen.ultralytics and system.family.name == "yolo"
                 try:
                     speeds.append(measure(system, cohort, chosen.steps, chosen.rounds, library))
-                except InsufficientEvidenceError as error:
+                except SpineFractureError as error:
                     left_out.append(f"{system.name} was left out: {error}")
     device = torch.cuda.get_device_name() if GPU else f"CPU, {os.cpu_count()} cores"
     columns = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from browser.conftest import Serve
 from browser.made_cohort import PLAIN, study_uid
 from browser.records import Records, eventually
@@ -58,3 +60,27 @@ def test_a_page_closed_without_a_server_goes_on_in_another(serve_folder: Serve, 
     (read,) = eventually(lambda: records.reads(level))
     assert (read.diagnosis, read.confidence) == ("indeterminate", 2)
     assert another.state["waiting"] == 0
+
+
+def test_pictures_that_did_not_come_are_fetched_later(serve_folder: Serve, windows: Windows) -> None:
+    """The network fails for the pictures of the next studies alone: they are not taken for deleted."""
+    windows.expect_complaint(f"{AWAY}|ERR_FAILED")
+    server = serve_folder()
+    reader = windows.person()
+    others = re.compile(rf"/dicom-web/studies/(?!{re.escape(study_uid(PLAIN))}[/?])")
+    reader.route(others, lambda route: route.abort())
+    level = Records(server.plan.home).unread(study_uid(PLAIN))
+    room = windows.room(f"{server.url}/review/start?list=assisted&level={level}", reader)
+    while room.task["study"] == study_uid(PLAIN):
+        here = room.task["level_id"]
+        room.press("1", "t", "Enter")
+        room.after(here)
+    room.says("could not be fetched")
+    assert not room.shown() or all(one.box is None for one in room.shown())
+
+    reader.unroute(others)
+    room.press("Space")
+    room.page.wait_for_function("window.spineReading.shown().some(one => one.boxes.some(box => box.current))")
+    room.ready()
+    hung = {series["uid"] for series in room.task["series"][:2]}
+    assert {one.series for one in room.shown()} == hung

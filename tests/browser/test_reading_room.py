@@ -185,6 +185,37 @@ def test_scrolling_is_linked(place: Place) -> None:
     )
 
 
+def test_a_name_is_typed_letter_by_letter(place: Place) -> None:
+    room = place.open()
+    level = room.task["level_id"]
+    names = room.part("name-select")
+    for typed, leave in (("T12", "Enter"), ("L2", "Escape"), ("L4", "Enter")):
+        room.press("l")
+        room.page.keyboard.type(typed)
+        assert (room.state["draft"]["name"] or room.task["name"], room.shown()[0].level) == (typed, typed)
+        expect(names).to_be_focused()
+        room.press(leave)
+        expect(names).not_to_be_focused()
+    room.press("l", "ArrowDown", "ArrowDown")
+    assert room.state["draft"]["name"] == "L6"
+    expect(names).to_be_focused()
+    assert room.state["draft"]["diagnosis"] is None
+    room.press("Enter", "1", "t", "Enter")
+    room.after(level)
+    (read,) = place.records.reads(level)
+    assert (read.name, read.diagnosis) == ("L6", "normal")
+
+
+def test_a_name_chosen_from_the_list_leaves_the_keys_to_the_panel(place: Place) -> None:
+    room = place.open()
+    names = room.part("name-select")
+    names.focus()
+    names.select_option("L6")
+    expect(names).not_to_be_focused()
+    room.press("3")
+    assert (room.state["draft"]["name"], room.state["draft"]["diagnosis"]) == ("L6", "malignant")
+
+
 def test_a_missed_level_is_drawn_and_named(place: Place) -> None:
     room = place.open()
     study = room.task["study"]
@@ -351,7 +382,7 @@ def _as_an_older_page(route: Route) -> None:
 
 
 def _newer(route: Route, me: dict[str, object]) -> None:
-    route.fulfill(json={**me, "client": "2"})
+    route.fulfill(json={**me, "client": "newer"})
 
 
 def test_two_reads_of_one_press_are_one(place: Place) -> None:

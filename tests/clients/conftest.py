@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from clients.fake_qt import QInputDialog, QSettings
+from clients.fake_slicer import FakeSlicer
 from server.running import RunningServer, running
 from server.studies import QuickPipeline, write_study
 
@@ -21,6 +26,7 @@ sys.path.insert(0, str(MODULE))
 #: Training patients (see cohort.splits).
 PATIENTS = ("phantom-000001", "phantom-000003", "phantom-000006")
 PASSWORD = "a long enough password"
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,3 +54,33 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
         add_user(session, "first", PASSWORD, [Role.DATA_MANAGER])
     with running(folder / "home", str(folder / "studies"), QuickPipeline()) as server:
         yield Ward(server)
+
+
+@pytest.fixture
+def slicer(tmp_path: Path) -> FakeSlicer:
+    return FakeSlicer(tmp_path)
+
+
+@pytest.fixture
+def widget(slicer: FakeSlicer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The module's panel as Slicer sets it up."""
+    for name, stand_in in slicer.modules().items():
+        monkeypatch.setitem(sys.modules, name, stand_in)
+    monkeypatch.setattr(QSettings, "kept", {})
+    found = importlib.import_module("SpineFractureReading").SpineFractureReadingWidget()
+    found.setup()
+    yield found
+    found.cleanup()
+    for name in ("SpineFractureReading", "spine_fracture_reading.panel", "spine_fracture_reading.scene"):
+        del sys.modules[name]
+
+
+@pytest.fixture
+def reading(widget: Any, ward: Ward) -> Any:
+    """The panel of a reader who has signed in and has a level before them that is not blinded."""
+    QInputDialog.typed[:] = [ward.reader(f"reader-{next(_NUMBERS)}"), PASSWORD]
+    widget._address.setText(ward.url)
+    widget.begin()
+    while widget._sitting.task.blinded:  # one in four
+        widget.skip()
+    return widget

@@ -139,14 +139,15 @@ class SliceView:
     """A slice view: its background volume, and where it was centred."""
 
     def __init__(self) -> None:
-        self.background, self.centre, self.field = "", (0.0, 0.0, 0.0), (300.0, 200.0, 1.0)
+        self.background: str | None = None
+        self.centre, self.field = (0.0, 0.0, 0.0), (300.0, 200.0, 1.0)
 
     def sliceLogic(self) -> SliceView:  # noqa: N802
         return self
 
     GetSliceNode = GetSliceCompositeNode = sliceLogic
 
-    def SetBackgroundVolumeID(self, node: str) -> None:  # noqa: N802
+    def SetBackgroundVolumeID(self, node: str | None) -> None:  # noqa: N802
         self.background = node
 
     def JumpSliceByCentering(self, *centre: float) -> None:  # noqa: N802

@@ -2,59 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from clients.conftest import PASSWORD, Ward
-from clients.fake_qt import QInputDialog, QSettings
+from clients.fake_qt import QInputDialog
 from clients.fake_slicer import RAS_LPS, FakeSlicer, press
+from clients.sittings import reads_of, ward_reader
+from server.made_desk import mirrored_desk
+from server.running import running
+from server.studies import LEVELS, QuickPipeline, boxes, frame
 from sqlalchemy import select
 
 from spine_fracture.anatomy import Diagnosis, Feature
 from spine_fracture.cohort.leases import Seat, held
-from spine_fracture.cohort.models import Read, ReadMode, StudyLevel
-from spine_fracture.cohort.reads import STANDING
-
-
-@pytest.fixture
-def slicer(tmp_path: Path) -> FakeSlicer:
-    return FakeSlicer(tmp_path)
-
-
-@pytest.fixture
-def widget(slicer: FakeSlicer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The module's panel as Slicer sets it up."""
-    for name, stand_in in slicer.modules().items():
-        monkeypatch.setitem(sys.modules, name, stand_in)
-    monkeypatch.setattr(QSettings, "kept", {})
-    found = importlib.import_module("SpineFractureReading").SpineFractureReadingWidget()
-    found.setup()
-    yield found
-    found.cleanup()
-    for name in ("SpineFractureReading", "spine_fracture_reading.panel", "spine_fracture_reading.scene"):
-        del sys.modules[name]
-
-
-@pytest.fixture
-def reading(widget: Any, ward: Ward, request: pytest.FixtureRequest) -> Any:
-    """The panel of a reader who has signed in and has a level before them that is not blinded."""
-    QInputDialog.typed[:] = [ward.reader(request.node.name[:60]), PASSWORD]
-    widget._address.setText(ward.url)
-    widget.begin()
-    while widget._sitting.task.blinded:  # one in four
-        widget.skip()
-    return widget
-
-
-def stored(ward: Ward, level_id: int) -> list[Read]:
-    with ward.server.room.project.session() as session:
-        query = select(Read).where(Read.level_id == level_id, Read.state.in_(STANDING))
-        return list(session.scalars(query))
+from spine_fracture.cohort.models import LevelSlice, Read, ReadMode, StudyLevel
 
 
 def test_the_panel_says_that_it_is_not_for_clinical_use(widget: Any) -> None:
@@ -87,7 +51,7 @@ def test_a_read_takes_a_class_and_return(reading: Any, slicer: FakeSlicer, ward:
     keys["3"]()
     keys["2"]()
     keys["Return"]()
-    (read,) = stored(ward, level.id)
+    (read,) = reads_of(ward, level.id)
     assert (read.diagnosis, read.box, read.name_given) == (Diagnosis.BENIGN_FRACTURE, None, level.name)
     assert read.mode is ReadMode.ASSISTED
     assert reading._sitting.task.level.id != level.id
@@ -110,7 +74,7 @@ def test_a_moved_roi_and_all_that_was_filled_in_arrive(reading: Any, slicer: Fak
     panel._note.setText("a note")
     panel._name.setCurrentIndex(task.names.index("L6"))
     reading.submit()
-    (read,) = stored(ward, task.level.id)
+    (read,) = reads_of(ward, task.level.id)
     assert (read.confidence, read.basis, read.note, read.name_given) == (5, "biopsy", "a note", "L6")
     assert read.features == {Feature.CLEFT}
     before = task.view_of(read_series(ward, read)).box
@@ -155,7 +119,7 @@ def test_what_goes_wrong_is_said_and_what_was_typed_stays(reading: Any, ward: Wa
     QInputDialog.typed[:] = [name, PASSWORD]
     level = reading._sitting.task.level.id
     reading.submit()
-    assert [read.note for read in stored(ward, level)] == ["typed"]
+    assert [read.note for read in reads_of(ward, level)] == ["typed"]
 
 
 def test_a_closed_scene_is_filled_again(reading: Any, slicer: FakeSlicer) -> None:
@@ -176,7 +140,37 @@ def test_a_blinded_level_shows_no_opinion(reading: Any, slicer: FakeSlicer, ward
     level = reading._sitting.task.level.id
     reading._panel.pick(5)
     reading.submit()
-    assert [read.mode for read in stored(ward, level)] == [ReadMode.BLINDED]
+    assert [read.mode for read in reads_of(ward, level)] == [ReadMode.BLINDED]
+
+
+def test_rois_lie_right_on_pictures_that_are_turned_for_reading(
+    widget: Any, slicer: FakeSlicer, tmp_path: Path
+) -> None:
+    desk = mirrored_desk(tmp_path)
+    with desk.project.transaction() as session:
+        for part in session.scalars(select(LevelSlice)):
+            part.box = part.box.shifted(6.0, 0.0)  # so that a mirrored box is another one
+    desk.project.engine.dispose()
+    with running(tmp_path / "home", None, QuickPipeline()) as server:
+        widget._address.setText(server.url)
+        widget.begin()
+        level = widget._sitting.task.level
+        box = boxes()[LEVELS.index(level.name)].shifted(6.0, 0.0)
+        roi = slicer.scene.rois()[0]
+        np.testing.assert_allclose(
+            (RAS_LPS @ roi.matrix)[:3, 3], frame().box_to_patient(box, 1, 3).centre, atol=1e-3
+        )
+        volume = slicer.scene.volumes()[1].picture
+        x, y, z = (np.linalg.inv(volume.affine) @ roi.matrix[:, 3])[:3]
+        assert np.asanyarray(volume.dataobj)[round(x), round(y), round(z)] >= 200  # in the bright block
+        roi.matrix = roi.matrix.copy()
+        roi.matrix[:3, 3] += (RAS_LPS[:3, :3] @ frame().matrix[:3, :3]) @ [2, -3, 0]
+        widget._panel.pick(2)
+        widget.submit()
+        with server.room.project.session() as session:
+            (read,) = session.scalars(select(Read).where(Read.level_id == level.id))
+            assert read.box.as_tuple() == pytest.approx(box.shifted(2.0, -3.0).as_tuple(), abs=1e-3)
+        widget._sitting.release()
 
 
 def test_other_modules_keep_their_keys(reading: Any) -> None:
@@ -184,10 +178,6 @@ def test_other_modules_keep_their_keys(reading: Any) -> None:
     assert not any(key.enabled for key in reading._keys)
     reading.enter()
     assert all(key.enabled for key in reading._keys)
-
-
-def ward_reader(sitting: Any) -> str:
-    return str(sitting._connection.get("/review/me")["id"])
 
 
 def read_series(ward: Ward, read: Read) -> str:

@@ -14,39 +14,20 @@ import nibabel
 import numpy as np
 import pytest
 from clients.conftest import MODULE, PASSWORD, Ward
+from clients.sittings import at_hand, reads_by, signed_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from server.studies import frame
 from spine_fracture_reading import words
 from spine_fracture_reading.connection import Connection, ServerError, SignInNeededError, UnreachableError
-from spine_fracture_reading.reading import Answer, BoxOnSlice, Sitting, Task
+from spine_fracture_reading.reading import Answer, BoxOnSlice, Sitting
 from spine_fracture_reading.roi import Roi, box_of, moved, roi_of, slice_of
-from sqlalchemy import select
 
 from spine_fracture.anatomy import FEATURE_MEANINGS, Basis, Diagnosis, Feature
 from spine_fracture.cohort.desk import SkipReason, WorkList
-from spine_fracture.cohort.models import Read, ReadMode
+from spine_fracture.cohort.models import ReadMode
 from spine_fracture.cohort.people import Role
-from spine_fracture.cohort.reads import STANDING
 from spine_fracture.geometry import PixelBox
-
-
-def signed_in(ward: Ward, name: str, *roles: Role) -> Connection:
-    connection = Connection(ward.url)
-    connection.sign_in(ward.reader(name, *roles), PASSWORD)
-    return connection
-
-
-def at_hand(sitting: Sitting) -> Task:
-    task = sitting.next()
-    assert task is not None
-    return task
-
-
-def stored(ward: Ward, reader: str) -> list[Read]:
-    with ward.server.room.project.session() as session:
-        query = select(Read).where(Read.reader == reader, Read.state.in_(STANDING)).order_by(Read.id)
-        return list(session.scalars(query))
 
 
 def test_words_are_those_of_the_server() -> None:
@@ -96,7 +77,7 @@ def test_a_level_is_read_with_its_corrected_box_and_name(ward: Ward, tmp_path: P
     name = "L6" if task.level.name == "L5" else "L5"
     answer = Answer("malignant", ("nodular_lesion", "cleft"), 4, "biopsy", "a note", name, drawn)
     assert sitting.submit(answer, seconds=12.34) == ()
-    (read,) = stored(ward, "reads-all")
+    (read,) = reads_by(ward, "reads-all")
     assert (read.level_id, read.diagnosis, read.name_given) == (task.level.id, Diagnosis.MALIGNANT, name)
     assert (read.confidence, read.basis, read.note, read.seconds) == (4, Basis.BIOPSY, "a note", 12.3)
     assert read.features == {Feature.NODULAR_LESION, Feature.CLEFT}
@@ -109,7 +90,7 @@ def test_a_level_is_read_with_its_corrected_box_and_name(ward: Ward, tmp_path: P
     assert again.earlier == Answer(
         "malignant", ("cleft", "nodular_lesion"), 4, "biopsy", "a note", name, drawn
     )
-    assert stored(ward, "reads-all") == []
+    assert reads_by(ward, "reads-all") == []
 
 
 def test_a_blinded_reader_is_told_nothing(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +113,7 @@ def test_a_blinded_reader_is_told_nothing(ward: Ward, monkeypatch: pytest.Monkey
         with pytest.raises(ServerError, match=r"blinded|yours to see"):
             connection.get(path, label=task.to_show()[1].uid, tag="final")
     sitting.submit(Answer("normal"), 3.0)
-    assert [read.mode for read in stored(ward, "blind")] == [ReadMode.BLINDED]
+    assert [read.mode for read in reads_by(ward, "blind")] == [ReadMode.BLINDED]
 
 
 def test_two_windows_never_get_one_level_and_a_released_one_is_free(ward: Ward) -> None:
@@ -156,8 +137,10 @@ def test_a_skipped_level_does_not_come_again(ward: Ward) -> None:
         seen.add(task.level.id)
         sitting.skip("poor_quality")
     assert "Nothing is left" in sitting.message
-    with pytest.raises(ValueError, match="press Next"):
+    with pytest.raises(ValueError, match="No level lies before"):
         sitting.submit(Answer("normal"), 1.0)
+    with pytest.raises(ValueError, match="No level is kept"):
+        sitting.skip("poor_quality")
 
 
 def test_an_answer_lost_on_the_way_is_stored_once(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +158,7 @@ def test_an_answer_lost_on_the_way_is_stored_once(ward: Ward, monkeypatch: pytes
     assert sitting.task is task
     monkeypatch.setattr(Connection, "post", post)
     sitting.submit(Answer("benign_fracture", note="kept"), 9.0)
-    assert [(read.note, read.seconds) for read in stored(ward, "far-away")] == [("kept", 5.0)]
+    assert [(read.note, read.seconds) for read in reads_by(ward, "far-away")] == [("kept", 5.0)]
 
 
 def test_an_answer_changed_after_it_was_lost_replaces_the_first(
@@ -194,7 +177,7 @@ def test_an_answer_changed_after_it_was_lost_replaces_the_first(
         sitting.submit(Answer("normal"), 5.0)
     monkeypatch.setattr(Connection, "post", post)
     sitting.submit(Answer("malignant"), 9.0)
-    assert [read.diagnosis for read in stored(ward, "second-thoughts")] == [Diagnosis.MALIGNANT]
+    assert [read.diagnosis for read in reads_by(ward, "second-thoughts")] == [Diagnosis.MALIGNANT]
 
 
 def test_a_sign_in_that_ran_out_loses_nothing(ward: Ward) -> None:
@@ -206,7 +189,7 @@ def test_a_sign_in_that_ran_out_loses_nothing(ward: Ward) -> None:
         sitting.submit(Answer("normal"), 5.0)
     connection.sign_in("slow", PASSWORD)
     sitting.submit(Answer("normal"), 5.0)
-    assert len(stored(ward, "slow")) == 1
+    assert len(reads_by(ward, "slow")) == 1
 
 
 def test_who_may_not_read_is_told_so(ward: Ward) -> None:

@@ -29,11 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 
 
 @pytest.fixture
-def slicer(tmp_path: Path) -> FakeSlicer:
-    return FakeSlicer(tmp_path)
-
-
-@pytest.fixture
 def module(slicer: FakeSlicer, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The module's file, imported as Slicer imports it."""
     found = [file.locate() for file in files("monailabel") or () if file.name == "MONAILabel.py"]

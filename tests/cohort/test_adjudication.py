@@ -74,6 +74,14 @@ def test_what_a_level_needs(study: ReadStudy) -> None:
     assert needs(study, DOUBLE) is Need.NONE
 
 
+def test_a_level_that_models_lost_needs_what_it_needed(study: ReadStudy) -> None:
+    """Who reads it second, should it be found again, is not to know of the first read."""
+    study.read("ann", 2)
+    with study.project.transaction() as session:
+        find_level(session, study.levels[2]).current = False
+    assert (needs(study, SINGLE, 2), needs(study, DOUBLE, 2)) == (Need.NONE, Need.SECOND_READ)
+
+
 def test_of_locked_patients_only_reads_that_judge_count(locked: ReadStudy) -> None:
     locked.read("ann", mode=ReadMode.ASSISTED)
     assert (needs(locked, SINGLE), needs(locked, DOUBLE)) == (Need.FIRST_READ, Need.FIRST_READ)

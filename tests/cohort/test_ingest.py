@@ -288,6 +288,81 @@ def test_a_pair_of_nifti_volumes(project: Project, pictures: Path) -> None:
         assert load_pair(session, report.added[0]).pixels.shape == (3, 2, 96, 64)
 
 
+def write_nifti_pair(folder: Path, name: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for sequence in (Sequence.T1, Sequence.T2):
+        write_nifti(series(sequence, f"{name}{sequence}"), folder / f"{name}_{sequence}w.nii.gz")
+
+
+def test_what_is_linked_is_taken_in_by_the_names_of_its_links(project: Project, pictures: Path) -> None:
+    """A patient's folder, NIfTI below one, and files whose targets, as of git-annex, tell nothing."""
+    away, inside = pictures / "away", pictures / "in"
+    inside.mkdir()
+    write_study(away / "p1", "p1")
+    write_nifti_pair(away / "p2", "n2")
+    (away / "p2" / "readme.txt").write_text("not a picture")
+    for patient in ("p1", "p2"):
+        (inside / patient).symlink_to(away / patient)
+    write_nifti_pair(away, "n3")
+    (inside / ".git" / "annex").mkdir(parents=True)
+    for number, path in enumerate(sorted(away.glob("n3_*"))):
+        stored = path.rename(inside / ".git" / "annex" / f"MD5E-{number}")
+        (inside / path.name).symlink_to(stored.relative_to(inside))
+    report = ingest(inside, "Centre A", project)
+    assert len(report.added) == 3 and report.incomplete == ()
+    assert [r.path for r in report.refused] == [inside / "p2" / "readme.txt"]
+    assert set(ingest(inside, "Centre A", project).unchanged) == set(report.added)
+    with project.session() as session:
+        kept = {Path(path).parts[0] for path in session.scalars(select(Instance.path))}
+        assert kept == {"p1", "p2", "n3_T1w.nii.gz", "n3_T2w.nii.gz"}
+        for uid in report.added:
+            assert load_pair(session, uid).has_t1 and load_pair(session, uid).has_t2
+
+
+def test_a_link_may_be_all_that_is_given(project: Project, pictures: Path) -> None:
+    write_nifti_pair(pictures.parent / "away", "n1")
+    (pictures / "n1_T1.nii.gz").symlink_to(pictures.parent / "away" / "n1_T1w.nii.gz")
+    assert len(ingest(pictures / "n1_T1.nii.gz", "Centre A", project).added) == 1
+    (pictures / "folder").symlink_to("folder")  # which is itself, and no folder
+    with pytest.raises(InputError, match="cannot be opened"):
+        ingest(pictures / "folder", "Centre A", project)
+
+
+def test_what_is_refused_is_named_as_the_folder_was(
+    project: Project, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pictures / "p1").mkdir()
+    (pictures / "p1" / "readme.txt").write_text("not a picture")
+    monkeypatch.chdir(pictures)
+    (refusal,) = ingest(Path("p1"), "Centre A", project).refused
+    assert refusal.path == Path("p1/readme.txt")
+    (pictures / "unnamed.png").touch()
+    (refusal,) = ingest(Path("unnamed.png"), "Centre A", project).refused
+    assert refusal.path == Path("unnamed.png")
+
+
+def test_what_a_mac_keeps_beside_a_file_is_not_listed(project: Project, pictures: Path) -> None:
+    write_nifti_pair(pictures, "n1")
+    (pictures / "._n1_T1w.nii.gz").write_bytes(b"no volume")
+    report = ingest(pictures, "Centre A", project)
+    assert len(report.added) == 1 and report.refused == ()
+
+
+def test_one_file_makes_nothing_of_its_folder_forgotten(project: Project, pictures: Path) -> None:
+    for name in ("a_T1.png", "b_T1.png", "c_T1.png"):
+        (pictures / name).write_bytes(b"no picture")
+    assert len(ingest(pictures, "Centre A", project).refused) == 3
+    Image.fromarray(np.arange(4096, dtype=np.uint8).reshape(64, 64)).save(pictures / "a_T1.png")
+    assert len(ingest(pictures / "a_T1.png", "Centre A", project).added) == 1
+    assert len(ingest(pictures / "b_T1.png", "Centre A", project).refused) == 1
+    with project.session() as session:
+        assert session.scalar(select(func.count(Refused.id))) == 2
+    (pictures / "b_T1.png").unlink()
+    ingest(pictures, "Centre A", project)
+    with project.session() as session:
+        assert session.scalar(select(func.count(Refused.id))) == 1
+
+
 def test_a_pair_of_pictures_has_no_millimetres(project: Project, pictures: Path) -> None:
     rng = np.random.default_rng(3)
     for mark in ("T1", "T2"):

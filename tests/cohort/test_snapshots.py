@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from made_cohort import answer, ingested, reading
-from sqlalchemy import func, select
+from sqlalchemy import Connection, event, func, select
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.cohort.levels import find_level, store_reading
@@ -89,6 +89,39 @@ def test_nothing_new_gives_the_same_snapshot(project: Project, levels: dict[Spli
         assert session.scalar(select(func.count(Snapshot.id))) == 2
     assert len(read_snapshot(project, "snapshot-0001").training) == 1
     assert len(read_snapshot(project).training) == 2
+
+
+def asked(project: Project) -> list[tuple[bool, str]]:
+    """What a snapshot asks of the database, and whether others who write wait for it."""
+    found: list[tuple[bool, str]] = []
+
+    def note(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        found.append(("begin" in connection.get_execution_options(), statement))
+
+    event.listen(project.engine, "before_cursor_execute", note)
+    try:
+        freeze(project)
+    finally:
+        event.remove(project.engine, "before_cursor_execute", note)
+    return found
+
+
+def test_nobody_waits_while_the_reads_are_gathered_in_a_few_questions(
+    project: Project, pictures: Path, levels: dict[Split, int]
+) -> None:
+    few = asked(project)
+    assert not any("FROM read" in statement for is_writing, statement in few if is_writing)
+    assert any(is_writing for is_writing, _ in few)
+    more = [key for key in (f"phantom-{n:06d}" for n in range(99)) if key not in PATIENTS.values()][:3]
+    for key in more:
+        study = ingested(project, key, pictures)
+        with project.transaction() as session:
+            for level in store_reading(session, reading(session, study)):
+                submit_read(session, answer(level.id, f"token-{level.id}"))
+    many = asked(project)
+    content = read_snapshot(project)
+    assert len(content.training) + len(content.evaluation) == 3 + 9
+    assert len(many) == len(few)
 
 
 def test_a_name_means_one_content_for_ever(project: Project, levels: dict[Split, int]) -> None:

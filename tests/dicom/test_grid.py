@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom.made_series import SAGITTAL, enhanced, frame, volume, written
+from dicom.made_series import AXIAL, SAGITTAL, enhanced, frame, volume, written
 
 from spine_fracture.dicom.grid import SeriesGrid
 from spine_fracture.dicom.reader import read_series
@@ -41,6 +41,31 @@ def test_boxes_stay_in_their_place(
         )
     )
     assert sorted(here.ravel()) == sorted(there.ravel())
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2)])
+@pytest.mark.parametrize("signs", list(itertools.product((1, -1), repeat=3)))
+def test_a_volume_is_turned_back_to_the_pixels_of_its_files(
+    tmp_path: Path, order: tuple[int, int, int], signs: tuple[int, int, int]
+) -> None:
+    files = written(tmp_path, volume(SHAPE, where=frame(SHAPE, SAGITTAL[:, list(order)] * signs)))
+    shown, grid = read_series(files), SeriesGrid.of_files(files)
+    stored = grid.as_stored(shown)
+    assert stored.slice_uids == shown.slice_uids
+    for index, uid in enumerate(stored.slice_uids):
+        assert np.array_equal(stored.pixels[index], read_pixels(files, uid))
+    box = PixelBox(3.25, 4.0, 20.5, 18.75)
+    here, there = (
+        f.box_to_patient(b, 1, 2).centre
+        for f, b in ((shown.frame, box), (stored.frame, grid.to_stored(box, 1)))
+    )
+    assert np.allclose(here, there)
+
+
+def test_a_volume_that_is_not_sagittal_is_as_it_was(tmp_path: Path) -> None:
+    files = written(tmp_path, volume(SHAPE, where=frame(SHAPE, AXIAL)))
+    shown = read_series(files)
+    assert SeriesGrid.of_files(files).as_stored(shown) is shown
 
 
 def read_pixels(files: tuple[Path, ...], sop_uid: str) -> np.ndarray:

@@ -127,6 +127,35 @@ def test_linked_folders_are_read_once(tmp_path: Path) -> None:
     assert found.refused == ()
 
 
+def test_what_lies_in_the_folder_itself_is_found_where_it_lies(tmp_path: Path) -> None:
+    """Whatever the names of the links to it, beside it or further up."""
+    files = written(tmp_path / "in" / "b" / "deep")
+    (tmp_path / "in" / "a").symlink_to("b")
+    (tmp_path / "in" / "b" / "aside").symlink_to("deep")
+    assert scan(tmp_path / "in").files == tuple(sorted(files))
+
+
+def test_a_file_keeps_the_name_of_its_link(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    linked = []
+    for number, path in enumerate(written(tmp_path / "elsewhere")):
+        linked.append(tmp_path / "in" / f"{number}.dcm")
+        linked[-1].symlink_to(path)
+    found = scan(tmp_path / "in")
+    assert sorted(found.studies[0].series[0].files) == linked and found.refused == ()
+
+
+def test_nothing_hidden_is_looked_at(tmp_path: Path) -> None:
+    """A snapshot of the disk comes before the files themselves, and would make them copies of it."""
+    files = written(tmp_path / "p1")
+    shutil.copytree(tmp_path / "p1", tmp_path / ".snapshot" / "hourly.0" / "p1")
+    (tmp_path / "p1" / f"._{files[0].name}").write_bytes(b"what a Mac keeps beside a file")
+    found = scan(tmp_path)
+    assert found.files == tuple(sorted(files)) and found.refused == ()
+    (study,) = found.studies
+    assert sorted(study.series[0].files) == sorted(files)
+
+
 @pytest.fixture
 def ordinary_user() -> Iterator[Path]:
     """A folder and no privileges: root reads everything, so as root the test runs as nobody."""

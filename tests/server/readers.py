@@ -41,6 +41,11 @@ class Reader:
     def submit(self, task: Task, diagnosis: str = "normal", **said: object) -> httpx.Response:
         return self.post("reads", **read_of(task, diagnosis, **said))
 
+    def shift(self, task: Task, by: int = 1) -> httpx.Response:
+        """All names of the task's study by one."""
+        seen = {"level_id": task["level_id"], "level_version": task["level_version"]}
+        return self.post(f"studies/{task['study']}/shift", by=by, **seen)
+
 
 def read_of(task: Task, diagnosis: str = "normal", **said: object) -> dict[str, object]:
     """What the page sends for a task, without the window."""

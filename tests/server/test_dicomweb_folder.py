@@ -229,7 +229,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     for path in write_study(folder, PATIENTS[1]):
         misspelt(path, "PatientWeight", b"70,5")
     with running(tmp_path_factory.mktemp("home"), str(folder), QuickPipeline()) as found:
-        reports = found.room.report_folder / "reports"
+        reports = found.room.report_folder / "reports" / STUDY
         reports.mkdir(parents=True, exist_ok=True)
         for kept in (100, 141, 152):
             (reports / f"{kept}.dcm").write_bytes(report(PATIENTS[0])[:kept])

@@ -24,7 +24,7 @@ from pydicom.uid import (
 from server.readers import Reader, new_user, service_token, signed_in, web
 from server.running import RunningServer, running
 from server.studies import QuickPipeline, image_id, study_uid, write_study
-from server.viewer_objects import derived, open_level, report, segmentation, stow, uids_of
+from server.viewer_objects import deflated, derived, open_level, report, segmentation, stow, uids_of
 from sqlalchemy import select
 
 from spine_fracture.cohort.columns import now
@@ -33,9 +33,10 @@ from spine_fracture.cohort.reports import ArrivalState, ReceivedReport
 from spine_fracture.cohort.shown import was_shown
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.write import uid_from
-from spine_fracture.errors import RemoteError
+from spine_fracture.errors import InputError, RemoteError, SpineFractureError, StorageError
 from spine_fracture.imaging import Sequence
 from spine_fracture.server.dicomweb.archive import ArchiveWeb
+from spine_fracture.server.dicomweb.folder import FolderWeb
 from spine_fracture.server.dicomweb.pictures import Pictures
 from spine_fracture.server.dicomweb.stow import SentReport, is_refusal
 
@@ -118,6 +119,7 @@ def test_reports_that_are_sent_together_are_kept_together(shared: RunningServer,
         (report(PATIENT, "series", SeriesInstanceUID=T1), 409, "UID of a picture"),
         (report(PATIENT, "way out", SOPInstanceUID="1.2/../../x"), 422, "not valid"),
         (report(PATIENT, "empty", SeriesInstanceUID=""), 422, "not valid"),
+        (deflated(report(PATIENT, "packed")), 422, "save it as Explicit VR"),
         (b"no dicom", 422, "not a DICOM report"),
         (report(PATIENT)[:150], 422, "not a DICOM report"),
         (b"", 422, "not a DICOM report"),
@@ -325,23 +327,35 @@ def test_an_archive_says_whether_it_took_a_report(said: str, refused: bool) -> N
     assert is_refusal(said.encode()) is refused
 
 
-class _Refusing(BaseHTTPRequestHandler):
-    """An archive that takes every message and nothing that is in it."""
+@pytest.mark.parametrize(
+    ("status", "said", "error", "words"),
+    [
+        (202, REFUSED, InputError, "refused the report"),  # it takes every message and nothing that is in it
+        (400, "", InputError, "refused the report"),
+        (413, "", InputError, "refused the report"),
+        (500, "", RemoteError, "did not say whether it kept"),
+        (504, "", RemoteError, "did not say whether it kept"),
+        (None, "", RemoteError, "did not say whether it kept"),
+    ],
+)
+def test_what_the_archive_refused_is_told_from_what_it_may_have_kept(
+    shared: RunningServer, status: int | None, said: str, error: type[SpineFractureError], words: str
+) -> None:
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if status is None:
+                return  # the connection ends without an answer
+            self.send_response(status)
+            self.send_header("Content-Type", "application/dicom+json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said.encode())
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(202)
-        self.send_header("Content-Type", "application/dicom+json")
-        self.send_header("Content-Length", str(len(REFUSED)))
-        self.end_headers()
-        self.wfile.write(REFUSED.encode())
+        def log_message(self, *_: object) -> None:
+            return None
 
-    def log_message(self, *_: object) -> None:
-        return None
-
-
-def test_a_report_that_the_archive_refused_is_not_said_to_be_kept(shared: RunningServer) -> None:
-    archive = HTTPServer(("127.0.0.1", 0), _Refusing)
+    archive = HTTPServer(("127.0.0.1", 0), Answering)
     threading.Thread(target=archive.serve_forever, daemon=True).start()
     data = report(PATIENT, "refused")
     sent = SentReport(*uids_of(data), EnhancedSRStorage, PATIENT, data)
@@ -355,11 +369,35 @@ def test_a_report_that_the_archive_refused_is_not_said_to_be_kept(shared: Runnin
             await web.close()
 
     try:
-        with pytest.raises(RemoteError, match="refused the report"):
+        with pytest.raises(error, match=words):
             anyio.run(store)
     finally:
         archive.shutdown()
         archive.server_close()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_noted"),
+    [(RemoteError("No answer."), True), (InputError("Refused."), False), (StorageError("Full."), False)],
+)
+def test_a_report_that_may_have_been_kept_stays_its_authors(
+    shared: RunningServer,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+    error: SpineFractureError,
+    is_noted: bool,
+) -> None:
+    async def store(self: FolderWeb, sent: SentReport) -> None:
+        raise error
+
+    sent = report(PATIENT, f"in doubt {error}")
+    with monkeypatch.context() as broken:
+        broken.setattr(FolderWeb, "store", store)
+        assert post(reader, sent).status_code == error.http_status
+    note = note_of(shared, uids_of(sent)[2])
+    assert (note is not None) is is_noted
+    assert note is None or (note.author, note.state) == (READER, ArrivalState.ARRIVED)
+    assert post(reader, sent).status_code == 200  # it may be saved again
 
 
 def test_a_dicomweb_client_saves_reports(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -34,6 +34,7 @@ from spine_fracture.same_place import carried
 from spine_fracture.server.explain import Explainer, HeatMap
 from spine_fracture.server.inference import InferOptions, ModelInference, ModelName
 from spine_fracture.server.readings import StudyReader
+from spine_fracture.server.served import Served
 from spine_fracture.server.served_classifier import served_classifier
 from spine_fracture.server.shelf import DatabaseShelf
 from spine_fracture.server.sources import FolderSource
@@ -317,6 +318,39 @@ def test_the_champion_explains_and_after_a_promotion_the_new_one(place: Place, t
     registry = open_registry(place.project)
     promoted = registry.promote(registry.register_candidate(tmp_path / "better"))
     assert served().version == promoted.name != first.version
+
+
+def test_a_champion_that_cannot_explain_is_looked_at_once(place: Place, tmp_path: Path) -> None:
+    looked: list[Path] = []
+
+    def load(folder: Path) -> AttentiveClassifier:
+        looked.append(folder)
+        if len(looked) == 1:
+            raise NotFoundError("It is of another family.")
+        return AttentiveClassifier.load(folder)
+
+    served = Served(place.project, "classification", load)
+    for _ in range(3):
+        with pytest.raises(NotFoundError, match="another family"):
+            served()
+    assert len(looked) == 1
+    manifest, state = read_bundle(SHIPPED_WEIGHTS / "classifier")
+    state["head.bias"] += 0.5
+    write_bundle(tmp_path / "better", state, manifest)
+    registry = open_registry(place.project)
+    promoted = registry.promote(registry.register_candidate(tmp_path / "better"))
+    assert served().version == promoted.name and len(looked) == 2
+
+
+def test_while_the_champion_cannot_explain_there_is_nothing_to_prepare(read_place: Place) -> None:
+    def refuse() -> AttentiveClassifier:
+        raise NotFoundError("It is of another family.")
+
+    read_place.label(read_place.levels(OTHER)[0], "reader-1", Diagnosis.NORMAL)
+    explainer = Explainer(read_place.project, read_place.catalogue, load_protocol("single"), refuse)
+    assert explainer.prepare() is False
+    with pytest.raises(NotFoundError, match="another family"):
+        explainer.similar(read_place.levels(HERE)[0], "reader-1")
 
 
 def _elsewhere(source: Volume) -> Volume:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from pathlib import Path
 
@@ -15,21 +17,25 @@ from server.made_desk import DOUBLE, Desk, box_of, desk
 from server.studies import study_uid
 
 from spine_fracture.anatomy import Diagnosis, Level
+from spine_fracture.cohort.audit import record
 from spine_fracture.cohort.models import ReadMode
 from spine_fracture.cohort.protocol import Need, need
 from spine_fracture.cohort.reads import evaluates
-from spine_fracture.cohort.reports import ArrivalState, ReceivedReport
+from spine_fracture.cohort.reports import ArrivalState, FeedPosition, ReceivedReport
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ReadState
 from spine_fracture.cohort.studies import find_study
+from spine_fracture.dicom.grid import SeriesGrid
 from spine_fracture.dicom.sr.reading import read_report
-from spine_fracture.errors import BusyError
+from spine_fracture.errors import BusyError, RemoteError
 from spine_fracture.geometry import PixelBox
+from spine_fracture.server.archive import Archive
 from spine_fracture.server.dicomweb import stow
+from spine_fracture.server.dicomweb.holdings import Holdings
 from spine_fracture.server.reports.arrivals import FolderShelf
 from spine_fracture.server.reports.authors import Kind
-from spine_fracture.server.reports.desk import Receiver, unmatched
-from spine_fracture.server.reports.feed import Page
+from spine_fracture.server.reports.desk import MOST_TRIES, Receiver, unmatched
+from spine_fracture.server.reports.feed import Feed, FeedSilentError, Page
 from spine_fracture.server.reports.intake import Intake
 
 OHIF = Path(__file__).with_name("ohif-3.12-report.dcm")
@@ -437,21 +443,125 @@ def test_a_defect_of_ours_on_one_report_does_not_stop_the_feed(
     assert "defect of ours" in reasons(one) and "Roe" not in reasons(one)
 
 
+def _stored_by_us(at: Desk, data: bytes) -> None:
+    """As a reader's save leaves it: a row with their name, and the file."""
+    found = read_report(data)
+    with at.project.transaction() as session:
+        session.add(_announced(found.sop_uid, found.series_uid, at.study, "reader-7"))
+    path = at.reports_folder / at.study / f"{found.sop_uid}.dcm"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
 def test_a_defect_of_ours_on_one_report_does_not_stop_the_rows_after_it(
     one: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = one.foreign(L3, author="Roe^Richard"), one.foreign(L1)
     for data in (bad, good):
-        found = read_report(data)
-        with one.project.transaction() as session:
-            session.add(_announced(found.sop_uid, found.series_uid, one.study, "reader-7"))
-        path = one.reports_folder / one.study / f"{found.sop_uid}.dcm"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        _stored_by_us(one, data)
     _break_reading(monkeypatch, "intake", bad, ZeroDivisionError())
     _receiver(one).look()
     assert standing(one) == {Level.L1: Diagnosis.MALIGNANT}
     assert [row.state for row in one.received()] == [ArrivalState.UNMATCHED, ArrivalState.TAKEN]
+
+
+class SilentChanges(Changes):
+    def since(self, position: int | None) -> Page:
+        raise FeedSilentError("The archive does not answer.")
+
+
+def test_what_was_stored_through_us_is_taken_in_though_the_feed_is_silent(one: Desk) -> None:
+    _stored_by_us(one, one.foreign(L1))
+    with pytest.raises(RemoteError, match="does not answer"):
+        _receiver(one, SilentChanges({})).look()
+    assert [read.reader for read in one.reads()] == ["reader-7"]
+
+
+@dataclass
+class HalfBroken(Changes):
+    """The archive tells of every change, and cannot give ``stuck``."""
+
+    stuck: str = "a-1"
+    error: type[RemoteError] = FeedSilentError
+
+    def report(self, instance: str) -> bytes:
+        if instance == self.stuck:
+            raise self.error("HTTP 500")
+        return super().report(instance)
+
+
+def test_an_instance_that_the_archive_cannot_give_is_passed_over_after_some_tries(
+    one: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = _receiver(one, HalfBroken({"a-1": b"", "a-2": one.foreign(L1)}))
+    for _ in range(MOST_TRIES - 1):
+        with pytest.raises(RemoteError):
+            receiver.look()
+    assert one.reads() == [] and one.received() == []
+    receiver.look()
+    assert standing(one) == {Level.L1: Diagnosis.MALIGNANT}
+    assert one.received()[0].state is ArrivalState.UNMATCHED and "did not give it out" in reasons(one)
+    assert "passed over" in caplog.text and "a-1" not in caplog.text
+    with one.project.session() as session:
+        assert session.get_one(FeedPosition, "changes").value == 1
+
+
+def test_nothing_is_passed_over_because_we_are_not_allowed_to_ask(one: Desk) -> None:
+    receiver = _receiver(one, HalfBroken({"a-1": b""}, error=RemoteError))
+    for _ in range(MOST_TRIES + 1):
+        with pytest.raises(RemoteError):
+            receiver.look()
+    assert one.received() == []
+
+
+@pytest.mark.parametrize(("status", "silent"), [(500, True), (503, True), (401, False), (403, False)])
+def test_the_feed_tells_what_is_broken_from_what_is_forbidden(
+    tmp_path: Path, status: int, silent: bool
+) -> None:
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return None
+
+    archive = HTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=archive.serve_forever, daemon=True).start()
+    feed = Feed.of(Archive(f"http://127.0.0.1:{archive.server_port}/dicom-web", tmp_path))
+    assert feed is not None
+    try:
+        with pytest.raises(RemoteError) as error:
+            feed.report("a-1")
+        assert isinstance(error.value, FeedSilentError) is silent
+    finally:
+        feed.close()
+        archive.shutdown()
+        archive.server_close()
+
+
+def test_others_may_write_while_the_pictures_of_a_report_are_read(
+    one: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = Holdings.study, SeriesGrid.of_files
+
+    def somebody_writes() -> None:
+        with one.project.transaction() as session:
+            record(session, "test.written", "somebody else")
+
+    monkeypatch.setattr(Holdings, "study", lambda *given: somebody_writes() or whole(*given))
+    monkeypatch.setattr(SeriesGrid, "of_files", lambda *given: somebody_writes() or parts(*given))
+    one.take(one.foreign(L1))
+    assert standing(one) == {Level.L1: Diagnosis.MALIGNANT}
+
+
+def test_pictures_that_do_not_open_any_more_are_said_in_words(one: Desk) -> None:
+    data = one.foreign(L1)
+    for file in one.files:
+        file.unlink()
+    one.take(data)
+    assert one.reads() == [] and "cannot be opened any more" in reasons(one)
 
 
 def test_a_busy_database_is_no_reason_to_give_a_report_up(one: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,18 +8,22 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from dicom.made_reports import complaints
+from dicom.made_reports import complaints, groups, items
 from pydicom import dcmread
+from pydicom.dataset import FileDataset
 from server.made_desk import DOUBLE, TRAIN, Desk, box_of, desk, mirrored_desk
+from server.studies import reading
 from sqlalchemy.exc import OperationalError
 
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.cohort.adjudication import adjudicate
+from spine_fracture.cohort.levels import store_reading
 from spine_fracture.cohort.models import ReadMode
+from spine_fracture.cohort.outlines import remove_level
 from spine_fracture.cohort.reads import DrawnBox, ReadSubmission
 from spine_fracture.cohort.reports import Report, ReportForm, ReportState
 from spine_fracture.cohort.splits import Split, split_of
-from spine_fracture.cohort.studies import find_study
+from spine_fracture.cohort.studies import find_study, load_pair
 from spine_fracture.dicom.sr.found import FoundReport
 from spine_fracture.dicom.sr.reading import read_report
 from spine_fracture.errors import BusyError, ForbiddenError, InputError, RemoteError, StorageError
@@ -36,13 +40,23 @@ def one(tmp_path: Path) -> Desk:
 
 def files(at: Desk) -> list[FoundReport]:
     """The reports in the folder, each series oldest first."""
-    found = [read_report(path.read_bytes()) for path in at.reports_folder.rglob("*.dcm")]
-    return sorted(found, key=lambda report: (report.series_uid, report.instance_number))
+    found = [(dcmread(path), path.read_bytes()) for path in at.reports_folder.rglob("*.dcm")]
+    found.sort(key=lambda one: (one[0].SeriesInstanceUID, one[0].InstanceNumber))
+    return [read_report(data) for _, data in found]
 
 
 def viewer_form(at: Desk) -> list[FoundReport]:
     series = {row.series_uid for row in at.rows() if row.form is ReportForm.VIEWER}
     return [report for report in files(at) if report.series_uid in series]
+
+
+def document(at: Desk, report: FoundReport) -> FileDataset:
+    """The file of a report: what nobody takes in is read there."""
+    return dcmread(at.reports_folder / at.study / f"{report.sop_uid}.dcm")
+
+
+def tracked(at: Desk, report: FoundReport) -> list[str]:
+    return [items(group, "112040")[0].UID for group in groups(document(at, report))]
 
 
 def test_a_read_becomes_two_reports_that_say_it(one: Desk) -> None:
@@ -96,11 +110,10 @@ def test_each_read_adds_an_instance_that_holds_all(one: Desk) -> None:
         one.read(name)
         one.sender().send()
     reports = viewer_form(one)
-    assert [report.instance_number for report in reports] == [1, 2, 3]
+    assert [document(one, report).InstanceNumber for report in reports] == [1, 2, 3]
     assert [len(report.statements) for report in reports] == [1, 2, 3]
     assert [report.replaces for report in reports[1:]] == [(report.sop_uid,) for report in reports[:-1]]
-    uids = [statement.tracking_uid for statement in reports[2].statements]
-    assert uids[:2] == [statement.tracking_uid for statement in reports[1].statements]
+    assert tracked(one, reports[2])[:2] == tracked(one, reports[1])
 
 
 def test_reads_before_the_report_is_written_share_it(one: Desk) -> None:
@@ -118,7 +131,7 @@ def test_a_corrected_read_keeps_its_tracking_uid(one: Desk) -> None:
     one.sender().send()
     first, second = viewer_form(one)
     assert second.statements[0].diagnosis is Diagnosis.NORMAL
-    assert second.statements[0].tracking_uid == first.statements[0].tracking_uid
+    assert tracked(one, second) == tracked(one, first)
 
 
 def test_a_withdrawn_read_is_superseded_and_not_deleted(one: Desk) -> None:
@@ -146,6 +159,21 @@ def test_a_report_that_would_say_the_same_is_not_stored(one: Desk) -> None:
     assert len(one.rows()) == 4
     assert one.sender().send().stored == 0
     assert len(one.rows()) == 2 and len(files(one)) == 2
+
+
+def test_what_was_said_of_a_level_that_models_lose_is_said_on(one: Desk) -> None:
+    one.read(Level.L1)
+    with one.project.transaction() as session:
+        found = reading(load_pair(session, one.study).reference, one.study)
+        left = tuple(level for level in found.levels if level.name is not Level.L1)
+        store_reading(session, replace(found, levels=left, detector_version="newer"))
+    one.read(Level.L2)
+    one.sender().send()
+    assert [said.level for said in viewer_form(one)[-1].statements] == [Level.L1, Level.L2]
+    with one.project.transaction() as session:
+        queue_reports(session, remove_level(session, one.level(Level.L2), "reader-1"), one.protocol)
+    one.sender().send()
+    assert [said.level for said in viewer_form(one)[-1].statements] == [Level.L1]
 
 
 def test_with_two_readers_nothing_is_written_until_the_level_is_done(tmp_path: Path) -> None:
@@ -265,8 +293,11 @@ def test_predictions_go_out_only_when_asked_and_with_their_versions(one: Desk) -
     one.sender(Kind.MODEL).send()
     for report in files(one):
         assert report.observer.is_device and len(report.statements) == 5
-    by_level = {said.level: said for said in viewer_form(one)[0].statements}
-    assert (by_level[Level.L3].diagnosis, by_level[Level.L3].probability) == (Diagnosis.MALIGNANT, 0.65)
+    report = viewer_form(one)[0]
+    number = [said.level for said in report.statements].index(Level.L3)
+    assert report.statements[number].diagnosis is Diagnosis.MALIGNANT
+    (probability,) = items(groups(document(one, report))[number], "122157")
+    assert probability.MeasuredValueSequence[0].NumericValue == 0.65
 
 
 def test_what_was_stored_in_one_place_is_stored_in_another_too(one: Desk) -> None:

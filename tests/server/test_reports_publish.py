@@ -75,6 +75,15 @@ def test_what_is_not_there_is_said(one: Desk) -> None:
         assert isinstance(CliRunner().invoke(cli, ["publish", *words]).exception, error)
 
 
+def test_what_is_refused_is_said_with_the_reason(one: Desk) -> None:
+    for file in one.files:
+        file.unlink()
+    answer = CliRunner().invoke(cli, ["publish", "--all"])
+    assert isinstance(answer.exception, InputError) and "2 reports were refused" in str(answer.exception)
+    assert "2 reports were refused: " in answer.output
+    assert "ingest the study again" in " ".join(answer.output.split())
+
+
 def test_an_archive_that_is_not_there_keeps_the_reports_for_the_next_time(one: Desk) -> None:
     answer = CliRunner().invoke(cli, ["publish", "--all", "--archive", "http://127.0.0.1:9/dicom-web"])
     assert isinstance(answer.exception, RemoteError) and "next publish" in str(answer.exception)

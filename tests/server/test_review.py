@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from server.conftest import PATIENTS
-from server.readers import Reader, Task, answer, read_of, signed_in
+from server.readers import Reader, Task, answer, new_user, read_of, signed_in
 from server.running import RunningServer, running
 from server.studies import LEVELS, QuickPipeline, image_id, study_uid
 from sqlalchemy import select, update
@@ -21,6 +21,7 @@ from sqlalchemy import select, update
 from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.desk import Lease
 from spine_fracture.cohort.models import Read, ReadMode
+from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.states import ReadState
 from spine_fracture.server.dicomweb.pictures import Pictures
 
@@ -75,6 +76,12 @@ def stored(server: RunningServer, level_id: int) -> list[tuple[str, str, str, st
     with server.room.project.session() as session:
         rows = session.scalars(select(Read).where(Read.level_id == level_id).order_by(Read.id))
         return [(row.reader, row.diagnosis.value, row.mode.value, row.state.value) for row in rows]
+
+
+def answer_next(reader: Reader, diagnosis: str) -> Task:
+    task = reader.next()
+    answer(reader.submit(task, diagnosis))
+    return task
 
 
 def test_however_many_ask_at_once_each_gets_another_level(first: Reader, second: Reader) -> None:
@@ -199,6 +206,27 @@ def test_the_last_answer_can_be_taken_back(server: RunningServer, first: Reader,
     assert [row[-1] for row in stored(server, task["level_id"])] == ["withdrawn", "submitted"]
 
 
+def test_an_undo_whose_answer_was_lost_takes_nothing_more_back(server: RunningServer, first: Reader) -> None:
+    one, two = (answer_next(first, diagnosis) for diagnosis in ("malignant", "normal"))
+    shown = first.next()["level_id"]
+    for _ in range(2):  # the window still shows what it showed when the first answer was lost
+        back = answer(first.post("undo", level_id=shown))
+        assert (back["level_id"], back["draft"]["diagnosis"]) == (two["level_id"], "normal")
+    assert stored(server, one["level_id"])[0][-1] == "submitted"
+    further = answer(first.post("undo", level_id=two["level_id"]))
+    assert (further["level_id"], further["draft"]["diagnosis"]) == (one["level_id"], "malignant")
+
+
+def test_a_read_that_was_taken_back_is_not_acknowledged_again(server: RunningServer, first: Reader) -> None:
+    task = first.next()
+    read = read_of(task, "malignant")
+    answer(first.post("reads", **read))
+    answer(first.post("undo", level_id=None))
+    refused(first.post("reads", **read), 409, "taken back meanwhile")
+    answer(first.submit(task, "malignant"))
+    assert [row[-1] for row in stored(server, task["level_id"])] == ["withdrawn", "submitted"]
+
+
 def test_what_somebody_else_has_by_now_is_not_taken_back(
     server: RunningServer, first: Reader, second: Reader
 ) -> None:
@@ -265,9 +293,17 @@ def test_a_link_to_a_level_that_somebody_holds_leads_back(first: Reader, second:
     assert "lies before somebody else" in second.web.get("/?held=true").text
 
 
+def test_a_link_that_one_may_not_follow_leads_back(server: RunningServer, first: Reader) -> None:
+    level_id = first.next()["level_id"]
+    new_user(server, "decider", (Role.ADJUDICATOR,))
+    for reader, link in ((signed_in(server, "decider"), f"level={level_id}"), (first, "level=99999")):
+        sent = reader.web.get(f"/review/start?{link}")
+        assert (sent.status_code, sent.headers["location"]) == (303, "/?held=true")
+
+
 def test_readers_change_the_levels_of_a_study(server: RunningServer, first: Reader) -> None:
     task = first.next(study=study_uid(PATIENTS[0]))
-    up = answer(first.post(f"studies/{task['study']}/shift", by=1))["levels"]
+    up = answer(first.shift(task))["levels"]
     assert [level["name"] for level in up] == ["T12", "L1", "L2", "L3", "L4"]
     refused(first.submit(task), 409, "changed while you were reading")
     gone = answer(first.post(f"levels/{up[-1]['id']}/remove"))["levels"]
@@ -281,6 +317,42 @@ def test_readers_change_the_levels_of_a_study(server: RunningServer, first: Read
     task = first.next(level_id=drawn[-1]["id"])
     assert (task["name"], task["opinion"]) == ("L6", None)
     answer(first.submit(task, "malignant"))
+
+
+def test_names_move_once_however_often_that_is_sent(first: Reader) -> None:
+    task = first.next(study=study_uid(PATIENTS[0]))
+    assert next(level["name"] for level in answer(first.shift(task))["levels"]) == "T12"
+    refused(first.shift(task), 409, "changed meanwhile")
+    assert first.next(level_id=task["level_id"])["levels"][0]["name"] == "T12"
+    elsewhere = task | {"study": study_uid(PATIENTS[1])}
+    refused(first.shift(elsewhere), 409, "changed meanwhile")
+
+
+def test_after_names_moved_the_last_answer_is_what_is_taken_back(
+    server: RunningServer, first: Reader
+) -> None:
+    study = study_uid(PATIENTS[0])
+    upper, lower = (level["id"] for level in first.next(study=study)["levels"][1:3])
+    for level_id in (lower, upper):
+        answer(first.submit(first.next(level_id=level_id), "malignant"))
+    answer(first.shift(first.next(study=study)))
+    back = answer(first.post("undo"))
+    assert (back["level_id"], back["name"], back["draft"]["name"]) == (upper, "L1", "L1")
+    with server.room.project.session() as session:
+        reads = session.scalars(select(Read).where(Read.level_id.in_([upper, lower])))
+        standing = [(read.level_id, read.name_given) for read in reads if read.state == "submitted"]
+    assert standing == [(lower, "L2")]  # no read stands that has an old name
+
+
+def test_another_who_signed_in_meanwhile_answers_nothing_for_the_first(
+    server: RunningServer, first: Reader
+) -> None:
+    task = first.next()
+    first.web.headers["X-Reading-User"] = "reader-2"
+    refused(first.submit(task), 401, "Somebody else has signed in")
+    assert stored(server, task["level_id"]) == []
+    first.web.headers["X-Reading-User"] = "reader-1"
+    answer(first.submit(task))
 
 
 def test_a_level_is_not_removed_under_the_eyes_of_another(first: Reader, second: Reader) -> None:
@@ -325,7 +397,7 @@ def test_an_older_page_is_told_to_reload(first: Reader) -> None:
     for version in ("0", ""):
         first.web.headers["X-Reading-Client"] = version
         refused(first.submit(task), 409, "reload it")
-    assert first.web.get("/review/me").json()["client"] == "1"
+    assert first.web.get("/review/me").json()["client"] == "2"
 
 
 def test_help_makes_a_read_assisted_and_no_client_decides(server: RunningServer, first: Reader) -> None:
@@ -367,9 +439,9 @@ def test_a_removal_can_be_taken_back_by_who_did_it(first: Reader, second: Reader
 
 def test_names_do_not_move_under_the_eyes_of_another(first: Reader, second: Reader) -> None:
     task = first.next()
-    refused(second.post(f"studies/{task['study']}/shift", by=1), 409, "Another reader has")
+    refused(second.shift(task), 409, "Another reader has")
     first.post("leases/release")
-    answer(second.post(f"studies/{task['study']}/shift", by=1))
+    answer(second.shift(task))
 
 
 def test_a_page_that_is_loaded_again_says_the_same(first: Reader) -> None:

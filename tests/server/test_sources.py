@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +19,7 @@ from pydicom import dcmread
 from server.studies import image_id, study_uid, write_study
 from sqlalchemy import select
 
-from spine_fracture.cohort.models import Series
+from spine_fracture.cohort.models import Instance, Series
 from spine_fracture.cohort.project import Project, open_project
 from spine_fracture.errors import RemoteError
 from spine_fracture.imaging import Sequence
@@ -143,6 +146,23 @@ def test_a_series_that_does_not_come_holds_up_none_of_its_study_that_is_looked_f
     shop.broken = {T1}
     source.look_for(project, T2)
     assert taken_in(project) == {T2}
+
+
+def test_half_a_copy_that_was_left_behind_is_not_taken_in_and_goes(
+    shop: Shop, project: Project, source: ArchiveSource
+) -> None:
+    """A server was killed while it copied; another one that copies just now is left alone."""
+    for name, age in (("left", 2 * 86_400), ("now", 0)):
+        half = source.archive.cache / f".fetching-{name}"
+        (half / "series").mkdir(parents=True)
+        for (_, uid), files in shop.files.items():
+            shutil.copy(files[0], half / "series" / f"{uid}.dcm")
+        os.utime(half, (time.time() - age,) * 2)
+    source.gather(project)
+    assert taken_in(project) == {T1, T2, *OTHERS}
+    with project.session() as session:
+        assert not [path for path in session.scalars(select(Instance.path)) if "fetching" in path]
+    assert [path.name for path in source.archive.cache.glob(".*")] == [".fetching-now"]
 
 
 def test_an_archive_that_goes_down_is_not_asked_for_each_series(

@@ -10,7 +10,12 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import EnhancedSRStorage, ExplicitVRLittleEndian, SegmentationStorage
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    EnhancedSRStorage,
+    ExplicitVRLittleEndian,
+    SegmentationStorage,
+)
 from server.readers import Reader, Task
 from server.studies import study_uid
 
@@ -66,6 +71,13 @@ def misspelt(path: Path, attribute: str, value: bytes) -> None:
     ds.save_as(path)
     head = b"DS" + len(value).to_bytes(2, "little")
     path.write_bytes(path.read_bytes().replace(head + b"9" * len(value), head + value, 1))
+
+
+def deflated(data: bytes) -> bytes:
+    """The same object, packed."""
+    ds = dcmread(BytesIO(data))
+    ds.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return _bytes(ds)
 
 
 def uids_of(data: bytes) -> tuple[str, str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -26,7 +26,7 @@ from spine_fracture.cohort.models import (
 )
 from spine_fracture.cohort.patients import enrol, pseudonym
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.sources import FoundSeries, FoundStudy, choose_pair, find_studies
+from spine_fracture.cohort.sources import Found, FoundSeries, FoundStudy, choose_pair, find_studies
 from spine_fracture.cohort.studies import known_series, missing_half
 from spine_fracture.dicom.demographics import Demographics
 from spine_fracture.dicom.grid import SeriesGrid
@@ -43,7 +43,8 @@ _ON_SLICES: tuple[type[LevelSlice] | type[Read], ...] = (LevelSlice, Read)
 class IngestReport:
     """Studies (by UID) with something new, studies known in full, and what cannot be used and why.
 
-    ``incomplete`` are the usable studies that lack half of the pair, with what is missing.
+    ``refused`` names files as the caller named the folder. ``incomplete`` are the usable studies that lack
+    half of the pair, with what is missing.
     """
 
     added: tuple[str, ...]
@@ -95,8 +96,10 @@ def ingest(
         if progress:
             progress(number, len(found.studies))
     with project.transaction() as session:
-        _remember(session, centre, found.folder, refused)
-    return IngestReport(tuple(added), tuple(unchanged), tuple(refused), tuple(incomplete))
+        _remember(session, centre, found, refused)
+    given = path if found.only is None else path.parent
+    named = tuple(replace(r, path=given / r.path.relative_to(found.folder)) for r in refused)
+    return IngestReport(tuple(added), tuple(unchanged), named, tuple(incomplete))
 
 
 def _take(session: Session, study: FoundStudy, centre: str, folder: Path, home: Path) -> _Taken:
@@ -310,17 +313,20 @@ def _folder(session: Session, path: Path) -> StudyFolder:
     return found
 
 
-def _remember(session: Session, centre: str, folder: Path, refused: Iterable[Refusal]) -> None:
-    """Keep the list of what this folder could not give, for the overview of the cohort."""
-    wanted = {_digest(r.path, folder): _without_name(r) for r in refused}
-    place = session.scalar(select(StudyFolder).where(StudyFolder.path == str(folder)))
+def _remember(session: Session, centre: str, found: Found, refused: Iterable[Refusal]) -> None:
+    """Keep the list of what the folder could not give, for the overview of the cohort.
+
+    What was refused of it before is forgotten, or of the one file where only that was looked at.
+    """
+    wanted = {_digest(r.path, found.folder): _without_name(r) for r in refused}
+    place = session.scalar(select(StudyFolder).where(StudyFolder.path == str(found.folder)))
     if place is None and not wanted:
         return
-    where, whose = place or _folder(session, folder), _centre(session, centre)
-    rows = session.scalars(
-        select(Refused).where(Refused.folder_id == where.id, Refused.centre_id == whose.id)
-    )
-    for row in rows:
+    where, whose = place or _folder(session, found.folder), _centre(session, centre)
+    before = select(Refused).where(Refused.folder_id == where.id, Refused.centre_id == whose.id)
+    if found.only is not None:
+        before = before.where(Refused.path_digest == _digest(found.only, found.folder))
+    for row in session.scalars(before):
         if wanted.get(row.path_digest) == row.reason:
             del wanted[row.path_digest]
         else:
@@ -333,9 +339,7 @@ def _remember(session: Session, centre: str, folder: Path, refused: Iterable[Ref
 
 
 def _digest(path: Path, folder: Path) -> str:
-    resolved = path.resolve()
-    inside = resolved.relative_to(folder) if resolved.is_relative_to(folder) else resolved
-    return hashlib.sha256(inside.as_posix().encode()).hexdigest()
+    return hashlib.sha256(path.relative_to(folder).as_posix().encode()).hexdigest()
 
 
 def _without_name(refusal: Refusal) -> str:

@@ -5,7 +5,6 @@ What a reader did stays: no later reading by the models undoes it (:func:`.level
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -17,10 +16,10 @@ from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.desk import Lease
 from spine_fracture.cohort.leases import active
 from spine_fracture.cohort.levels import SAME_PLACE, apart, find_level, moved_name, new_level, outline
-from spine_fracture.cohort.models import LevelSource, Read, StudyLevel
+from spine_fracture.cohort.models import LevelSource, StudyLevel
 from spine_fracture.cohort.placing import place
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.reads import DrawnBox, ReadSubmission, standing_reads, submit_read
+from spine_fracture.cohort.reads import DrawnBox, renamed_read, standing_reads, submit_read
 from spine_fracture.cohort.states import ReadState
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.errors import ConflictError, InputError
@@ -108,7 +107,7 @@ def shift_names(session: Session, study_uid: str, by: int, reader: str) -> tuple
         session.flush()
         for read in own:
             if read.state is ReadState.SUBMITTED:
-                submit_read(session, _renamed(read, name))
+                submit_read(session, renamed_read(read, name))
     session.flush()
     details: dict[str, object] = {"by": by, "levels": [f"{level.id}:{level.name}" for level in levels]}
     record(session, "study.renamed", f"study:{study.id}", actor=reader, details=details)
@@ -139,26 +138,6 @@ def _moved(name: Level, by: int, column: tuple[Level, ...]) -> Level:
             f"There is no name {end} {name}: give the levels their names one by one as you read them."
         )
     return moved
-
-
-def _renamed(read: Read, name: Level) -> ReadSubmission:
-    drawn = None
-    if read.series is not None and read.slice_index is not None and read.box is not None:
-        drawn = DrawnBox(read.series.uid, read.slice_index, read.box, read.sop_uid)
-    return ReadSubmission(
-        level_id=read.level_id,
-        reader=read.reader,
-        mode=read.mode,
-        diagnosis=read.diagnosis,
-        features=read.features,
-        confidence=read.confidence,
-        seconds=read.seconds,
-        token=f"renamed-{uuid.uuid4().hex}",
-        note=read.note,
-        basis=read.basis,
-        name_given=name,
-        box=drawn,
-    )
 
 
 def _record(session: Session, action: str, level: StudyLevel, reader: str) -> None:

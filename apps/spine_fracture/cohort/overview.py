@@ -23,7 +23,7 @@ from spine_fracture.cohort.models import (
     StudyLevel,
 )
 from spine_fracture.cohort.patients import require_centre
-from spine_fracture.cohort.protocol import disagree
+from spine_fracture.cohort.protocol import disagree, removed
 from spine_fracture.cohort.reads import REFERENCE, STANDING
 from spine_fracture.cohort.splits import Split
 
@@ -105,7 +105,7 @@ def count_levels(
         .join(Study)
         .join(Patient)
         .join(Centre)
-        .where(Read.state.in_(STANDING), StudyLevel.current.is_(True))
+        .where(Read.state.in_(STANDING), ~removed())
     )
     if centre is not None:
         query = query.where(Centre.name == centre)
@@ -162,7 +162,7 @@ def _of(session: Session, centre: Centre) -> CentreOverview:
             .join(StudyLevel)
             .join(Study)
             .join(Patient)
-            .where(here, Read.state.in_(STANDING))
+            .where(here, Read.state.in_(STANDING), ~removed())
         ),
         refused=count(select(func.count(Refused.id)).where(Refused.centre_id == centre.id)),
     )

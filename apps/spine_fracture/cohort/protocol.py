@@ -47,12 +47,12 @@ def load_protocol(name: str) -> ProtocolConfig:
 
 
 def need(level: StudyLevel, protocol: ProtocolConfig) -> Need:
-    """What ``level`` needs next; nothing once it was removed or has its reference read.
+    """What ``level`` needs next; nothing once a reader removed it or it has its reference read.
 
     Of a validation or test patient only reads that may judge models count as read.
     """
     standing = standing_reads(level)
-    if not level.current or any(read.state in REFERENCE for read in standing):
+    if was_removed(level) or any(read.state in REFERENCE for read in standing):
         return Need.NONE
     if disagree(standing):
         return Need.ADJUDICATION
@@ -60,6 +60,19 @@ def need(level: StudyLevel, protocol: ProtocolConfig) -> Need:
     if len(readers) >= protocol.reads_per_level:
         return Need.NONE
     return Need.SECOND_READ if readers else Need.FIRST_READ
+
+
+def was_removed(level: StudyLevel) -> bool:
+    """Whether a reader took ``level`` out of its study: its reads are kept and count no more.
+
+    A level that only the models find no longer keeps what people said of it.
+    """
+    return level.edited_by is not None and not level.current
+
+
+def removed() -> ColumnElement[bool]:
+    """For queries over :class:`StudyLevel`: :func:`was_removed`."""
+    return StudyLevel.edited_by.is_not(None) & StudyLevel.current.is_(False)
 
 
 def disagree(reads: Sequence[Read]) -> bool:

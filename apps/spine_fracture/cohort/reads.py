@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from math import isfinite
 
@@ -20,6 +21,8 @@ from spine_fracture.geometry import PixelBox
 _LONGEST_NOTE = 2000
 _LONGEST_NAME = 64
 _DAY = 86_400.0
+#: How the tokens begin of reads that took over another's answer when names were moved.
+_RENAMED = "renamed-"
 #: States of a read that counts; of the others, one was never sent and two were taken back.
 STANDING = (ReadState.SUBMITTED, ReadState.ADJUDICATED, ReadState.LOCKED)
 REFERENCE = (ReadState.ADJUDICATED, ReadState.LOCKED)
@@ -102,22 +105,59 @@ def submit_read(session: Session, submission: ReadSubmission) -> Read:
     return read
 
 
+def renamed_read(read: Read, name: Level) -> ReadSubmission:
+    """The same answer under the name that its level has now."""
+    drawn = None
+    if read.series is not None and read.slice_index is not None and read.box is not None:
+        drawn = DrawnBox(read.series.uid, read.slice_index, read.box, read.sop_uid)
+    return ReadSubmission(
+        level_id=read.level_id,
+        reader=read.reader,
+        mode=read.mode,
+        diagnosis=read.diagnosis,
+        features=read.features,
+        confidence=read.confidence,
+        seconds=read.seconds,
+        token=f"{_RENAMED}{uuid.uuid4().hex}",
+        note=read.note,
+        basis=read.basis,
+        name_given=name,
+        box=drawn,
+    )
+
+
+def as_answered(session: Session, read: Read) -> Read:
+    """The read as its reader gave it, before names were moved."""
+    while read.token.startswith(_RENAMED) and read.replaces_id is not None:
+        earlier = session.get(Read, read.replaces_id)
+        if earlier is None:
+            break
+        read = earlier
+    return read
+
+
 def withdraw_read(session: Session, read_id: int, reader: str) -> Read:
-    """Undo: the reader takes a read back, and the one it had superseded stands again."""
+    """Undo: the reader takes a read back, and the one it had superseded stands again.
+
+    Of a read whose level got another name since nothing stands again: what it superseded has the old name.
+    """
     read = session.get(Read, read_id, with_for_update=True)
     if read is None or read.reader != reader:
         raise NotFoundError(f"You have no read {read_id} to withdraw.")
     if read.state is ReadState.WITHDRAWN:
         return read
     move_read(session, read, ReadEvent.WITHDRAW, actor=reader)
-    earlier = session.get(Read, read.replaces_id) if read.replaces_id else None
+    renamed = read.token.startswith(_RENAMED)
+    earlier = session.get(Read, read.replaces_id) if read.replaces_id and not renamed else None
     if earlier is not None and earlier.state is ReadState.SUPERSEDED:
         move_read(session, earlier, ReadEvent.REINSTATE, actor=reader)
     return read
 
 
 def find_by_token(session: Session, submission: ReadSubmission) -> Read | None:
-    """The read that was stored for this token; raises :class:`ConflictError` if it says something else."""
+    """The read that was stored for this token; raises :class:`ConflictError` if it says something else, or
+    was taken back since: whoever sends it again would believe that it stands.
+    """
     found = session.scalar(
         select(Read).where(Read.reader == submission.reader, Read.token == submission.token)
     )
@@ -126,6 +166,8 @@ def find_by_token(session: Session, submission: ReadSubmission) -> Read | None:
     sent = (submission.level_id, submission.diagnosis, submission.features, submission.confidence)
     if (found.level_id, found.diagnosis, found.features, found.confidence) != sent:
         raise ConflictError("This token was used for another read already: make a new one for each read.")
+    if found.state is ReadState.WITHDRAWN:
+        raise ConflictError("This read was taken back meanwhile: look at it and submit it anew.")
     return found
 
 

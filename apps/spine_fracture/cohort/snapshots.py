@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level, Primary
 from spine_fracture.cohort import models, records
 from spine_fracture.cohort.audit import CODE_VERSION, record
 from spine_fracture.cohort.project import Project
-from spine_fracture.cohort.protocol import disagree
+from spine_fracture.cohort.protocol import disagree, removed
 from spine_fracture.cohort.reads import REFERENCE, STANDING, evaluates, judges_its_reader, trains
 from spine_fracture.cohort.splits import Split
 from spine_fracture.cohort.states import ReadState
@@ -94,15 +94,17 @@ def freeze(project: Project, name: str | None = None) -> records.Snapshot:
     :class:`InsufficientEvidenceError` when there is no read to train on, :class:`ConflictError` when
     the name is taken by another content.
     """
-    with project.transaction() as session:
+    # Readers whose answers are stored meanwhile wait for nothing: they are of after the moment.
+    with project.session() as session:
         content = _content(session)
-        if not content.training:
-            but = f" but for {len(content.disputed)} levels in dispute" if content.disputed else ""
-            raise InsufficientEvidenceError(
-                f"There is no read of a training patient yet{but}: read some levels (spine-fracture next)."
-            )
-        data = (content.model_dump_json(indent=1) + "\n").encode()
-        sha256 = hashlib.sha256(data).hexdigest()
+    if not content.training:
+        but = f" but for {len(content.disputed)} levels in dispute" if content.disputed else ""
+        raise InsufficientEvidenceError(
+            f"There is no read of a training patient yet{but}: read some levels (spine-fracture next)."
+        )
+    data = (content.model_dump_json(indent=1) + "\n").encode()
+    sha256 = hashlib.sha256(data).hexdigest()
+    with project.transaction() as session:
         same = _existing(session, name, sha256)
         if same is not None:
             return same
@@ -174,12 +176,20 @@ def _content(session: Session) -> SnapshotContent:
     """The reads that count: of an adjudicated level its reference alone, of one in dispute or that a reader
     removed none.
     """
-    removed = models.StudyLevel.edited_by.is_not(None) & ~models.StudyLevel.current
+    level = contains_eager(models.Read.level)
     standing = session.scalars(
         select(models.Read)
         .join(models.StudyLevel)
-        .where(models.Read.state.in_(STANDING), ~removed)
+        .where(models.Read.state.in_(STANDING), ~removed())
         .order_by(models.Read.id)
+        # All that a snapshot says of a read, in a few queries however many reads there are.
+        .options(
+            joinedload(models.Read.series),
+            level.selectinload(models.StudyLevel.slices).joinedload(models.LevelSlice.series),
+            level.joinedload(models.StudyLevel.study)
+            .joinedload(models.Study.patient)
+            .joinedload(models.Patient.centre),
+        )
     ).all()
     decided = {read.level_id for read in standing if read.state in REFERENCE}
     by_level: dict[int, list[models.Read]] = defaultdict(list)

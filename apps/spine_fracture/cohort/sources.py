@@ -54,11 +54,15 @@ class FoundStudy:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """``folder`` is what the paths of the files are relative to."""
+    """``folder`` is what the paths of the files are relative to, without links in it; in them links stay.
+
+    ``only`` is the one file that was looked at, None where that was all of the folder.
+    """
 
     folder: Path
     studies: tuple[FoundStudy, ...]
     refused: tuple[Refusal, ...]
+    only: Path | None = None
 
 
 def find_studies(path: Path, centre: str) -> Found:
@@ -69,16 +73,21 @@ def find_studies(path: Path, centre: str) -> Found:
     if path.is_file():
         if _kind(path) is FileKind.DICOM:
             raise InputError(f"{path.name} is one file: give the folder that holds the study.")
-        folder, plain, scanned = path.parent, [path], None
-    else:
-        folder, scanned = path, scan(path)
-        plain = [p for p in _walk(path) if _kind(p) is not FileKind.DICOM]
-    volumes, refused = _plain_studies(folder.resolve(), [p.resolve() for p in plain], centre)
-    if scanned is None:
-        return Found(folder.resolve(), volumes, refused)
+        folder = _real(path.parent)
+        only = folder / path.name
+        return Found(folder, *_plain_studies(folder, [only], centre), only)
+    folder = _real(path)
+    scanned = scan(folder)
+    plain = {p: None for p in scanned.files if _kind(p) is not FileKind.DICOM}
+    volumes, refused = _plain_studies(folder, plain, centre)
     dicom = tuple(map(_dicom_study, scanned.studies))
-    not_dicom = tuple(r for r in scanned.refused if r.path not in set(plain))
-    return Found(folder.resolve(), dicom + volumes, not_dicom + refused)
+    not_dicom = tuple(r for r in scanned.refused if r.path not in plain)
+    return Found(folder, dicom + volumes, not_dicom + refused)
+
+
+def _real(folder: Path) -> Path:
+    # Path.resolve would raise for a link to itself, which is a folder that cannot be opened like others.
+    return Path(os.path.realpath(folder))
 
 
 def choose_pair(series: Iterable[FoundSeries]) -> tuple[str | None, str | None]:
@@ -113,7 +122,7 @@ def of_dicom(series: SeriesFiles) -> FoundSeries:
         uid=series.series_uid,
         kind=FileKind.DICOM,
         # A multi-frame object is one instance with many slices.
-        files=tuple({h.sop_uid: (h.sop_uid, h.path.resolve()) for h in series.headers}.values()),
+        files=tuple({h.sop_uid: (h.sop_uid, h.path) for h in series.headers}.values()),
         sequence=series.sequence,
         plane=series.plane,
         spacing_origin=series.spacing_origin,
@@ -132,7 +141,7 @@ def of_radiographs(headers: Iterable[RadiographHeader]) -> tuple[FoundSeries, ..
         FoundSeries(
             uid=uid,
             kind=FileKind.RADIOGRAPH,
-            files=tuple((header.sop_uid, header.path.resolve()) for header in members),
+            files=tuple((header.sop_uid, header.path) for header in members),
             sequence=Sequence.UNKNOWN,
             plane=Plane.UNKNOWN,
             spacing_origin=SpacingOrigin.UNKNOWN,
@@ -202,7 +211,3 @@ def _kind(path: Path) -> FileKind:
     if name.endswith(_NIFTI):
         return FileKind.NIFTI
     return FileKind.PICTURE if name.endswith(_PICTURES) else FileKind.DICOM
-
-
-def _walk(folder: Path) -> list[Path]:
-    return sorted(Path(parent) / name for parent, _, names in os.walk(folder) for name in names)

@@ -24,6 +24,8 @@ def publish(
 
     What models say of validation and test patients is never published, so that they are read blinded.
     """
+    from collections import Counter
+
     from spine_fracture.cohort.project import open_project
     from spine_fracture.cohort.protocol import load_protocol
     from spine_fracture.commands.bars import bar
@@ -52,6 +54,12 @@ def publish(
         console.print(f"{chosen.locked} studies of validation and test patients were left out.")
     if chosen.unread:
         console.print(f"{chosen.unread} studies have not been read by any model: run spine-fracture read.")
+    for why, count in Counter(sent.refusals).items():
+        console.print(f"{count} reports were refused: {why}", style="red", highlight=False, markup=False)
     console.print("Not for clinical use.", style="dim")
     if sent.trouble:
         raise RemoteError(f"{sent.trouble} What is left is sent by the next publish.")
+    if sent.failed:
+        raise InputError(
+            f"{sent.failed} reports were refused for good: mend what is said above, and publish again."
+        )

@@ -18,8 +18,14 @@ def withdraw(
 ) -> None:
     """Take a read back; the one it had replaced, if any, stands again. Not for clinical use."""
     from spine_fracture.cohort.project import open_project
+    from spine_fracture.cohort.protocol import load_protocol
     from spine_fracture.cohort.reads import withdraw_read
+    from spine_fracture.server.reports.outbox import queue_reports
 
-    with open_project().transaction() as session:
-        level = withdraw_read(session, read_id, reader).level_id
-    Console().print(f"Read {read_id} of level {level} is withdrawn. Not for clinical use.", highlight=False)
+    project = open_project()
+    with project.transaction() as session:
+        level = withdraw_read(session, read_id, reader).level
+        queue_reports(session, level, load_protocol(project.settings.protocol))
+    Console().print(
+        f"Read {read_id} of level {level.id} is withdrawn. Not for clinical use.", highlight=False
+    )

@@ -4,7 +4,7 @@ The detector says what kind of body a track is (presacral, S1, C2), never its na
 from the order of the bodies:
 
 * A chain runs head to foot through some of the tracks and gives each a level. From one track to
-  the next the level goes on by one, or by two or three where a body in between was missed; the
+  the next the level goes on by one, or by two to four where bodies in between were missed; the
   distance must fit that many steps, given the sizes of the bodies, and a missed body costs.
 * A track may be given S1 only so far as the detector calls it a sacrum, C2 only so far as it calls
   it an axis, and any other name so far as it calls it presacral. A track left out costs what it

@@ -7,7 +7,7 @@ programs draw on, and what reports speak of, are the pixels in the files.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from spine_fracture.dicom.header import read_headers
 from spine_fracture.dicom.orientation import display_axes, plane_of, reorder
 from spine_fracture.errors import NotFoundError
 from spine_fracture.geometry import FloatArray, PixelBox, VolumeFrame
-from spine_fracture.imaging import Plane
+from spine_fracture.imaging import Plane, Volume
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,19 @@ class SeriesGrid:
     def to_shown(self, points: npt.ArrayLike, index: int) -> FloatArray:
         """Points (n, 2) in pixels of the file of shown slice ``index``, as shown."""
         return _moved(np.asarray(points, dtype=np.float64), self._at(index), self.stored, self.shown)
+
+    def as_stored(self, volume: Volume) -> Volume:
+        """The series as read, its rows and columns as in the files again; its slices stay in their order.
+
+        :meth:`to_stored` speaks of the pixels of its slices.
+        """
+        if plane_of(self.stored) is not Plane.SAGITTAL:
+            return volume
+        # Within the slices at most two axes change places, which undoes itself.
+        order, reverse = display_axes(self.stored)
+        back = (reverse[order[0]], reverse[order[1]], False)
+        pixels, frame = reorder(volume.pixels, volume.frame, order, back)
+        return replace(volume, pixels=np.ascontiguousarray(pixels), frame=frame)
 
     def _at(self, index: int) -> int:
         """Where shown slice ``index`` comes in stored order."""

@@ -64,8 +64,12 @@ class StudyFiles:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """Usable studies in order of their UID, and everything else with the reason."""
+    """Usable studies in order of their UID, and everything else with the reason.
 
+    ``files`` are all that were looked at.
+    """
+
+    files: tuple[Path, ...]
     studies: tuple[StudyFiles, ...]
     refused: tuple[Refusal, ...]
 
@@ -80,7 +84,8 @@ def scan(folder: Path) -> Scan:
     radiographs: list[RadiographHeader] = []
     instances: set[str] = set()
     acquisitions: dict[str, Acquisition] = {}
-    for path in _walk(folder, refused):
+    files = _walk(folder, refused)
+    for path in files:
         try:
             found = _read(path, acquisitions)
         except InputError as error:
@@ -95,7 +100,8 @@ def scan(folder: Path) -> Scan:
                 radiographs.append(header)
             else:
                 headers.append(header)
-    return _grouped(headers, radiographs, refused)
+    studies = _grouped(headers, radiographs, refused)
+    return Scan(tuple(files), studies, tuple(refused))
 
 
 def _read(
@@ -111,7 +117,11 @@ def _read(
 
 
 def _walk(folder: Path, refused: list[Refusal]) -> list[Path]:
-    """Every file below ``folder``, links followed, each real folder once; no hidden files, no DICOMDIR."""
+    """Every file below ``folder``, each real folder once; nothing hidden, no DICOMDIR.
+
+    Files keep the names they have below ``folder``, whatever a link in between points to. Links to folders
+    are followed last: what lies below ``folder`` itself is found where it lies.
+    """
     try:
         os.scandir(folder).close()
     except OSError as error:
@@ -121,13 +131,18 @@ def _walk(folder: Path, refused: list[Refusal]) -> list[Path]:
     closed: list[OSError] = []
     files: list[Path] = []
     visited: set[str] = set()
-    for parent, folders, names in os.walk(folder, onerror=closed.append, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        files.extend(Path(parent) / name for name in names if name[0] != "." and name != "DICOMDIR")
+    starts = [folder]
+    for start in starts:  # which grows by the links on the way
+        for parent, folders, names in os.walk(start, onerror=closed.append):
+            real = os.path.realpath(parent)
+            if real in visited:
+                folders.clear()
+                continue
+            visited.add(real)
+            # Hidden folders hold copies: snapshots of the disk, what was thrown away, half a download.
+            folders[:] = sorted(name for name in folders if name[0] != ".")
+            starts.extend(path for name in folders if (path := Path(parent) / name).is_symlink())
+            files.extend(Path(parent) / name for name in names if name[0] != "." and name != "DICOMDIR")
     refused.extend(
         Refusal(Path(error.filename), f"The folder cannot be opened ({error.strerror}): check the rights.")
         for error in closed
@@ -139,7 +154,7 @@ def _walk(folder: Path, refused: list[Refusal]) -> list[Path]:
 
 def _grouped(
     headers: Iterable[SliceHeader], radiographs: Iterable[RadiographHeader], refused: list[Refusal]
-) -> Scan:
+) -> tuple[StudyFiles, ...]:
     studies: dict[str, dict[str, list[SliceHeader]]] = defaultdict(lambda: defaultdict(list))
     for header in headers:
         studies[header.study_uid][header.series_uid].append(header)
@@ -165,7 +180,7 @@ def _grouped(
             found.append(
                 StudyFiles(study_uid, slices[0].patient_id, tuple(usable), tuple(plain[study_uid]), stated)
             )
-    return Scan(tuple(found), tuple(refused))
+    return tuple(found)
 
 
 def describe_series(members: list[SliceHeader]) -> SeriesFiles:

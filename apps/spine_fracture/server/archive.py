@@ -6,8 +6,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from spine_fracture.errors import RemoteError, StorageError
 #: The rest of an archive is never asked for.
 _MODALITIES = ("MR", "DX", "CR")
 _AS_STORED = (("application/dicom", "*"),)
+#: Copies on their way are in folders of these names, which no scan looks into.
+_ON_THE_WAY = ".fetching-"
+#: No series takes a day to come: what is older was left by a process that was killed.
+_LEFT_BEHIND_S = 86_400.0
 _STUDY_UID, _SERIES_UID, _INSTANCES = "0020000D", "0020000E", "00201209"
 
 
@@ -103,7 +108,8 @@ class Archive:
             return folder
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.cache, prefix=".fetching-") as temporary:
+            self._clear()
+            with tempfile.TemporaryDirectory(dir=self.cache, prefix=_ON_THE_WAY) as temporary:
                 incoming = Path(temporary) / "series"
                 incoming.mkdir()
                 with self._answering():
@@ -117,6 +123,13 @@ class Archive:
                 "project folder."
             ) from error
         return folder
+
+    def _clear(self) -> None:
+        """Delete what processes that were killed left in the cache; another one may be copying now."""
+        for left in self.cache.glob(f"{_ON_THE_WAY}*"):
+            with suppress(FileNotFoundError):  # it has come, or another thread was quicker
+                if time.time() - left.stat().st_mtime > _LEFT_BEHIND_S:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def _download(self, series: RemoteSeries, folder: Path) -> None:
         instances = self._client.iter_series(series.study_uid, series.series_uid, media_types=_AS_STORED)

@@ -148,12 +148,18 @@ class Explainer:
         return SimilarLevels(items, len(known) - len(seen))
 
     def prepare(self) -> bool:
-        """Look at the levels of one study that has labels and was not looked at; False when there is none."""
+        """Look at the levels of one study that has labels and was not looked at.
+
+        False when there is none, and while the serving model cannot say which levels are alike.
+        """
         with self._project.session() as session:
             labelled = labelled_levels(session)
         if not labelled:
             return False
-        network = self._classifier()
+        try:
+            network = self._classifier()
+        except NotFoundError:
+            return False  # whoever asks is told why
         unseen = [
             level
             for level in labelled

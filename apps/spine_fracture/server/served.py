@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from spine_fracture.cohort.project import Project
+from spine_fracture.errors import NotFoundError
 from spine_fracture.promotion import has_champion, open_registry
 from spine_fracture.registry import Registry
 
@@ -23,6 +24,7 @@ class Served(Generic[M]):
         self._task = task
         self._load = load
         self._loaded: tuple[str, M] | None = None
+        self._refused: tuple[str, str] | None = None
         self._loading = threading.Lock()
 
     def is_there(self) -> bool:
@@ -31,12 +33,20 @@ class Served(Generic[M]):
             return has_champion(session, self._task)
 
     def __call__(self) -> M:
-        """Raises :class:`NotFoundError`, which says what to do, while no model was promoted."""
+        """Raises :class:`NotFoundError`, which says what to do, while no model was promoted, or one that
+        ``load`` refuses: it is not looked at again until another one is.
+        """
         with self._loading:
             serving = self._registry.serving(self._task)
+            if self._refused is not None and serving is not None and self._refused[0] == serving.name:
+                raise NotFoundError(self._refused[1])
             if self._loaded is None or serving is None or self._loaded[0] != serving.name:
                 champion = self._registry.champion(self._task)
-                self._loaded = champion.name, self._load(champion.folder)
+                try:
+                    self._loaded = champion.name, self._load(champion.folder)
+                except NotFoundError as error:
+                    self._refused = champion.name, str(error)
+                    raise
             return self._loaded[1]
 
     @cached_property

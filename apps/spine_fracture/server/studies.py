@@ -18,6 +18,7 @@ from spine_fracture.cohort.model_readings import growth, read_by
 from spine_fracture.cohort.models import FileKind, Role
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.studies import files_of, further_series, load_pair, read_volume
+from spine_fracture.dicom.grid import SeriesGrid
 from spine_fracture.errors import NotFoundError, OffDomainError
 from spine_fracture.imaging import PairedStack, Sequence, Volume
 from spine_fracture.server.sources import Source
@@ -140,7 +141,16 @@ class Catalogue:
         """A series of the study, by default the one that stands for it."""
         uid = series_uid or study.image
         with self._project.session() as session:
-            return read_volume(session.scalars(select(models.Series).filter_by(uid=uid)).one())
+            return read_volume(_series(session, uid))
+
+    def stored_picture(self, series_uid: str) -> Volume:
+        """A series with its rows and columns as in its files; what is no DICOM is stored as it is shown."""
+        with self._project.session() as session:
+            series = _series(session, series_uid)
+            volume = read_volume(series)
+            if series.kind is not FileKind.DICOM:
+                return volume
+            return SeriesGrid.of_files(files_of(series)).as_stored(volume)
 
     @contextmanager
     def _row(self, uid: str) -> Iterator[tuple[Session, models.Study]]:
@@ -161,6 +171,10 @@ class Catalogue:
 def without_pass(image: str) -> str:
     """The UID of an image id."""
     return image.partition(PASS_SIGN)[0]
+
+
+def _series(session: Session, uid: str) -> models.Series:
+    return session.scalars(select(models.Series).filter_by(uid=uid)).one()
 
 
 def _studies() -> Select[models.Study]:

@@ -89,7 +89,9 @@ def _by_disease(
 def _fractures(
     presacral: tuple[Level, ...], skips: SkipLesions | None, rng: np.random.Generator
 ) -> dict[Level, Finding]:
-    """One fracture or up to four, the first drawn first."""
+    """One fracture or up to four, up to five where the shares of skip lesions are given; the first drawn
+    first.
+    """
     first = draw_finding(Diagnosis.BENIGN_FRACTURE, rng)
     if skips is None:
         several = Feature.SKIP_LESION in first.features or rng.random() < 0.35

@@ -40,10 +40,11 @@ def insert_findings(
 ) -> Insertion:
     """Put findings into their levels through one single interpolation of every picture.
 
-    With no findings at all this is the null warp. Training code must send *every* picture that goes into a
-    training set through this function, those without a finding too: then each level of each class has
-    been interpolated exactly once, by the same kernel, at a random sub-pixel position, and traces of
-    interpolation say nothing about the class.
+    With no findings at all this is the null warp. Where *every* picture of a training set goes through this
+    function, those without a finding too, each level of each class has been interpolated exactly once, by
+    the same kernel, at a random sub-pixel position, and traces of interpolation say nothing about the class:
+    so cohorts and the samples of classifiers are made. The detectors' source ``real`` does not go through;
+    their augmentation interpolates all pictures once more.
     """
     warp = null_warp(_shape(canvas), rng)
     for level, finding in placed:

@@ -50,11 +50,6 @@ class SimulatedView:
     pixels: Picture
     levels: tuple[SeenLevel, ...]
 
-    @property
-    def sign(self) -> bool:
-        """Whether any finding is visible."""
-        return any(level.sign for level in self.levels)
-
 
 @dataclass(frozen=True, eq=False)
 class SimulatedRadiographs:

@@ -13,7 +13,8 @@ from spine_fracture.simulation.soft_tissue import paint_canal, paint_surrounding
 def rasterise(skeleton: Skeleton, rng: np.random.Generator) -> tuple[Labels, Labels]:
     """Tissues and body labels (1 + Level.order), both (slices, rows, columns) uint8; see plane.py.
 
-    Later structures cover earlier ones: bodies go last, so a body's label is all marrow and cortex.
+    Later structures cover earlier ones: bodies go last, so a body's label is all marrow, cortex and
+    basivertebral vein.
     """
     plane = make_plane(skeleton, rng)
     tissue = np.empty((SLAB, *skeleton.shape), dtype=np.uint8)

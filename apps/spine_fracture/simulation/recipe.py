@@ -14,7 +14,8 @@ from spine_fracture.simulation.centres import CENTRES
 
 class DiseaseShares(Config):
     """Share of patients by disease; the rest are healthy. Levels follow from the disease: a patient
-    with osteoporosis has one to four benign fractures, one with a tumour one lesion or several.
+    with osteoporosis has one to four benign fractures (one to five with :class:`SkipLesions`), one with a
+    tumour one lesion or several.
     """
 
     osteoporosis: float = Field(default=0.35, ge=0, le=1)

@@ -1,6 +1,7 @@
 // Rectangles on the screen for the levels of the slices in view, and what a hand does to them.
 // Only the slices in view have rectangles: the boxes themselves live in StudyBoxes.
 
+import { isOn } from './boxes.js';
 import { clipped, corners, depth, normal, spanned } from './geometry.js';
 import { TOOL } from './level-box-tool.js';
 import { carried, nearest, sameChange } from './linking.js';
@@ -64,9 +65,11 @@ export class LevelAnnotations {
     const { state } = tools().annotation;
     const wanted = new Map();
     for (const pane of this.panes()) {
-      const { imageId, sop } = pane.series.slices[pane.index];
-      for (const { level, placed } of this.boxes?.on(pane.series.uid, sop) ?? []) {
-        wanted.set(`level-${level.id}-${pane.id}-${sop}`, { pane, level, placed, imageId });
+      const slice = pane.series.slices[pane.index];
+      const { imageId } = slice;
+      for (const { level, placed } of this.boxes?.on(pane.series.uid, slice) ?? []) {
+        // By the image: frames of one file share its UID, and a rectangle is shown on the image it was made for.
+        wanted.set(`level-${level.id}-${pane.id}-${imageId}`, { pane, level, placed, imageId });
       }
     }
     for (const one of state.getAllAnnotations()) {
@@ -114,9 +117,10 @@ export class LevelAnnotations {
   place(one) {
     const pane = this.panes().find((candidate) => candidate.series.slices[candidate.index].imageId === one.metadata.referencedImageId);
     if (!pane) return null;
-    const { plane, sop } = pane.series.slices[pane.index];
+    const slice = pane.series.slices[pane.index];
+    const { plane, sop, number } = slice;
     const box = clipped(plane, spanned(plane, one.data.handles.points));
-    return { pane, plane, placed: { series: pane.series.uid, sop, slice: pane.index, box } };
+    return { pane, slice, plane, placed: { series: pane.series.uid, sop, slice: number, box } };
   }
 
   /** A hand moved a rectangle: the same change in the other pictures, in mm. @param {any} one */
@@ -124,12 +128,12 @@ export class LevelAnnotations {
     const { levelId } = one.data;
     if (one.metadata.toolName !== TOOL || !levelId || !this.boxes) return;
     const here = this.place(one);
-    const before = here && this.boxes.of(levelId, here.placed.series, here.placed.sop);
+    const before = here && this.boxes.of(levelId, here.placed.series, here.slice);
     if (!here || !before || same(before.box, here.placed.box)) return;
     for (const there of this.panes()) {
       if (there.id !== here.pane.id) this.carryOver(levelId, here, before, there);
     }
-    // The server's count of slices stays: it need not be the viewer's.
+    // The server's own count stays: the viewer may have been given fewer slices to count.
     this.boxes.change(levelId, { ...here.placed, slice: before.slice });
     this.told.moved(levelId, { ...here.placed, slice: before.slice });
     this.refreshOthers(one);
@@ -142,19 +146,19 @@ export class LevelAnnotations {
   carryOver(levelId, here, before, there) {
     const shown = there.series.slices[there.index];
     const known = this.boxes?.inSeries(levelId, there.series.uid) ?? [];
-    let target = known.find((placed) => placed.sop === shown.sop);
-    if (!target && known.length) {
+    let slice = shown;
+    let target = known.find((placed) => isOn(placed, shown));
+    if (!target) {
       // The level is not on the slice in view there: change it on the slice nearest to this one.
-      const slices = known.map((placed) => there.series.slices.find((slice) => slice.sop === placed.sop)).filter(Boolean);
-      const at = nearest(slices.map((slice) => /** @type {any} */ (slice).plane), depth(here.plane), normal(here.plane));
-      target = known.find((placed) => placed.sop === slices[at]?.sop);
+      const slices = there.series.slices.filter((candidate) => known.some((placed) => isOn(placed, candidate)));
+      const at = nearest(slices.map((candidate) => candidate.plane), depth(here.plane), normal(here.plane));
+      slice = slices[at] ?? shown;
+      target = known.find((placed) => isOn(placed, slice));
     }
-    const slice = there.series.slices.find((candidate) => candidate.sop === (target?.sop ?? shown.sop));
-    if (!slice) return;
     const box = target
       ? sameChange(here.plane, before.box, here.placed.box, slice.plane, target.box)
       : carried(here.plane, here.placed.box, slice.plane);
-    const placed = target ?? { series: there.series.uid, sop: slice.sop, slice: there.index };
+    const placed = target ?? { series: there.series.uid, sop: slice.sop, slice: slice.number };
     this.boxes?.change(levelId, { ...placed, box: clipped(slice.plane, box) });
   }
 

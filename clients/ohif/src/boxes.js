@@ -3,12 +3,17 @@
 /** @typedef {import('./geometry.js').Box} Box */
 
 /**
- * A box on one slice.
+ * A box on one slice; `slice` as the server counts them.
  * @typedef {object} PlacedBox
  * @property {string} series
  * @property {string} sop
  * @property {number} slice
  * @property {Box} box
+ */
+
+/**
+ * What of the viewer's slice says which one it is.
+ * @typedef {Pick<import('./series.js').Slice, 'sop' | 'number' | 'shared'>} Which
  */
 
 /**
@@ -20,6 +25,14 @@
  * @property {string} source
  * @property {PlacedBox[]} boxes
  */
+
+/**
+ * Whether a place of the server's is this slice: its UID says it, and its number where frames of one file share that.
+ * @param {Pick<PlacedBox, 'sop' | 'slice'>} placed @param {Which} slice
+ */
+export const isOn = (placed, slice) => placed.sop === slice.sop && (!slice.shared || placed.slice === slice.number);
+
+const keyOf = (/** @type {PlacedBox} */ { sop, slice }) => `${sop} ${slice}`;
 
 export class StudyBoxes {
   /** @param {Level[]} levels */
@@ -35,36 +48,39 @@ export class StudyBoxes {
     this.levels = new Map(levels.map((level) => [level.id, level]));
   }
 
-  /** Every level's box on a slice. @param {string} series @param {string} sop */
-  on(series, sop) {
+  /** Every level's box on a slice. @param {string} series @param {Which} slice */
+  on(series, slice) {
     const found = [];
     for (const level of this.levels.values()) {
-      const placed = this.of(level.id, series, sop);
+      const placed = this.of(level.id, series, slice);
       if (placed) found.push({ level, placed });
     }
     return found;
   }
 
-  /** @param {number} levelId @param {string} series @param {string} sop @returns {PlacedBox | null} */
-  of(levelId, series, sop) {
-    const edited = this.edits.get(levelId)?.get(sop);
-    if (edited) return edited;
+  /** @param {number} levelId @param {string} series @param {Which} slice @returns {PlacedBox | null} */
+  of(levelId, series, slice) {
+    return this.changed(levelId).find((placed) => isOn(placed, slice)) ?? this.served(levelId, series, slice);
+  }
+
+  /** The server's own box, whatever the reader has changed. @param {number} levelId @param {string} series @param {Which} slice */
+  served(levelId, series, slice) {
     const boxes = this.levels.get(levelId)?.boxes ?? [];
-    return boxes.find((placed) => placed.series === series && placed.sop === sop) ?? null;
+    return boxes.find((placed) => placed.series === series && isOn(placed, slice)) ?? null;
   }
 
   /** A level's boxes in one series, by slice. @param {number} levelId @param {string} series */
   inSeries(levelId, series) {
     const known = (this.levels.get(levelId)?.boxes ?? []).filter((placed) => placed.series === series);
-    const bySop = new Map(known.map((placed) => [placed.sop, placed]));
-    for (const placed of this.changed(levelId)) if (placed.series === series) bySop.set(placed.sop, placed);
-    return [...bySop.values()].sort((a, b) => a.slice - b.slice);
+    const bySlice = new Map(known.map((placed) => [keyOf(placed), placed]));
+    for (const placed of this.changed(levelId)) if (placed.series === series) bySlice.set(keyOf(placed), placed);
+    return [...bySlice.values()].sort((a, b) => a.slice - b.slice);
   }
 
   /** @param {number} levelId @param {PlacedBox} placed */
   change(levelId, placed) {
     const edits = this.edits.get(levelId) ?? new Map();
-    edits.set(placed.sop, placed);
+    edits.set(keyOf(placed), placed);
     this.edits.set(levelId, edits);
   }
 

@@ -21,7 +21,7 @@ export class Connection {
 
   /** Learn from an error what it says of the connection. @param {unknown} error */
   heard(error) {
-    if (!(error instanceof ServerError)) return;
+    if (!(error instanceof ServerError) || this.room.stopped) return;
     const now = error.unreachable ? 'offline' : error.status === 401 ? 'signed out' : error.outdated ? 'outdated' : null;
     if (!now && !error.later) return;
     if (now) this.room.set({ connection: now });
@@ -45,7 +45,9 @@ export class Connection {
     }
     this.reached();
     const empty = await this.room.dispatch?.flush();
-    if (empty && this.room.state.phase === 'waiting') await this.room.next();
+    if (!empty) return;
+    if (this.room.state.phase === 'waiting') await this.room.next();
+    else await this.room.presentAgain();
   }
 
   /**

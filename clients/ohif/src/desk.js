@@ -7,7 +7,7 @@ import { fault } from './geometry.js';
 import { core } from './ohif.js';
 import { PictureTools } from './picture-tools.js';
 import { prefetchNext } from './prefetch.js';
-import { indexOf, seriesHere } from './series.js';
+import { gone, indexOf, seriesHere, whyNot } from './series.js';
 import { call } from './server.js';
 import { bring, curtain, hang, holding, hungSeries, lookAt, panes, pixelsOf, sliceFor } from './stage.js';
 
@@ -18,6 +18,8 @@ export class Desk {
     this.boxes = new StudyBoxes([]);
     this.study = '';
     this.turn = 0;
+    /** Why the level on the screen has no pictures, where it has none. */
+    this.lacking = '';
     /** @type {number | null} */
     this.fetchedAhead = null;
     this.following = new Following(panes, () => this.scrolled());
@@ -27,8 +29,10 @@ export class Desk {
       drawn: (placed) => this.drawn(placed),
     });
     room.present = (task) => this.present(task);
+    room.hasPictures = (task) => task.study === this.study;
     room.subscribe(({ task }) => {
       if (!task && this.study) this.clear();
+      if (task && task.level_id === this.annotations.current) this.follow();
     });
     room.faultOf = (task) => this.faultOf(task);
   }
@@ -61,7 +65,8 @@ export class Desk {
       if (!current()) return;
       performance.mark('reading:metadata');
       const views = series.map((one) => this.viewOf(task, one.uid));
-      await Promise.all(series.map((one, pane) => pixelsOf(one.slices[sliceFor(one, views[pane])].imageId, 'interaction')));
+      const first = series.map((one, pane) => pixelsOf(one.slices[sliceFor(one, views[pane])].imageId, 'interaction'));
+      await Promise.all(first).catch((error) => Promise.reject(whyNot(error)));
       if (!current()) return;
       performance.mark('reading:pixels');
       await this.open(series, views, current);
@@ -74,6 +79,7 @@ export class Desk {
     } catch (error) {
       if (!current()) return;
       this.study = ''; // the pictures of the level before are no longer to be seen, and cannot be read
+      this.lacking = /** @type {Error} */ (error).message;
       this.annotations.show(null, null);
       this.room.begin();
       this.room.complain(error);
@@ -85,9 +91,26 @@ export class Desk {
     if (task.study === this.study) this.boxes.replace(task.levels);
     else this.boxes = new StudyBoxes(task.levels);
     this.study = task.study;
-    this.boxes.forget(task.level_id);
-    for (const placed of this.room.state.draft.boxes) this.boxes.change(task.level_id, placed);
+    this.takeBoxes(task.level_id);
     this.pictures.dropHeat();
+  }
+
+  /** Of the level being read the draft's boxes are the only changes. @param {number} levelId */
+  takeBoxes(levelId) {
+    this.boxes.forget(levelId);
+    for (const placed of this.room.state.draft.boxes) this.boxes.change(levelId, placed);
+  }
+
+  /** The pictures show the boxes and the name that the draft has, whoever changed it. */
+  follow() {
+    const { task, draft } = this.room.state;
+    const drawn = this.boxes.changed(task.level_id);
+    const agree = drawn.length === draft.boxes.length && drawn.every((placed) => draft.boxes.includes(placed));
+    // A box in the hand is in the draft already, and is not to be drawn again under it.
+    if (agree && this.annotations.renamed === draft.name) return;
+    this.takeBoxes(task.level_id);
+    this.annotations.renamed = draft.name;
+    this.annotations.refresh();
   }
 
   /** Series to hang that the archive still has. @param {any} task */
@@ -95,7 +118,7 @@ export class Desk {
     const uids = hungSeries(task);
     if (!uids.length) throw new Error('No series of this study can be shown. Skip the level, and tell the data manager.');
     const found = await bring(task.study, uids);
-    if (!found.length) throw new Error('The pictures of this study are no longer in the archive. Skip the level, and tell the data manager.');
+    if (!found.length) throw gone();
     if (found.length < uids.length) {
       this.room.set({ notes: [...this.room.state.notes, 'One series of this study is no longer in the archive: the other is shown.'] });
     }
@@ -126,8 +149,9 @@ export class Desk {
       await lookAt(viewport, one, views[pane]);
       drawn.push(rendered(viewport));
     }
-    this.annotations.renamed = this.room.state.draft.name;
+    if (!current()) return;
     this.annotations.show(this.boxes, this.room.state.task?.level_id ?? null);
+    this.follow();
     await Promise.all(drawn);
     this.following.start(panes());
   }
@@ -160,26 +184,23 @@ export class Desk {
 
   /** Back to the boxes that the server sent. */
   resetBox() {
-    const { task } = this.room.state;
-    if (!task) return;
-    this.boxes.forget(task.level_id);
     this.room.enter({ box: null, boxes: [] });
-    this.annotations.refresh();
+  }
+
+  /** The level as it was opened; where its pictures could not be fetched, they are asked for once more. */
+  async recentre() {
+    const { task } = this.room.state;
+    if (task && task.study !== this.study) await this.room.presentAgain();
+    else await this.pictures.recentre();
   }
 
   /** Why a level cannot be submitted, in words, or null. @param {any} task */
   faultOf(task) {
-    if (task.study !== this.study) return 'The pictures of this level cannot be shown, so it cannot be read: skip it (K).';
+    if (task.study !== this.study) return `A level is not read without its pictures. ${this.lacking}`;
     const { box } = this.room.state.draft;
     const series = box && seriesHere(box.series);
     const at = box && series ? indexOf(series, box.sop, box.slice) : -1;
     return box && series && at >= 0 ? fault(series.slices[at].plane, box.box) : null;
-  }
-
-  /** @param {string | null} name */
-  rename(name) {
-    this.annotations.renamed = name;
-    this.annotations.refresh();
   }
 
   /** @param {import('./boxes.js').PlacedBox} placed */

@@ -1,5 +1,6 @@
 // What a reader may enter, and what is still missing. No viewer in here: node tests it.
 
+import { emptyDraft, isEmpty } from './drafts.js';
 import { CLASSES, CONFIDENCES, excludedBy } from './words.js';
 
 /** @typedef {import('./drafts.js').Draft} Draft */
@@ -27,6 +28,19 @@ export function draftOf(read) {
 }
 
 /**
+ * What the form of a level opens with. What was typed is newer than any read. A box alone is no answer: it
+ * was moved while a level beside it was read, and goes into the read.
+ * @param {Draft | null} kept what was typed @param {Draft | null} before what was submitted @returns {Draft}
+ */
+export function opening(kept, before) {
+  if (!kept || !before) return kept ?? before ?? emptyDraft();
+  return isEmpty({ ...kept, boxes: [] }) ? { ...before, box: kept.box, boxes: kept.boxes } : kept;
+}
+
+/** The draft at a level of this name: what repeats it is no other name. @param {Draft} draft @param {string} name @returns {Draft} */
+export const named = (draft, name) => (draft.name === name ? { ...draft, name: null } : draft);
+
+/**
  * As POST /review/reads takes it.
  * @param {Draft} draft @param {{level_id: number, level_version: number, name: string}} task
  * @param {string} tab @param {string} token
@@ -42,6 +56,6 @@ export const bodyOf = (draft, task, tab, token) => ({
   basis: draft.basis,
   seconds: Math.round(draft.seconds * 10) / 10,
   note: draft.note.trim(),
-  name: draft.name && draft.name !== task.name ? draft.name : null,
+  name: named(draft, task.name).name,
   box: draft.box && { series: draft.box.series, sop: draft.box.sop, slice: draft.box.slice, box: draft.box.box },
 });

@@ -1,7 +1,7 @@
 // Every key of the reading room, wherever the focus is.
 
 import { draftOf, tick } from './form.js';
-import { actionOf, featureKey } from './keys.js';
+import { actionOf, featureKey, isTyping } from './keys.js';
 import { LevelEditing } from './levels.js';
 import { SimilarLevels } from './similar.js';
 import { PANEL_TAG } from './tag.js';
@@ -54,8 +54,9 @@ export class Keyboard {
     if (action) this.act(action, event.repeat);
   }
 
-  /** An open menu takes digits and Enter for itself. @param {KeyboardEvent} event */
+  /** An open menu takes digits and Enter for itself, but not what is typed into a field. @param {KeyboardEvent} event */
   inMenu(event) {
+    if (isTyping(/** @type {any} */ (event.target)) && event.target !== this.fields.drawnName) return false;
     const { menu } = this.room.state;
     const digit = Number(/^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1] ?? 0);
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
@@ -97,9 +98,15 @@ export class Keyboard {
         void room.submit();
       },
       undo: () => void (room.state.removed ? levels.bringBack() : room.undo()),
-      skip: () => room.state.task && room.set({ menu: room.state.menu === 'skip' ? null : 'skip' }),
+      skip: () => {
+        unfocus();
+        if (room.state.task) room.set({ menu: room.state.menu === 'skip' ? null : 'skip' });
+      },
       draw: () => levels.draw(),
-      remove: () => levels.remove(),
+      remove: () => {
+        unfocus();
+        levels.remove();
+      },
       up: () => void levels.shift(1),
       down: () => void levels.shift(-1),
       third: () => void desk.pictures.cycleThird(),
@@ -108,7 +115,7 @@ export class Keyboard {
       similar: () => void this.similar.toggle(),
       note: () => this.fields.note?.focus(),
       name: () => this.fields.name?.focus(),
-      recentre: () => void desk.pictures.recentre(),
+      recentre: () => void desk.recentre(),
       reset: () => desk.resetBox(),
       sliceUp: () => desk.following.step(-1),
       sliceDown: () => desk.following.step(1),
@@ -116,6 +123,12 @@ export class Keyboard {
       farther: () => desk.following.zoom(1.15),
       cancel: () => this.cancel(),
     };
+  }
+
+  /** The reader goes to a field: what a menu asked is no longer to be answered, or a later Enter would. */
+  typing() {
+    const { menu } = this.room.state;
+    if (menu && menu !== 'similar') this.levels.cancel();
   }
 
   cancel() {

@@ -1,5 +1,6 @@
 // Levels drawn, removed and renamed by the reader.
 
+import { named } from './form.js';
 import { middle } from './geometry.js';
 import { indexOf, seriesHere } from './series.js';
 import { call } from './server.js';
@@ -50,7 +51,7 @@ export class LevelEditing {
   /** @param {string} name */
   async add(name) {
     const { task, menuData } = this.room.state;
-    if (!task || !menuData) return;
+    if (!this.ready || !menuData) return;
     const { series, sop, slice, box } = menuData;
     const body = { study: task.study, name, series, sop, slice, box, tab: this.room.seat?.tab };
     await this.ask('/levels', body, `${name} is added. It comes up for reading like the others.`);
@@ -64,9 +65,8 @@ export class LevelEditing {
   async removeNow() {
     const { task } = this.room.state;
     if (!this.ready || !task) return;
-    this.room.keepDraft();
-    const done = await this.ask(`/levels/${task.level_id}/remove`, { tab: this.room.seat?.tab }, '');
-    if (!done) return;
+    const error = await this.ask(`/levels/${task.level_id}/remove`, { tab: this.room.seat?.tab }, '');
+    if (error) return;
     // Before the next level is there: nothing more is read of this one, and Undo is for it, not for the read before it.
     this.room.forgetRemoved();
     this.room.set({ phase: 'sending', removed: { level_id: task.level_id, name: task.name } });
@@ -80,9 +80,8 @@ export class LevelEditing {
   async bringBack() {
     const { removed, phase } = this.room.state;
     if (!removed || phase === 'sending' || phase === 'waiting') return;
-    this.room.keepDraft();
     try {
-      await call('POST', `/levels/${removed.level_id}/restore`, { tab: this.room.seat?.tab });
+      await this.room.alone(() => call('POST', `/levels/${removed.level_id}/restore`, { tab: this.room.seat?.tab }));
     } catch (error) {
       this.room.complain(error);
       // What was refused would be refused again: Undo is for the last read once more.
@@ -99,22 +98,28 @@ export class LevelEditing {
   async shift(by) {
     const { task } = this.room.state;
     if (!this.ready || !task) return;
+    const { level_id, level_version } = task;
     const direction = by === 1 ? 'up' : 'down';
-    await this.ask(`/studies/${encodeURIComponent(task.study)}/shift`, { by, tab: this.room.seat?.tab }, `All names are moved one ${direction}. Shift and the other arrow takes it back.`);
+    const body = { by, tab: this.room.seat?.tab, level_id, level_version };
+    const error = await this.ask(`/studies/${encodeURIComponent(task.study)}/shift`, body, `All names are moved one ${direction}. Shift and the other arrow takes it back.`);
+    if (error?.status !== 409 || error.later) return;
+    // The names are others than the page knows, perhaps by a shift of its own whose answer was lost.
+    await this.room.reopen(level_id);
+    if (this.room.state.phase !== 'failed') this.room.say(error.message, 'error');
   }
 
-  /** @param {string} path @param {object} body @param {string} told */
+  /** @param {string} path @param {object} body @param {string} told @returns {Promise<any>} why it was not done, or null */
   async ask(path, body, told) {
     try {
-      const { levels } = await call('POST', path, body);
+      const { levels } = await this.room.alone(() => call('POST', path, body));
+      this.room.set({ phase: 'reading', menu: null, menuData: null });
       this.take(levels);
-      this.room.set({ menu: null, menuData: null });
       if (told) this.room.say(told);
-      return true;
+      return null;
     } catch (error) {
       this.room.complain(error);
-      if (/** @type {any} */ (error).unreachable) this.room.say('The server cannot be reached: this was not saved. Try again when the connection is back.', 'error');
-      return false;
+      if (/** @type {any} */ (error).unreachable) this.room.say('The server cannot be reached: this may have been saved or not. Try again when the connection is back.', 'error');
+      return error;
     }
   }
 
@@ -124,8 +129,8 @@ export class LevelEditing {
     this.desk.boxes.replace(levels);
     const own = levels.find((level) => level.id === task?.level_id);
     if (task && own) {
-      const name = draft.name === own.name ? null : draft.name;
-      this.room.set({ task: { ...task, name: own.name, level_version: own.version, levels }, draft: { ...draft, name } });
+      this.room.set({ task: { ...task, name: own.name, level_version: own.version, levels }, draft: named(draft, own.name) });
+      this.room.keepDraft();
     }
     this.desk.annotations.refresh();
   }

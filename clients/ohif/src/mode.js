@@ -123,7 +123,10 @@ function modeFactory() {
 async function openStudy(study) {
   const { hangingProtocolService } = services();
   const query = new URLSearchParams(window.location.search);
-  const task = await sitting.room?.start(query, study);
+  const { room } = sitting;
+  const task = await room?.start(query, study);
+  // Nothing is hung for a room that was left: the viewer shows something else by now.
+  if (room?.stopped) return new Promise(() => {});
   const address = new URL(window.location.href);
   if (task && task.study !== study) {
     address.searchParams.set('StudyInstanceUIDs', task.study);

@@ -12,12 +12,23 @@ const MODES = { assisted: 'Assisted', blinded: 'Blinded', adjudication: 'Adjudic
 
 /** @param {import('./room.js').Room} room @param {any} keyboard @returns {Section} */
 export function headSection(room, keyboard) {
-  const name = h('select.sr-level', { key: 'name-select', title: 'Another name for this level (L)', onchange: () => rename() });
+  // A typed name changes with each of its letters, and its digits are no keys of the panel: the list keeps
+  // the focus until Enter or Esc. What is chosen from the open list is whole.
+  let typed = false;
+  const name = h('select.sr-level', {
+    key: 'name-select', title: 'Another name for this level (L): type it or use the arrow keys, then Enter',
+    onfocus: () => keyboard.typing(),
+    onpointerdown: () => { typed = false; },
+    onkeydown: (/** @type {KeyboardEvent} */ event) => {
+      typed = !opensList(event);
+      if (event.key === 'Enter') name.blur();
+    },
+    onchange: () => rename(),
+  });
   const rename = () => {
     const chosen = name.value === room.state.task?.name ? null : name.value;
     room.enter({ name: chosen });
-    keyboard.desk.rename(chosen);
-    name.blur();
+    if (!typed) name.blur();
   };
   keyboard.fields.name = name;
   keepFocus(name);
@@ -59,6 +70,9 @@ export function headSection(room, keyboard) {
     },
   };
 }
+
+/** Whether a key opens a list to choose from, instead of changing what is chosen. @param {KeyboardEvent} event */
+const opensList = ({ key, altKey }) => key === ' ' || key === 'F4' || altKey;
 
 /** @param {State} state */
 function progressText({ progress, task }) {

@@ -22,6 +22,7 @@ export function readSection(act, room, keyboard) {
   });
   const note = h('textarea.sr-note', {
     key: 'note-text', rows: 2, maxLength: 2000, placeholder: 'Nothing that names a patient',
+    onfocus: () => keyboard.typing(),
     oninput: () => room.enter({ note: note.value }),
   });
   keyboard.fields.note = note;

@@ -1,6 +1,7 @@
 // What a reader does to the pictures beside scrolling: other series, boxes on and off, heat map, drawing.
 
 import { HeatMap } from './heatmap.js';
+import { KEYS } from './keyboard.js';
 import { TOOL } from './level-box-tool.js';
 import { besides } from './linking.js';
 import { services } from './ohif.js';
@@ -65,7 +66,9 @@ export class PictureTools {
     const from = here && this.desk.viewOf(task, here.series.uid);
     const at = from ? indexOf(here.series, from.sop, from.slice) : -1;
     const there = from && at >= 0 ? besides(here.series.slices[at].plane, from.box, series.slices.map((slice) => slice.plane)) : null;
-    return there && { series: series.uid, sop: series.slices[there.index].sop, slice: there.index, box: there.box };
+    if (!there) return null;
+    const { sop, number } = series.slices[there.index];
+    return { series: series.uid, sop, slice: number, box: there.box };
   }
 
   toggleBoxes() {
@@ -79,11 +82,17 @@ export class PictureTools {
     const { task, heat } = this.room.state;
     if (!task?.opinion) return;
     if (heat) return this.dropHeat();
+    // The server explains a level on the slices that it has boxes on.
+    const asked = panes().flatMap((pane) => {
+      const placed = this.desk.boxes.served(task.level_id, pane.series.uid, pane.series.slices[pane.index]);
+      return placed ? [{ pane, slice: placed.slice }] : [];
+    });
+    if (!asked.length) {
+      return this.room.say(`${task.name} has no box on this slice: ${KEYS.recentre} goes back to one that has.`, 'warning');
+    }
     this.room.set({ heat: true });
     try {
-      for (const pane of panes()) {
-        const { sop } = pane.series.slices[pane.index];
-        const slice = this.desk.boxes.of(task.level_id, pane.series.uid, sop)?.slice ?? pane.index;
+      for (const { pane, slice } of asked) {
         const map = await call('GET', `/levels/${task.level_id}/heatmap?series=${encodeURIComponent(pane.series.uid)}&slice=${slice}`);
         if (this.room.state.heat && this.room.state.task === task) this.heat.lay(pane, map);
       }

@@ -3,14 +3,15 @@
 import { Connection } from './connection.js';
 import { Dispatch } from './dispatch.js';
 import { Drafts, emptyDraft } from './drafts.js';
-import { draftOf, missing } from './form.js';
+import { draftOf, missing, named, opening } from './form.js';
 import { ReadingClock } from './reading-clock.js';
 import { Seat } from './seat.js';
-import { call, ServerError } from './server.js';
+import { call, callAs, ServerError } from './server.js';
 
 /**
  * @typedef {object} State
  * @property {'starting' | 'opening' | 'reading' | 'sending' | 'waiting' | 'done' | 'failed'} phase
+ *   `sending`: the server is asked for a change, and nothing else is done meanwhile
  *   `waiting`: nothing is left to do here, and the next level comes when the server can be reached
  * @property {any} me @property {any} task @property {import('./drafts.js').Draft} draft @property {any} progress
  * @property {{kind: 'told' | 'warning' | 'error', text: string} | null} message
@@ -37,9 +38,13 @@ export class Room {
     this.listeners = new Set();
     /** @type {(task: any) => Promise<void>} shows a level's pictures; set by the reading desk */
     this.present = async () => {};
+    /** @type {(task: any) => boolean} whether a level's pictures could be shown; set by the reading desk */
+    this.hasPictures = () => true;
     /** @type {(task: any) => any} */
     this.faultOf = () => null;
     this.clock = new ReadingClock();
+    /** Whether the reader has left: nobody sees what comes from now on. */
+    this.stopped = false;
   }
 
   /** @param {(state: State) => void} listener */
@@ -74,18 +79,20 @@ export class Room {
     this.seat = new Seat(query);
     this.connection = new Connection(this);
     const me = await this.connection.untilReached(() => call('GET', '/me'));
+    callAs(me.id);
     this.drafts = new Drafts(localStorage, me.id);
     this.drafts.sweep();
     this.dispatch = new Dispatch(this, localStorage, me.id);
     this.set({ me });
     await this.dispatch.flush();
+    if (this.stopped) return null;
     const { list, tab } = this.seat;
     const level_id = this.seat.levelOf(study);
     const wanted = level_id === null ? [{ list, tab, study }] : [{ list, tab, level_id }, { list, tab, study }];
     for (const body of wanted) {
       try {
         const task = await this.connection.untilReached(() => call('POST', '/next', body));
-        return task.done ? this.finish(task.message) : this.accept(task);
+        return this.take(task);
       } catch (error) {
         this.complain(error);
       }
@@ -95,6 +102,7 @@ export class Room {
   }
 
   stop() {
+    this.stopped = true;
     this.keepDraft();
     this.clock.stop();
     this.seat?.stop();
@@ -109,10 +117,19 @@ export class Room {
     return null;
   }
 
-  /** The pictures are there: the reader can begin. */
+  /** The pictures are there: the reader can begin, unless they have asked for something else meanwhile. */
   begin() {
+    if (this.state.phase !== 'opening') return;
     this.clock.lap();
     this.set({ phase: 'reading' });
+  }
+
+  /** The pictures of the level on the screen once more, where they could not be fetched. */
+  async presentAgain() {
+    const { task, phase } = this.state;
+    if (phase !== 'reading' || !task || this.hasPictures(task)) return;
+    this.set({ phase: 'opening', message: null });
+    await this.present(task);
   }
 
   /** What is told before the words that come with a level or with the end of the list. */
@@ -129,15 +146,38 @@ export class Room {
     this.set({ removed: null });
   }
 
-  /** A level is now this reader's: what was typed before comes back. @param {any} task */
-  accept(task) {
+  /**
+   * What the server gives is before the reader now, or goes back where they have left.
+   * @param {any} task a level, or that there is none @returns {any | null} the level, or null
+   */
+  take(task) {
+    if (this.stopped) {
+      if (!task.done) this.draftFor(task);
+      this.seat?.giveBack();
+      return null;
+    }
+    return task.done ? this.finish(task.message) : this.accept(task);
+  }
+
+  /** What the form of a level opens with. @param {any} task @returns {import('./drafts.js').Draft} */
+  draftFor(task) {
     const own = task.mode === 'adjudication' ? null : task.reads.at(-1);
     const refused = this.dispatch?.refusedOf(task.level_id);
-    const kept = this.drafts?.load(task.level_id) ?? (refused ? { ...draftOf(refused.body), seconds: refused.body.seconds } : null);
+    const read = task.draft ?? own;
+    const before = refused ? { ...draftOf(refused.body), seconds: refused.body.seconds } : read ? draftOf(read) : null;
+    const draft = named(opening(this.drafts?.load(task.level_id) ?? null, before), task.name);
+    // A read that was taken back is in no other form any more, and the page may be reloaded before a key is pressed.
+    if (task.draft) this.drafts?.save(task.level_id, draft);
+    return draft;
+  }
+
+  /** A level is now this reader's: what was typed before comes back. @param {any} task */
+  accept(task) {
+    const refused = this.dispatch?.refusedOf(task.level_id);
     const told = this.toldFirst();
     if (refused) told.push(`${refused.label}: ${refused.why}`);
     if (this.dispatch) this.dispatch.posted = null;
-    const draft = task.draft ? draftOf(task.draft) : kept ?? (own ? { ...draftOf(own), box: null, boxes: [] } : emptyDraft());
+    const draft = this.draftFor(task);
     this.seat?.hold(task, (error) => this.leaseLost(error));
     this.set({
       phase: 'opening', task, draft, progress: task.progress, notes: task.notes,
@@ -156,8 +196,9 @@ export class Room {
 
   /** @param {Partial<import('./drafts.js').Draft>} change */
   enter(change) {
-    if (this.state.phase !== 'reading' && this.state.phase !== 'opening') return;
-    this.set({ draft: { ...this.state.draft, ...change }, message: null });
+    const { task, draft, phase } = this.state;
+    if (phase !== 'reading' && phase !== 'opening') return;
+    this.set({ draft: named({ ...draft, ...change }, task?.name), message: null });
     this.keepDraft();
   }
 
@@ -181,17 +222,36 @@ export class Room {
     this.set({ phase: 'sending', message: null, menu: null, heat: false });
     this.forgetRemoved();
     await this.dispatch.flush();
-    // A refused read has put the reader back to work; one on its way waits for the connection.
-    if (this.state.phase === 'sending') {
-      if (this.dispatch.underway) this.set({ phase: 'waiting' });
-      else await this.next();
+    // A refused read is no longer the one posted, and is the reader's again; one on its way waits for the connection.
+    if (this.state.phase !== 'sending' || !this.dispatch.posted) return;
+    if (this.dispatch.underway) this.set({ phase: 'waiting' });
+    else await this.next();
+  }
+
+  /**
+   * Ask the server for a change, and do nothing else until it answers: a key pressed twice is no second wish.
+   * @template T @param {() => Promise<T>} ask @returns {Promise<T>} rejects with the reader where they were
+   */
+  async alone(ask) {
+    this.keepDraft();
+    const { phase, task } = this.state;
+    this.set({ phase: 'sending' });
+    try {
+      return await ask();
+    } catch (error) {
+      this.set({ phase });
+      // What came meanwhile has found the room busy, and comes once more.
+      if (phase === 'opening') void this.present(task);
+      if (phase === 'waiting') void this.connection?.retry();
+      throw error;
     }
   }
 
   /** The next level of the list. */
   async next() {
-    if (!this.seat) return;
+    if (!this.seat || this.stopped) return;
     const { list, tab } = this.seat;
+    this.set({ phase: 'sending' });
     try {
       await this.show(await call('POST', '/next', { list, tab }));
     } catch (error) {
@@ -206,7 +266,7 @@ export class Room {
   async reopen(levelId) {
     if (!this.seat) return;
     const { list, tab } = this.seat;
-    this.set({ phase: 'opening' });
+    this.set({ phase: 'sending' });
     try {
       await this.show(await call('POST', '/next', { list, tab, level_id: levelId }));
     } catch (error) {
@@ -220,10 +280,10 @@ export class Room {
 
   /** A read that the server did not take, to look at and to submit again. @param {import('./outbox.js').Posting} posting */
   async openRefused({ list, body: { level_id } }) {
-    if (!this.seat || !['reading', 'done', 'failed'].includes(this.state.phase)) return;
-    this.keepDraft();
+    const { seat } = this;
+    if (!seat || !['reading', 'done', 'failed'].includes(this.state.phase)) return;
     try {
-      await this.show(await call('POST', '/next', { list, tab: this.seat.tab, level_id }));
+      await this.show(await this.alone(() => call('POST', '/next', { list, tab: seat.tab, level_id })));
     } catch (error) {
       this.complain(error);
     }
@@ -232,37 +292,40 @@ export class Room {
   /** @param {any} task */
   async show(task) {
     performance.mark('reading:selection');
-    if (task.done) return void this.finish(task.message);
-    this.accept(task);
-    await this.present(task);
+    const taken = this.take(task);
+    if (taken) await this.present(taken);
   }
 
   async undo() {
-    if (!this.seat || this.state.phase === 'sending') return;
-    if (this.state.phase === 'waiting' && this.dispatch?.takeBack()) return this.set({ phase: 'reading', message: null });
-    this.keepDraft();
+    const { seat } = this;
+    const { task, phase } = this.state;
+    if (!seat || phase === 'sending' || phase === 'starting') return;
+    if (phase === 'waiting' && this.dispatch?.takeBack()) return this.set({ phase: 'reading', message: null });
+    // By it the server knows an undo whose answer was lost. What waits is answered, and so lies before nobody.
+    const level_id = phase === 'waiting' ? null : task?.level_id ?? null;
     try {
-      await this.show(await call('POST', '/undo', { tab: this.seat.tab }));
+      await this.show(await this.alone(() => call('POST', '/undo', { tab: seat.tab, level_id })));
       this.say('Your last read is taken back: change it and submit it again.');
     } catch (error) {
       this.complain(error);
+      if (error instanceof ServerError && error.unreachable) this.say('The server cannot be reached: your last read may be taken back or not. Undo again when the connection is back.', 'error');
     }
   }
 
   /** @param {string} reason */
   async skip(reason) {
+    const { seat } = this;
     const { task, draft, phase } = this.state;
-    if (!task || !this.seat || (phase !== 'reading' && phase !== 'opening')) return;
-    this.set({ phase: 'sending', menu: null });
+    if (!task || !seat || (phase !== 'reading' && phase !== 'opening')) return;
+    this.set({ menu: null });
     this.forgetRemoved();
     performance.mark('reading:next-start');
     try {
-      const answer = await call('POST', '/skips', { level_id: task.level_id, tab: this.seat.tab, reason, note: draft.note.trim() });
+      const answer = await this.alone(() => call('POST', '/skips', { level_id: task.level_id, tab: seat.tab, reason, note: draft.note.trim() }));
       this.drafts?.drop(task.level_id);
       this.dispatch?.settle(task.level_id);
       this.set({ progress: answer.progress });
     } catch (error) {
-      this.set({ phase: 'reading' });
       return this.complain(error);
     }
     await this.next();

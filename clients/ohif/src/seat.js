@@ -6,6 +6,9 @@ const TAB = 'spine-reading:tab';
 const LIST = 'spine-reading:list';
 const LEVEL = 'spine-reading:level';
 
+/** The seat taken last in this page. @type {Seat | null} */
+let taken = null;
+
 export class Seat {
   /** @param {URLSearchParams} query @param {Storage} [store] */
   constructor(query, store = sessionStorage) {
@@ -23,6 +26,7 @@ export class Seat {
     this.back = (/** @type {PageTransitionEvent} */ event) => event.persisted && window.location.reload();
     window.addEventListener('pagehide', this.leave);
     window.addEventListener('pageshow', this.back);
+    taken = this;
   }
 
   /** The level that was being read when the page was reloaded. @param {string} study @returns {number | null} */
@@ -63,6 +67,11 @@ export class Seat {
     window.removeEventListener('pagehide', this.leave);
     window.removeEventListener('pageshow', this.back);
     this.leave();
+  }
+
+  /** What came after the seat was left goes back, unless who sits here now holds it under the same tab. */
+  giveBack() {
+    if (taken === this) this.leave();
   }
 
   /** The address of a study in this list, without the tab: a link that is passed on shares no seat. @param {string} study */

@@ -1,10 +1,14 @@
 // A series as the viewer holds it: its display set, and each slice with its place in the patient.
 
+import { isOn } from './boxes.js';
 import { core, dataSource, services } from './ohif.js';
+import { ServerError } from './server.js';
+import { numbered } from './slice-numbers.js';
 
 /**
  * @typedef {object} Slice
  * @property {string} sop @property {string} imageId @property {import('./geometry.js').Plane} plane
+ * @property {number} number as the server counts the slices @property {boolean} shared whether other frames of its file have its UID
  */
 /**
  * @typedef {object} Series
@@ -24,24 +28,39 @@ export function loadStudy(study) {
   let promise = loading.get(study);
   if (!promise) {
     promise = Promise.resolve(dataSource().retrieve.series.metadata({ StudyInstanceUID: study })).then(() => undefined);
-    promise.catch(() => loading.delete(study));
+    promise.catch(() => forget(study));
     loading.set(study, promise);
   }
   return promise;
 }
 
+/** What failed is asked for anew: OHIF gives its first answer again, a failure too, until it is told to forget it. @param {string} study */
+function forget(study) {
+  const source = dataSource();
+  source.deleteStudyMetadataPromise(`${source.getConfig().name}:${study}`);
+  loading.delete(study);
+}
+
+/** Whether the archive said of what was asked that it has it no longer. @param {any} error of OHIF or of cornerstone */
+export const isGone = (error) => (error?.status ?? error?.error?.status) === 404;
+
+/** Of a study whose pictures the archive no longer has. */
+export const gone = () => new Error('The pictures of this study are no longer in the archive. Skip the level, and tell the data manager.');
+
+/** Why pictures did not come, in words, and so that the connection is looked at unless they are gone. @param {any} error */
+export const whyNot = (error) =>
+  isGone(error) ? gone() : new ServerError('The pictures of this study could not be fetched. They are asked for again when the connection is back, and on Space.', 500);
+
 /**
  * A series, as soon as the viewer has made a display set of it.
- * @param {string} uid @returns {Promise<Series>} rejects where the archive no longer has it
+ * @param {string} uid @returns {Promise<Series>} rejects where it does not come
  */
 export async function whenHere(uid) {
   const until = performance.now() + WAIT_MS;
   for (;;) {
     const series = seriesHere(uid);
     if (series) return series;
-    if (performance.now() > until) {
-      throw new Error('A series of this study is no longer in the archive. Skip the level, and tell the data manager.');
-    }
+    if (performance.now() > until) throw new Error('A series of this study did not come.');
     await new Promise((resolve) => setTimeout(resolve, 15));
   }
 }
@@ -64,7 +83,7 @@ export function seriesHere(uid) {
     uid,
     displaySet: set.displaySetInstanceUID,
     frameOfReference: instances[0].FrameOfReferenceUID ?? '',
-    slices: imageIds.map((/** @type {string} */ imageId) => ({ imageId, sop: sopOf(imageId), plane: planeOf(imageId) })),
+    slices: numbered(imageIds.map((/** @type {string} */ imageId) => ({ imageId, sop: sopOf(imageId), plane: planeOf(imageId) }))),
   };
   made.set(set, series);
   return series;
@@ -93,11 +112,7 @@ function planeOf(imageId) {
 }
 
 /**
- * Index of a slice in its series; a multi-frame series has one SOP for all, so its number decides.
- * @param {Series} series @param {string} sop @param {number} slice
+ * Where in the viewer's series a slice is, or -1.
+ * @param {Series} series @param {string} sop @param {number} slice as the server counts them
  */
-export function indexOf(series, sop, slice) {
-  const at = series.slices.findIndex((candidate) => candidate.sop === sop);
-  const shared = at >= 0 && series.slices.filter((candidate) => candidate.sop === sop).length > 1;
-  return shared ? Math.min(slice, series.slices.length - 1) : at;
-}
+export const indexOf = (series, sop, slice) => series.slices.findIndex((candidate) => isOn({ sop, slice }, candidate));

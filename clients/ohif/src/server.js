@@ -1,8 +1,16 @@
 // The server's REST interface, and its errors in words.
 
 /** What this client speaks; the server tells a page of an older version to reload. */
-export const CLIENT_VERSION = '1';
+export const CLIENT_VERSION = '2';
 const PATIENCE_MS = 30_000;
+
+/** @type {string | null} */
+let reader = null;
+
+/** From now on all that is asked is asked for this person: the server refuses it where another has signed in since. @param {string} id */
+export const callAs = (id) => {
+  reader = id;
+};
 
 /** Why the server did not do what was asked. */
 export class ServerError extends Error {
@@ -36,7 +44,7 @@ export async function call(method, path, body) {
     response = await fetch(`/review${path}`, {
       method,
       credentials: 'same-origin',
-      headers: { 'X-Reading-Client': CLIENT_VERSION, ...(body ? { 'Content-Type': 'application/json' } : {}) },
+      headers: { 'X-Reading-Client': CLIENT_VERSION, ...asReader(path), ...(body ? { 'Content-Type': 'application/json' } : {}) },
       body: body ? JSON.stringify(body) : undefined,
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
@@ -48,6 +56,9 @@ export async function call(method, path, body) {
   if (response.status === 409 && method === 'POST') error.outdated = await isOutdated();
   throw error;
 }
+
+/** `/me` is who is signed in now, whoever the page is of. @param {string} path @returns {Record<string, string>} */
+const asReader = (path) => (reader === null || path === '/me' ? {} : { 'X-Reading-User': encodeURIComponent(reader) });
 
 /** @param {Response} response */
 async function inWords(response) {

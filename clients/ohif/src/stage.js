@@ -2,7 +2,7 @@
 
 import { centreOn, windowFor } from './camera.js';
 import { core, services } from './ohif.js';
-import { indexOf, loadStudy, seriesHere, whenHere } from './series.js';
+import { indexOf, isGone, loadStudy, seriesHere, whenHere, whyNot } from './series.js';
 
 export const PROTOCOL = 'spine-reading';
 export const TOOL_GROUP = 'spine-reading';
@@ -64,13 +64,15 @@ export function panes() {
 /**
  * Have these series in the viewer, ready to hang without leaving the page.
  * @param {string} study @param {string[]} uids
- * @returns {Promise<Series[]>} those that the archive still has
+ * @returns {Promise<Series[]>} those that the archive still has; rejects where another could not be fetched
  */
 export async function bring(study, uids) {
   // One series that is gone fails the whole request; the others are here, or come, all the same.
-  if (!uids.every(seriesHere)) await loadStudy(study).catch(() => undefined);
+  const failure = uids.every(seriesHere) ? null : await loadStudy(study).then(() => null, (error) => error);
   const found = await Promise.allSettled(uids.map((uid) => whenHere(uid)));
-  return found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const here = found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  if (failure && !isGone(failure) && here.length < uids.length) throw whyNot(failure);
+  return here;
 }
 
 /** Which display set each viewport has finished loading; OHIF sets the window and camera until then. @type {Map<string, string>} */

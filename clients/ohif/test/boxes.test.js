@@ -4,14 +4,16 @@ import { StudyBoxes } from '../src/boxes.js';
 import { suggestedName } from '../src/suggest.js';
 
 const placed = (series, slice, box = [0, 0, 10, 10]) => ({ series, sop: `${series}.${slice}`, slice, box });
+const on = (series, slice) => ({ sop: `${series}.${slice}`, number: slice, shared: false });
 const level = (id, name, boxes) => ({ id, version: 1, name, source: 'detected', boxes });
 
 test('a changed box replaces the server’s on its slice only', () => {
   const boxes = new StudyBoxes([level(1, 'L1', [placed('a', 1), placed('a', 2)])]);
   boxes.change(1, placed('a', 2, [5, 5, 20, 20]));
-  assert.deepEqual(boxes.of(1, 'a', 'a.2')?.box, [5, 5, 20, 20]);
-  assert.deepEqual(boxes.of(1, 'a', 'a.1')?.box, [0, 0, 10, 10]);
-  assert.deepEqual(boxes.on('a', 'a.2').map(({ level: one }) => one.name), ['L1']);
+  assert.deepEqual(boxes.of(1, 'a', on('a', 2))?.box, [5, 5, 20, 20]);
+  assert.deepEqual(boxes.served(1, 'a', on('a', 2))?.box, [0, 0, 10, 10]);
+  assert.deepEqual(boxes.of(1, 'a', on('a', 1))?.box, [0, 0, 10, 10]);
+  assert.deepEqual(boxes.on('a', on('a', 2)).map(({ level: one }) => one.name), ['L1']);
   assert.equal(boxes.inSeries(1, 'a').length, 2);
 });
 
@@ -19,9 +21,24 @@ test('changes stay when levels are renamed, and go when asked', () => {
   const boxes = new StudyBoxes([level(1, 'L1', [placed('a', 1)])]);
   boxes.change(1, placed('a', 1, [5, 5, 20, 20]));
   boxes.replace([level(1, 'L2', [placed('a', 1)])]);
-  assert.deepEqual(boxes.of(1, 'a', 'a.1')?.box, [5, 5, 20, 20]);
+  assert.deepEqual(boxes.of(1, 'a', on('a', 1))?.box, [5, 5, 20, 20]);
   boxes.forget(1);
-  assert.deepEqual(boxes.of(1, 'a', 'a.1')?.box, [0, 0, 10, 10]);
+  assert.deepEqual(boxes.of(1, 'a', on('a', 1))?.box, [0, 0, 10, 10]);
+});
+
+test('a slice with a UID of its own is found by it, however the server counts by now', () => {
+  const boxes = new StudyBoxes([level(1, 'L1', [placed('a', 2)])]);
+  assert.equal(boxes.of(1, 'a', { ...on('a', 2), number: 5 })?.slice, 2);
+});
+
+test('frames of one file have boxes of their own', () => {
+  const frame = (slice, box) => ({ series: 'a', sop: 'a', slice, box });
+  const boxes = new StudyBoxes([level(1, 'L1', [frame(1, [0, 0, 10, 10]), frame(2, [1, 1, 11, 11])])]);
+  const of = (number) => boxes.of(1, 'a', { sop: 'a', number, shared: true })?.box ?? null;
+  assert.deepEqual([0, 1, 2].map(of), [null, [0, 0, 10, 10], [1, 1, 11, 11]]);
+  boxes.change(1, frame(2, [5, 5, 20, 20]));
+  assert.deepEqual([0, 1, 2].map(of), [null, [0, 0, 10, 10], [5, 5, 20, 20]]);
+  assert.deepEqual(boxes.inSeries(1, 'a').map(({ slice }) => slice), [1, 2]);
 });
 
 const NAMES = ['T11', 'T12', 'T13', 'L1', 'L2', 'L3', 'L4', 'L5', 'L6', 'S1'];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Connection } from '../src/connection.js';
 import { Dispatch } from '../src/dispatch.js';
-import { Drafts } from '../src/drafts.js';
+import { Drafts, emptyDraft } from '../src/drafts.js';
 import { LevelEditing } from '../src/levels.js';
 import { Room } from '../src/room.js';
 import { CLIENT_VERSION } from '../src/server.js';
@@ -28,11 +28,14 @@ let store;
 let server;
 let asked;
 let forgotten;
+/** What became of the levels that the seat was given. */
+let held;
 
 beforeEach(() => {
   store = new MemoryStore();
   asked = [];
   forgotten = [];
+  held = [];
   server = { '/me': () => ({ id: 'anna', client: CLIENT_VERSION }), '/reads': taken, '/next': () => taskOf(8) };
   globalThis.fetch = async (address, { body }) => {
     const path = address.replace('/review', '');
@@ -54,7 +57,7 @@ afterEach(() => {
 /** A room of this reader, as after the start of the page, with L7 before it. */
 function sittingDown() {
   const made = new Room();
-  made.seat = { list: 'blinded', tab: 't', hold: () => {}, forgetLevel: () => {}, doneWith: (level) => forgotten.push(level), stop: () => {} };
+  made.seat = { list: 'blinded', tab: 't', hold: () => held.push('held'), giveBack: () => held.push('given back'), forgetLevel: () => {}, doneWith: (level) => forgotten.push(level), stop: () => {} };
   made.connection = new Connection(made);
   made.drafts = new Drafts(store, 'anna');
   made.dispatch = new Dispatch(made, store, 'anna');
@@ -318,4 +321,241 @@ test('the level on the screen is read on where a removed one cannot be opened fo
   server['/next'] = () => false;
   await levels.bringBack();
   assert.deepEqual([room.state.phase, room.state.task.level_id, room.state.message.text], ['reading', 8, 'L7 is part of the study again.']);
+});
+
+/** A read as the server tells it. */
+const readOf = (changes = {}) => ({ id: 1, reader: 'anna', diagnosis: 'normal', features: ['no_collapse'], confidence: 5, basis: 'imaging', note: 'as submitted', name: 'L7', box: null, ...changes });
+const box = (slice, x = 0) => ({ series: 't1', sop: `t1.${slice}`, slice, box: [x, 0, 10, 10] });
+/** An answer that comes when it is told to. */
+function later(answer) {
+  let arrive;
+  const come = new Promise((resolve) => { arrive = () => resolve(answer); });
+  return { arrive: () => { arrive(); return new Promise(setImmediate); }, answer: () => come };
+}
+
+test('undo pressed twice within one round trip takes one read back', async () => {
+  const { arrive, answer } = later({ ...taskOf(6), draft: readOf() });
+  server['/undo'] = answer;
+  const first = room.undo();
+  assert.equal(room.state.phase, 'sending');
+  await room.undo();
+  await room.submit();
+  await arrive();
+  await first;
+  assert.deepEqual([askedFor('/undo').length, askedFor('/reads').length], [1, 0]);
+  assert.deepEqual([room.state.phase, room.state.task.level_id, room.state.draft.note], ['reading', 6, 'as submitted']);
+});
+
+test('pictures that come while an undo is on its way let nobody press it again', async () => {
+  room.accept(taskOf(8));
+  server['/undo'] = later(null).answer;
+  void room.undo();
+  room.begin();
+  assert.equal(room.state.phase, 'sending');
+});
+
+test('a refused undo leaves the reader where they were', async () => {
+  server['/undo'] = () => [404, { detail: 'There is nothing to take back in this window.' }];
+  await room.undo();
+  assert.deepEqual([room.state.phase, room.state.task.level_id, room.state.message.text], ['reading', 7, 'There is nothing to take back in this window.']);
+  const presented = [];
+  room.present = async ({ level_id }) => presented.push(level_id);
+  room.accept(taskOf(8));
+  await room.undo();
+  assert.deepEqual([room.state.phase, presented], ['opening', [8]]);
+});
+
+test('a read that is taken back is kept over a reload at once', async () => {
+  server['/undo'] = () => ({ ...taskOf(6), draft: readOf({ box: box(3) }) });
+  await room.undo();
+  const again = sittingDown();
+  again.connection.stop();
+  again.accept(taskOf(6));
+  assert.deepEqual([again.state.draft.diagnosis, again.state.draft.note, again.state.draft.box], ['normal', 'as submitted', box(3)]);
+});
+
+test('what was typed since is not replaced by the read that is taken back, and a moved box goes into it', async () => {
+  fill();
+  server['/undo'] = () => ({ ...taskOf(7), draft: readOf() });
+  await room.undo();
+  assert.deepEqual([room.state.draft.diagnosis, room.drafts.load(7).note], ['malignant', 'pedicle']);
+  room.drafts.save(6, { ...emptyDraft(), box: box(2), boxes: [box(2)] });
+  server['/undo'] = () => ({ ...taskOf(6), draft: readOf({ box: box(3) }) });
+  await room.undo();
+  assert.deepEqual([room.state.draft.note, room.state.draft.box, room.state.draft.boxes], ['as submitted', box(2), [box(2)]]);
+});
+
+test('undo names the level on the page, and none where what is on it is answered', async () => {
+  server['/undo'] = () => [404, { detail: 'nothing' }];
+  await room.undo();
+  server['/next'] = () => [503, {}];
+  fill();
+  await room.submit();
+  assert.equal(room.state.phase, 'waiting');
+  await room.undo();
+  server['/next'] = () => ({ done: true, message: 'Nothing is left to read.' });
+  await room.next();
+  await room.undo();
+  assert.deepEqual(askedFor('/undo').map(({ level_id }) => level_id), [7, null, null]);
+});
+
+test('an undo without an answer is said to be unsure, and is asked again for the same level', async () => {
+  fill();
+  server['/undo'] = () => false;
+  await room.undo();
+  assert.deepEqual([room.state.phase, room.state.draft.note], ['reading', 'pedicle']);
+  assert.match(room.state.message.text, /may be taken back or not/);
+  server['/undo'] = () => ({ ...taskOf(6), draft: readOf() });
+  await room.undo();
+  assert.deepEqual(askedFor('/undo'), [{ tab: 't', level_id: 7 }, { tab: 't', level_id: 7 }]);
+  assert.equal(room.drafts.load(7).note, 'pedicle');
+});
+
+test('an undo refused while the next level is waited for does not end the waiting', async () => {
+  server['/next'] = () => [503, {}];
+  fill();
+  await room.submit();
+  server['/undo'] = () => [409, { detail: 'Somebody else has it.' }];
+  server['/next'] = () => taskOf(8);
+  await room.undo();
+  while (room.state.phase !== 'reading') await new Promise(setImmediate);
+  assert.equal(room.state.task.level_id, 8);
+});
+
+test('a removed level is brought back once, and undo is nothing else while it is opened', async () => {
+  server['/levels/7/remove'] = () => ({ levels: [] });
+  const levels = editing();
+  await levels.removeNow();
+  const restored = later({ levels: [] });
+  const opened = later(taskOf(7));
+  server['/levels/7/restore'] = restored.answer;
+  server['/next'] = opened.answer;
+  const first = levels.bringBack();
+  await levels.bringBack();
+  await restored.arrive();
+  await room.undo();
+  await opened.arrive();
+  await first;
+  assert.deepEqual([askedFor('/levels/7/restore').length, askedFor('/undo').length, room.state.task.level_id], [1, 0, 7]);
+});
+
+test('looked at again, a read keeps its own box, also where one beside it was dragged meanwhile', () => {
+  room.accept({ ...taskOf(9), reads: [readOf({ box: box(3) })] });
+  assert.deepEqual([room.state.draft.note, room.state.draft.box, room.state.draft.boxes], ['as submitted', box(3), [box(3)]]);
+  room.drafts.save(9, { ...emptyDraft(), box: box(4), boxes: [box(4)] });
+  room.accept({ ...taskOf(9), reads: [readOf({ box: box(3) })] });
+  assert.deepEqual([room.state.draft.diagnosis, room.state.draft.note, room.state.draft.box], ['normal', 'as submitted', box(4)]);
+  room.drafts.drop(9);
+  room.dispatch.outbox.write(room.dispatch.outbox.refusedPrefix, { ...older(9), why: 'no' });
+  room.drafts.save(9, { ...emptyDraft(), box: box(4), boxes: [box(4)] });
+  room.accept(taskOf(9));
+  assert.deepEqual([room.state.draft.note, room.state.draft.box], ['typed before', box(4)]);
+});
+
+test('a name that the level has by now is no other name of the reader’s', async () => {
+  room.enter({ name: 'L6' });
+  server['/studies/1.2/shift'] = () => ({ levels: [{ id: 7, version: 2, name: 'L6', boxes: [] }] });
+  await editing().shift(1);
+  assert.deepEqual([room.state.task.name, room.state.draft.name, room.drafts.load(7)], ['L6', null, null]);
+  room.accept({ ...taskOf(7), reads: [readOf()] });
+  assert.equal(room.state.draft.name, null);
+});
+
+test('names are shifted once for one press, from what the page shows', async () => {
+  const { arrive, answer } = later({ levels: [{ id: 7, version: 2, name: 'L6', boxes: [] }] });
+  server['/studies/1.2/shift'] = answer;
+  const levels = editing();
+  const first = levels.shift(1);
+  await levels.shift(1);
+  await arrive();
+  await first;
+  assert.deepEqual(askedFor('/studies/1.2/shift'), [{ by: 1, tab: 't', level_id: 7, level_version: 1 }]);
+  assert.deepEqual([room.state.phase, room.state.task.name, room.state.task.level_version], ['reading', 'L6', 2]);
+});
+
+test('a shift whose answer was lost is not done twice: the names come as they are, with what was entered', async () => {
+  fill();
+  server['/studies/1.2/shift'] = () => false;
+  const levels = editing();
+  await levels.shift(1);
+  assert.match(room.state.message.text, /may have been saved or not/);
+  server['/studies/1.2/shift'] = () => [409, { detail: 'The names were changed meanwhile.' }];
+  server['/next'] = ({ level_id }) => ({ ...taskOf(level_id, 2), name: 'L6' });
+  await levels.shift(1);
+  assert.deepEqual([room.state.phase, room.state.task.name, room.state.task.level_version, room.state.draft.note], ['reading', 'L6', 2, 'pedicle']);
+  assert.equal(room.state.message.text, 'The names were changed meanwhile.');
+});
+
+test('a level that comes after the reader has left goes back', async () => {
+  const { arrive, answer } = later(taskOf(8));
+  server['/next'] = answer;
+  fill();
+  const submitted = room.submit();
+  while (!askedFor('/next').length) await new Promise(setImmediate);
+  held = [];
+  room.stop();
+  await arrive();
+  await submitted;
+  assert.deepEqual([held, room.state.task.level_id], [['given back'], 7]);
+});
+
+test('a read taken back after the reader has left is kept for when they come again', async () => {
+  const { arrive, answer } = later({ ...taskOf(6), draft: readOf() });
+  server['/undo'] = answer;
+  const undone = room.undo();
+  room.stop();
+  await arrive();
+  await undone;
+  assert.deepEqual([held.at(-1), room.drafts.load(6).note], ['given back', 'as submitted']);
+});
+
+test('a room that was left asks for no more levels when the connection returns', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  fill();
+  const lost = later(false);
+  server['/reads'] = lost.answer;
+  const submitted = room.submit();
+  while (!askedFor('/reads').length) await new Promise(setImmediate);
+  room.stop();
+  await lost.arrive();
+  await submitted;
+  server['/reads'] = taken;
+  t.mock.timers.tick(3000);
+  await new Promise(setImmediate);
+  assert.deepEqual([askedFor('/reads').length, askedFor('/next').length], [1, 0]);
+});
+
+test('a read is sent by nobody but its reader: where another has signed in the page is loaded anew', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let reloaded = 0;
+  room.set({ me: { id: 'anna' } });
+  t.after(() => { delete window.location; });
+  window.location = { reload: () => { reloaded += 1; } };
+  server['/me'] = () => ({ id: 'bert', client: CLIENT_VERSION });
+  server['/reads'] = () => [401, { detail: 'Somebody else is signed in.' }];
+  fill();
+  await room.submit();
+  assert.deepEqual([room.state.connection, room.state.waiting], ['signed out', 1]);
+  t.mock.timers.tick(3000);
+  while (!reloaded) await new Promise(setImmediate);
+  const berts = new Dispatch(room, store, 'bert');
+  await berts.flush();
+  assert.equal(askedFor('/reads').length, 1);
+  assert.equal(new Drafts(store, 'bert').load(7), null);
+  assert.deepEqual([room.dispatch.outbox.waiting().length, room.drafts.load(7).note], [1, 'pedicle']);
+});
+
+test('pictures that could not be fetched are asked for again when the connection returns', async () => {
+  const presented = [];
+  let here = false;
+  room.hasPictures = () => here;
+  room.present = async ({ level_id }) => {
+    presented.push(level_id);
+    here = true;
+    room.begin();
+  };
+  room.say('The pictures could not be fetched.', 'error');
+  await room.connection.retry();
+  await room.connection.retry();
+  assert.deepEqual([presented, room.state.phase, room.state.message], [[7], 'reading', null]);
 });

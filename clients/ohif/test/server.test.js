@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { call, CLIENT_VERSION } from '../src/server.js';
+import { call, callAs, CLIENT_VERSION } from '../src/server.js';
 
 const { fetch } = globalThis;
 afterEach(() => {
@@ -30,4 +30,17 @@ test('a 409 is not final while nobody can be asked for the version', async () =>
   assert.deepEqual([away.later, away.unreachable], [true, true]);
   assert.equal((await refusal(() => json({ detail: 'no' }, 401))).later, true);
   assert.equal((await refusal(() => json({ detail: 'no' }, 500))).later, true);
+});
+
+test('once it is known whose page it is, each call but that for who is signed in says so', async () => {
+  const said = [];
+  globalThis.fetch = async (address, { headers }) => {
+    said.push([address, headers['X-Reading-User']]);
+    return json({});
+  };
+  await call('POST', '/next', {});
+  callAs('änna b');
+  await call('POST', '/reads', {});
+  await call('GET', '/me');
+  assert.deepEqual(said, [['/review/next', undefined], ['/review/reads', '%C3%A4nna%20b'], ['/review/me', undefined]]);
 });

@@ -126,11 +126,8 @@ def test_a_phantom_gives_several_slices_of_each_level() -> None:
 
 
 def test_phantom_seeds_keep_to_their_split() -> None:
-    samples = RECIPE.samples.model_copy(
-        update={"training_phantoms": 5, "validation_phantoms": 3, "test_phantoms": 4}
-    )
     for split, wanted in ((Split.TRAIN, 5), (Split.VALIDATION, 3), (Split.TEST, 4)):
-        seeds = phantom_seeds(samples, split)
+        seeds = phantom_seeds(RECIPE.samples.recipe, split, wanted)
         assert len(set(seeds)) == wanted
         assert all(split_of(f"phantom-{seed:06d}") is split for seed in seeds)
 

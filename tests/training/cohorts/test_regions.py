@@ -63,6 +63,7 @@ def test_annotated_pictures_become_studies(images: Path, tmp_path: Path) -> None
     assert first.pixels.shape == (1, len(CHANNELS), 50, 60)
     assert first.pixels[0, 1].max() == 255 and not first.pixels[0, [0, 2, 3]].any()
     assert (second.label.patient, second.label.levels[0].level) == ("second", Level.L2)
+    assert first.label.only_regions and second.label.only_regions
 
 
 @pytest.mark.parametrize(

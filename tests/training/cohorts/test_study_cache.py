@@ -36,6 +36,14 @@ def test_what_is_labelled_from_a_level_down_says_so_and_older_cohorts_still_do(t
     assert StudyCache(tmp_path).labels == (real, read, *told)
 
 
+def test_studies_with_regions_alone_say_so_and_others_are_written_as_before() -> None:
+    whole = exam("p", Diagnosis.NORMAL).label
+    regions = whole.model_copy(update={"only_regions": True})
+    for one in (whole, regions):
+        assert StudyLabel.model_validate_json(one.model_dump_json()) == one
+        assert ("only_regions" in one.model_dump(mode="json")) == (one is regions)
+
+
 def test_another_cohort_is_not_written_over_and_the_same_one_may_be(tmp_path: Path) -> None:
     first, other = CohortNaming("first", "1" * 64), CohortNaming("first", "2" * 64)
     with StudyCacheWriter(tmp_path, first) as writer:

@@ -24,6 +24,7 @@ from spine_fracture.training.comparisons.comparison import (
     system_of,
 )
 from spine_fracture.training.comparisons.comparison_table import comparison_page
+from spine_fracture.training.detectors.config import DetectorConfig
 from spine_fracture.training.systems.families import System
 from spine_fracture.training.systems.family import Judged, SystemConfig, Tell, Trained
 
@@ -84,6 +85,21 @@ def test_other_settings_are_another_run(small_cohort: Path, tmp_path: Path) -> N
     )
     assert [run.entry.name for run in planned(other, results) if not run.done] == ["brightness"] * 2
     assert {result.record.entry for result in read_results(other, results)} == {"majority"}
+
+
+def test_what_a_training_does_not_read_makes_no_other_run(tmp_path: Path) -> None:
+    (run,) = planned(
+        Comparison(name="n", cohort="c", seeds=(1,), entries=(Entry(system="yolo11n"),)), tmp_path
+    )
+    config = run.system.config
+    assert isinstance(config, DetectorConfig)
+
+    def recipe(**changes: object) -> str:
+        return replace(run, system=System(config.model_copy(update=changes), run.system.family)).recipe
+
+    sources = config.sources
+    assert recipe(notes="Others.", seed=7, sources=sources.model_copy(update={"phantoms": 9})) == run.recipe
+    assert recipe(sources=sources.model_copy(update={"slices": 2})) != run.recipe
 
 
 def test_a_result_on_another_cohort_is_none_of_this_one(small_cohort: Path, tmp_path: Path) -> None:
@@ -166,6 +182,7 @@ def test_names_and_seeds_stand_once() -> None:
     for change, remedy in (
         ({"entries": [{"system": "majority"}, {"system": "majority"}]}, "label of its own"),
         ({"seeds": [1, 2, 1]}, "once"),
+        ({"seeds": [1, -2]}, "greater than or equal to 0"),
     ):
         with pytest.raises(ValueError, match=remedy):
             Comparison.model_validate(BASELINES.model_dump() | change)

@@ -227,6 +227,7 @@ def test_what_training_took_is_said(text: str) -> None:
     assert found["whole"]["epochs (best)"] == "3 (2), 3 (2)"
     assert found["yeh"]["minutes a seed"] == "1.0" and found["yeh"]["waiting for data"] == "10%"
     assert found["yeh"]["pictures/s"] == "10"
+    assert float(found["yeh"]["stored numbers (M)"]) >= 0 and "running means" in text
 
 
 def knowing(given: Answers, *known: Diagnosis) -> Answers:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from several_studies import exam, write_cohort
 
 from spine_fracture.anatomy import Diagnosis, Level
 from spine_fracture.bundle import read_manifest
@@ -216,6 +217,15 @@ def test_studies_and_radiographs_of_other_patients_are_divided_each(
             assert all(fold.split_of(patient) is split for patient, split in sides)
         judged += [patient for patient in fold.test if patient in films]
     assert sorted(judged) == sorted(films)
+
+
+def test_a_patient_stands_among_those_of_the_gravest_of_all_their_studies(tmp_path: Path) -> None:
+    patients = [f"p{number:02d}" for number in range(12)]
+    ill = set(patients[::2])
+    first = [exam(p, Diagnosis.MALIGNANT if p in ill else Diagnosis.BENIGN_FRACTURE) for p in patients]
+    cohort = write_cohort(tmp_path, [*first, *(exam(p, Diagnosis.NORMAL) for p in patients)])
+    for fold in folds_by_patient(cohort, 6, 1):
+        assert len(fold.test) == 2 and len(fold.test & ill) == 1
 
 
 def test_a_system_is_named_for_the_cache_that_it_answered(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spine_fracture.anatomy import MODEL_CLASSES, Diagnosis, Level
-from spine_fracture.bundle import read_manifest
+from spine_fracture.bundle import SHIPPED_WEIGHTS, read_manifest
 from spine_fracture.cohort.splits import Split
 from spine_fracture.detection.candidates import Candidate
 from spine_fracture.detection.tasks import KINDS, DetectionTask
@@ -23,7 +23,7 @@ from spine_fracture.training.cohorts.study_cache import (
     StudyLabel,
 )
 from spine_fracture.training.detectors import cohort as detector_cohort
-from spine_fracture.training.detectors.answers import _levels
+from spine_fracture.training.detectors.answers import _levels, answer
 from spine_fracture.training.detectors.cohort import JUDGES, TEACHES, cohort_pictures, kind_in
 from spine_fracture.training.detectors.config import DetectorConfig, Sources
 from spine_fracture.training.detectors.pictures import BACKGROUND, DOUBTFUL
@@ -210,7 +210,7 @@ def test_what_a_cohort_does_not_read_is_no_setting_and_said_to_have_no_effect():
 
 def test_pictures_of_an_older_form_are_made_again(cohort, monkeypatch):
     folder = cohort_pictures(small("yolov8"), cohort)._cache.folder
-    monkeypatch.setattr(detector_cohort, "_FORM", -1)
+    monkeypatch.setattr(detector_cohort, "FORM", -1)
     assert cohort_pictures(small("yolov8"), cohort)._cache.folder != folder
 
 
@@ -234,6 +234,25 @@ def test_a_cohort_that_cannot_teach_is_refused(tmp_path, split, error, said):
     with pytest.raises(error, match=said):
         cohort_pictures(small("yolo11"), tmp_path)
     assert not (tmp_path / "caches").exists()
+
+
+def test_where_only_regions_are_labelled_no_detector_is_trained_or_judged(cohort, tmp_path):
+    studies = StudyCache(cohort / "studies")
+
+    def with_regions(split):
+        folder = tmp_path / split
+        labels = [la.model_copy(update={"only_regions": la.split is split}) for la in studies.labels]
+        studies.relabel(folder / "studies", f"regions-{split}", labels)
+        return folder
+
+    for split in (Split.TRAIN, Split.VALIDATION):
+        for system in ("yolo11", "retinanet"):
+            with pytest.raises(InputError, match=r"only regions are labelled.*every vertebra is labelled"):
+                cohort_pictures(small(system), with_regions(split))
+    assert len(cohort_pictures(small("yolo11"), with_regions(Split.TEST))) == 4  # these teach nothing
+    for split in (Split.VALIDATION, Split.TEST):
+        with pytest.raises(InputError, match="only regions are labelled"):
+            answer(SHIPPED_WEIGHTS / "detector", tmp_path / split)
 
 
 class FindsColumn:

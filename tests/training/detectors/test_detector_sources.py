@@ -11,7 +11,6 @@ from spine_fracture.detection.tasks import KINDS
 from spine_fracture.lumbar_set import read_lumbar_set, skips_a_body
 from spine_fracture.simulation.recipe import CoverageShares, PhantomRecipe
 from spine_fracture.simulation.study import simulate_study
-from spine_fracture.training.detectors.config import DetectorConfig, Sources
 from spine_fracture.training.detectors.pictures import (
     DOUBTFUL,
     PictureCache,
@@ -20,6 +19,7 @@ from spine_fracture.training.detectors.pictures import (
     horizon_above,
     kind_of,
     real_picture,
+    slices_near_middle,
     write_pictures,
 )
 from spine_fracture.training.detectors.sources import (
@@ -27,7 +27,6 @@ from spine_fracture.training.detectors.sources import (
     hull,
     lesion_picture,
     phantom_pictures,
-    phantom_seeds,
     training_patients,
 )
 
@@ -96,12 +95,13 @@ def test_the_horizon_runs_across_the_spine_above_the_first_body():
     np.testing.assert_allclose(line[:, 1], 39)  # a tenth of the body's length above it
 
 
-def test_seeds_belong_to_their_split():
-    config = DetectorConfig(sources=Sources(phantoms=4))
-    training, test = phantom_seeds(config, Split.TRAIN, 4), phantom_seeds(config, Split.TEST, 3)
-    assert (len(training), len(test)) == (4, 3)
-    assert not set(training) & set(test)
-    assert all(split_of(f"phantom-{seed:06d}") is Split.TRAIN for seed in training)
+def test_most_slices_are_near_the_middle_and_some_are_not():
+    rng = np.random.default_rng(0)
+    drawn = [slices_near_middle(15, 3, rng) for _ in range(200)]
+    assert all(len(set(at)) == 3 and at == sorted(at) for at in drawn)
+    often = np.bincount(np.concatenate(drawn), minlength=15)
+    assert often[7] > 4 * often[3] > 0 and often[[0, 14]].sum() > 0
+    assert slices_near_middle(2, 5, rng) == [0, 1]  # there are no more
 
 
 @pytest.fixture(scope="module")

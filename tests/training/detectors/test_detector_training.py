@@ -12,6 +12,7 @@ from spine_fracture.commands.new_model import require_no_model
 from spine_fracture.detection.detector import VertebraDetector
 from spine_fracture.errors import InputError
 from spine_fracture.lumbar_set import read_grey
+from spine_fracture.training.detectors import training as detector_training
 from spine_fracture.training.detectors.config import DetectorConfig, Sources
 from spine_fracture.training.detectors.sources import training_patients
 from spine_fracture.training.detectors.training import train_and_report
@@ -83,7 +84,7 @@ def test_lesions_are_not_in_the_lumbar_set(config, tmp_path):
         train_and_report(lesions, None, tmp_path, tmp_path, "", lambda *done: None, lambda epoch: None)
 
 
-def test_a_run_does_not_go_on_with_pictures_of_another_folder_of_the_name(config, lumbar, tmp_path):
+def test_a_run_goes_on_only_with_the_same_pictures_and_settings(config, lumbar, tmp_path, monkeypatch):
     class CutShortError(Exception):
         pass
 
@@ -101,7 +102,7 @@ def test_a_run_does_not_go_on_with_pictures_of_another_folder_of_the_name(config
     with pytest.raises(CutShortError):
         train()
     assert made
-    made, train = trained_on(lumbar)
+    made, train = trained_on(lumbar, notes="What is printed on the card changes no weight.")
     with pytest.raises(CutShortError):
         train()
     assert not made  # the pictures are there, and the training goes on
@@ -115,3 +116,8 @@ def test_a_run_does_not_go_on_with_pictures_of_another_folder_of_the_name(config
         with pytest.raises(InputError, match="another cohort or configuration"):
             train()
         assert made
+    monkeypatch.setattr(detector_training, "FORM", -1)  # pictures that the code before stored otherwise
+    made, train = trained_on(lumbar)
+    with pytest.raises(InputError, match="another cohort or configuration"):
+        train()
+    assert made

@@ -215,6 +215,7 @@ def test_any_value_that_no_training_takes_is_refused_before_the_first(
         ({"trials": 0}, "trials must be at least 1"),
         ({"random": -1}, "random must be at least 0"),
         ({"unjudged": -1}, "unjudged must be at least 0"),
+        ({"seed": -1}, "seed must be at least 0"),
         (
             {"space": {"schedule.batch": {"low": 0.4, "high": 64, "log": True, "whole": True}}},
             "low is 0 as a whole number",

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
+import pytest
 import torch
 
 from spine_fracture.bundle import read_bundle
 from spine_fracture.evaluation.answers import Cost
+from spine_fracture.training.learning.checkpoint import Checkpointing
+from spine_fracture.training.learning.loop import Task
+from spine_fracture.training.systems import trained_bundle
 from spine_fracture.training.systems.families import load_system
+from spine_fracture.training.systems.family import with_settings
 from spine_fracture.training.systems.trained_bundle import CHECKPOINT, classifier_manifest, write_trained
+
+
+def test_a_checkpoint_is_of_what_the_training_reads(
+    small_cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Checkpointing] = []
+    monkeypatch.setattr(trained_bundle, "fit", lambda *asked: kept.append(asked[3]))
+    config = load_system("yolo11n").config
+    others = config.model_copy(update={"notes": "Others.", "seed": 9})
+    never_begun = cast(Task[Any], None)
+    for one in (config, others, with_settings(config, {"sources.slices": 2})):
+        trained_bundle.fit_on_cohort(never_begun, one, small_cohort, tmp_path, 1, print)
+    assert kept[0].about == kept[1].about != kept[2].about
 
 
 def test_the_bundle_takes_the_place_of_the_checkpoint(tmp_path: Path) -> None:

@@ -24,10 +24,9 @@ class FoundStatement:
 
     ``tool`` names what drew it, where it says so.
     What it did not say, or said in words or codes that are not understood, is None (or empty), and
-    ``problems`` says why. ``note`` is free text of its author and may name people.
+    ``problems`` says why. Free text of its author may name people and is not among it.
     """
 
-    tracking_uid: str
     tool: str
     region: FoundRegion | None
     level: Level | None
@@ -35,8 +34,6 @@ class FoundStatement:
     features: frozenset[Feature]
     confidence: int | None
     basis: Basis | None
-    probability: float | None
-    note: str
     problems: tuple[str, ...]
 
 
@@ -50,16 +47,14 @@ class Observer:
 
 @dataclass(frozen=True)
 class FoundReport:
-    """One report. ``pictures`` are the instances that it points to, ``replaces`` its predecessors."""
+    """One report; ``replaces`` are its predecessors."""
 
     sop_uid: str
     series_uid: str
     study_uid: str
     patient_id: str
-    instance_number: int
     manufacturer: str
     observer: Observer
     replaces: tuple[str, ...]
-    pictures: frozenset[str]
     statements: tuple[FoundStatement, ...]
     problems: tuple[str, ...]

@@ -41,6 +41,7 @@ from spine_fracture.dicom.sr.codes import (
     PROBABILITY,
     PURPOSE_BOUNDED,
     RECTANGLE,
+    SOURCE,
 )
 from spine_fracture.dicom.sr.images import SourceImage
 from spine_fracture.dicom.sr.statements import Algorithm, Author, Form, Statement
@@ -70,7 +71,7 @@ def _viewer(statement: Statement, author: Author, image: SourceImage) -> Any:
     outline.ContentSequence = ContentSequence(
         [
             ImageContentItem(
-                name=CodedConcept("260753009", "SCT", "Source"),
+                name=concept(SOURCE),
                 referenced_sop_class_uid=image.sop_class_uid,
                 referenced_sop_instance_uid=image.sop_uid,
                 referenced_frame_numbers=_frames(statement, image),

@@ -28,10 +28,8 @@ from spine_fracture.dicom.sr.codes import (
     OBSERVER_TYPE,
     PERSON_NAME,
     PRESENT,
-    PROBABILITY,
     TITLE,
     TRACKING_IDENTIFIER,
-    TRACKING_UID,
     VOCABULARY,
     key,
 )
@@ -62,11 +60,9 @@ def read_report(data: bytes) -> FoundReport:
         series_uid=document.series_uid,
         study_uid=document.study_uid,
         patient_id=document.patient_id,
-        instance_number=document.instance_number,
         manufacturer=document.manufacturer,
         observer=_observer(document.root),
         replaces=document.replaces,
-        pictures=document.pictures,
         statements=tuple(_statement(item) for item in _groups(document)),
         problems=tuple(_problems(document)),
     )
@@ -103,7 +99,6 @@ def _statement(group: Item) -> FoundStatement:
         problems.append("It says no class: label the box like 'L3 malignant'.")
     region = _region(group, problems)
     return FoundStatement(
-        tracking_uid=next((item.text for item in group.named(TRACKING_UID)), ""),
         tool=next((item.text for item in group.named(TRACKING_IDENTIFIER) if _is_tool(item.text)), ""),
         region=region,
         level=level,
@@ -115,8 +110,6 @@ def _statement(group: Item) -> FoundStatement:
         ),
         confidence=next(_meant(group.named(CONFIDENCE), VOCABULARY.confidences), None),
         basis=next(_meant(group.named(BASIS), VOCABULARY.bases), None),
-        probability=next((item.number for item in group.named(PROBABILITY)), None),
-        note="\n".join(texts[1:] if texts and understand(texts[0]).level else texts),
         problems=tuple(problems),
     )
 

@@ -33,7 +33,6 @@ class Item:
     name: Code | None
     code: Code | None
     text: str
-    number: float | None
     graphic: str
     points: tuple[float, ...]
     sop_uid: str
@@ -59,10 +58,8 @@ class Document:
     series_uid: str
     study_uid: str
     patient_id: str
-    instance_number: int
     manufacturer: str
     replaces: tuple[str, ...]
-    pictures: frozenset[str]
     root: Item
 
 
@@ -107,24 +104,14 @@ def _document(ds: Any) -> Document:
     uids = [_text(ds, name) for name in _UIDS]
     if not all(uids):
         raise InputError("It lacks the UIDs that say which study it belongs to: store it again.")
-    root = _item(ds, 0)
-    evidence = {
-        _text(instance, "ReferencedSOPInstanceUID")
-        for sequence in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence")
-        for study in _items(ds, sequence)
-        for series in _items(study, "ReferencedSeriesSequence")
-        for instance in _items(series, "ReferencedSOPSequence")
-    }
     return Document(
         sop_uid=uids[0],
         series_uid=uids[1],
         study_uid=uids[2],
         patient_id=_text(ds, "PatientID"),
-        instance_number=int(_number(ds.get("InstanceNumber")) or 0),
         manufacturer=_text(ds, "Manufacturer"),
         replaces=tuple(_predecessors(ds)),
-        pictures=frozenset((evidence | {item.sop_uid for item in root.below()}) - {""}),
-        root=root,
+        root=_item(ds, 0),
     )
 
 
@@ -142,14 +129,12 @@ def _predecessors(ds: Any) -> Iterator[str]:
 
 def _item(ds: Any, depth: int) -> Item:
     picture: Any = next(iter(_items(ds, "ReferencedSOPSequence")), Dataset())
-    measured: Any = next(iter(_items(ds, "MeasuredValueSequence")), Dataset())
     children = _items(ds, "ContentSequence") if depth < _DEEPEST else ()
     return Item(
         kind=_text(ds, "ValueType"),
         name=_code(ds, "ConceptNameCodeSequence"),
         code=_code(ds, "ConceptCodeSequence"),
         text=_text(ds, "TextValue") or _text(ds, "PersonName") or _text(ds, "UID"),
-        number=_number(measured.get("NumericValue")),
         graphic=_text(ds, "GraphicType"),
         points=_numbers(ds.get("GraphicData")),
         sop_uid=_text(picture, "ReferencedSOPInstanceUID"),

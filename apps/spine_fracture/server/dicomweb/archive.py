@@ -11,7 +11,7 @@ import httpx
 from anyio import to_thread
 from starlette.responses import Response, StreamingResponse
 
-from spine_fracture.errors import RemoteError
+from spine_fracture.errors import InputError, RemoteError
 from spine_fracture.server.archive import Credentials
 from spine_fracture.server.dicomweb import multipart
 from spine_fracture.server.dicomweb.addresses import SEARCHES, What
@@ -82,13 +82,13 @@ class ArchiveWeb:
         try:
             answer = await self._client.post(f"{self.root}/studies", content=message.body, headers=headers)
         except httpx.HTTPError as error:
-            raise self._silent() from error
-        if answer.status_code not in (200, 202):
-            raise self._said(answer.status_code)
-        if is_refusal(answer.content):
-            raise RemoteError(
-                f"The archive at {self._host} refused the report: it was not stored. Tell whoever runs the "
-                "archive, and save it again."
+            raise self._unsure() from error
+        if answer.is_server_error:
+            raise self._unsure()
+        if answer.status_code not in (200, 202) or is_refusal(answer.content):
+            raise InputError(
+                f"The archive at {self._host} refused the report (HTTP {answer.status_code}): it was not "
+                "stored. Tell whoever runs the archive, and save it again."
             )
 
     async def _list(self, question: Question) -> Response:
@@ -142,6 +142,12 @@ class ArchiveWeb:
         return RemoteError(
             f"The archive at {self._host} does not answer, so pictures cannot be shown now. Reads that you "
             "submit are kept here. Try again in a minute, and tell whoever runs the archive if it goes on."
+        )
+
+    def _unsure(self) -> RemoteError:
+        return RemoteError(
+            f"The archive at {self._host} did not say whether it kept the report: look for it in the study "
+            "after a minute, and save it again if it is not there."
         )
 
     def _said(self, status: int) -> Exception:

@@ -22,7 +22,7 @@ from spine_fracture.server.dicomweb.headers import Header, read_file, read_frame
 from spine_fracture.server.dicomweb.holdings import HeldFile, HeldSeries, HeldStudy, Holdings
 from spine_fracture.server.dicomweb.matching import Query
 from spine_fracture.server.dicomweb.pictures import Pictures
-from spine_fracture.server.dicomweb.rows import instance_row, series_row, study_row
+from spine_fracture.server.dicomweb.rows import for_rows, instance_row, series_row, study_row
 from spine_fracture.server.dicomweb.stow import SentReport
 from spine_fracture.server.dicomweb.web import ASK_AGAIN, JSON, KEEP, Question, gone
 
@@ -166,7 +166,7 @@ class FolderWeb:
             try:
                 key = (path, path.stat().st_mtime_ns)
                 if key not in self._firsts:
-                    self._firsts[key] = read_header(path, patient)
+                    self._firsts[key] = for_rows(read_header(path, patient))
                 return self._firsts[key]
             except (OSError, UnreadablePictureError):
                 continue

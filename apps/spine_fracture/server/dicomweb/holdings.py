@@ -157,7 +157,8 @@ class Holdings:
 
     def _reports(self, study_uid: str) -> Iterator[HeldSeries]:
         found: dict[str, dict[str, Path]] = {}
-        for path in sorted(self.reports_folder.rglob("*.dcm")):
+        # Both that write there, who stores through us and our own outbox, keep a folder for each study.
+        for path in sorted((self.reports_folder / study_uid).glob("*.dcm")):
             head = self._head(path)
             if head is not None and head.study == study_uid:
                 found.setdefault(head.series, {})[head.sop] = path

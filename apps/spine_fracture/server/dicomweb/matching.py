@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import translate
 from functools import cached_property
 from itertools import islice
 
@@ -18,6 +19,7 @@ from spine_fracture.server.dicomweb.attributes import PATIENT_NAME, Attributes, 
 MOST = 1000
 _NO_KEYS = frozenset({"limit", "offset", "includefield", "fuzzymatching", "accept"})
 _DATES = frozenset({"DA", "TM", "DT"})
+_BEFORE_PART = re.compile(r"^|[\s^=-]")
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,15 @@ def _plain(one: object) -> str:
 
 def _like(wanted: str, said: str, fuzzy: bool) -> bool:
     """With ``*`` and ``?``, whatever the case; ``fuzzy``: also the beginning of any part of a name."""
-    form = re.escape(wanted.strip()).replace(r"\*", ".*").replace(r"\?", ".")
-    if re.fullmatch(form, said, re.IGNORECASE):
+    form = wanted.strip().replace("[", "[[]")  # of the shell's three wildcards DICOM has two
+    if _is_like(form, said):
         return True
-    return fuzzy and re.search(rf"(?:^|[\s^=-]){form}", said, re.IGNORECASE) is not None
+    return fuzzy and any(_is_like(f"{form}*", said[part.end() :]) for part in _BEFORE_PART.finditer(said))
+
+
+def _is_like(form: str, said: str) -> bool:
+    # Anybody may ask with any number of wildcards: this form never goes back over what it has matched.
+    return re.match(translate(form), said, re.IGNORECASE) is not None
 
 
 def tag_of(name: str) -> str | None:

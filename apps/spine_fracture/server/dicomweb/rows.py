@@ -26,6 +26,11 @@ _SERIES = ("00080021", "00080031", "00080060", "0008103E", "0020000E", "00200011
 _INSTANCE = ("00080016", "00080018", "00200013", "00280008", "00280010", "00280011", "00280100")
 
 
+def for_rows(header: Header) -> Header:
+    """``header`` without what rows of studies and series do not say, to be kept in memory."""
+    return Header(header.sop_uid, _some(header.attributes, (*_STUDY, *_SERIES)))
+
+
 def study_row(series: Sequence[tuple[HeldSeries, Header]]) -> Attributes:
     """``series`` are those that are shown, each with its first header; there is at least one."""
     first = series[0][1].attributes

@@ -26,16 +26,17 @@ def note_opinions(pictures: Pictures, address: Address, headers: bytes, reader: 
     """Keep that ``reader`` is sent what lies at ``address``, if there may be an opinion of others in it.
 
     ``headers`` is the JSON of an answer to :attr:`What.METADATA`. Searches tell no content (see
-    :mod:`.listed`). A study that is not in the catalogue has no levels to be blinded for.
+    :mod:`.listed`). A study that is not in the catalogue has no levels to be blinded for. A series of which
+    it cannot be told now whether it is a picture is no reason: it would count against the reader for ever.
     """
     if address.what in SEARCHES:
         return
     if address.what is What.METADATA:
         shown = pictures.of_study(address.study)
         uids = [(text(row, SERIES_UID), text(row, SOP_UID)) for row in json.loads(headers)]
-        told = {sop for series, sop in uids if not shown.shows(series, sop)}
+        told = {sop for series, sop in uids if series not in shown.unsure and not shown.shows(series, sop)}
         others = bool(told) and bool(told - _own(pictures.project, told, reader))
-    elif pictures.shows(address.study, address.series, address.instance):
+    elif pictures.shows(address.study, address.series, address.instance) is not False:
         others = False
     elif address.instance:
         others = not _own(pictures.project, {address.instance}, reader)

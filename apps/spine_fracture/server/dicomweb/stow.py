@@ -10,7 +10,13 @@ from io import BytesIO
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
+from pydicom.filereader import _read_file_meta_info, read_preamble
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedSRStorage,
+)
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -119,9 +125,12 @@ def _reference(report: SentReport, ours: str) -> Attributes:
 
 def _checked(project: Project, data: bytes) -> SentReport:
     try:
+        _require_plain(data)
         ds = dcmread(BytesIO(data))
         sop_class = ds.SOPClassUID
         uids = [str(ds[name].value) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
+    except InputError:
+        raise
     except Exception:  # pydicom has no common error for what is no DICOM
         raise InputError("This is not a DICOM report, or it was cut short: save it again.") from None
     if sop_class not in _REPORTS:
@@ -136,6 +145,17 @@ def _checked(project: Project, data: bytes) -> SentReport:
         patient = _patient(session, project, ds, study)
         _require_own_uids(session, series, sop)
     return SentReport(study, series, sop, str(sop_class), patient, data)
+
+
+def _require_plain(data: bytes) -> None:
+    """Before anything else is read: pydicom inflates what is deflated to its end, however large that is."""
+    stream = BytesIO(data)
+    read_preamble(stream, force=False)
+    # As dcmread reads it, so that the two cannot take a file for different things.
+    if _read_file_meta_info(stream).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        raise InputError(
+            "This report is packed (Deflated Explicit VR): save it as Explicit VR Little Endian."
+        )
 
 
 def _patient(session: Session, project: Project, ds: Dataset, study_uid: str) -> str:

@@ -39,7 +39,11 @@ class DicomWeb(Protocol):
         """The answer to a GET. Raises :class:`NotFoundError` also for what the asker may not see now."""
 
     async def store(self, report: SentReport) -> None:
-        """Keep a report. Raises :class:`RemoteError` or :class:`StorageError` when it was not kept."""
+        """Keep a report.
+
+        Raises :class:`RemoteError` when nobody can tell whether it was kept, and :class:`InputError`,
+        :class:`UnreadablePictureError` or :class:`StorageError` when it surely was not.
+        """
 
     async def close(self) -> None:
         """End what is held open."""

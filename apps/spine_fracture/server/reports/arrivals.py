@@ -96,7 +96,8 @@ def note_arrival(session: Session, found: FoundReport, home: Path) -> ReceivedRe
 
 
 def note_unreadable(session: Session, data: bytes, instance: str) -> int | None:
-    """The id of the row of a report that cannot be read; None when that was done with before.
+    """The id of the row of a report that cannot be read, or be fetched (``data`` is empty); None when that
+    was done with before.
 
     It is known by its UID, or by its id in the archive (``instance``) where it has none.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spine_fracture.anatomy import Basis, Diagnosis, Feature, Level, most_probable
 from spine_fracture.cohort.models import Prediction, Read, Study, StudyLevel
-from spine_fracture.cohort.protocol import Need, ProtocolConfig, need
+from spine_fracture.cohort.protocol import Need, ProtocolConfig, need, was_removed
 from spine_fracture.cohort.reads import standing_reads
 from spine_fracture.cohort.splits import Split
 from spine_fracture.dicom.grid import SeriesGrid
@@ -129,8 +129,8 @@ def _statement(said: Said, grid: SeriesGrid, tracking: str) -> Statement:
 
 
 def reported_read(level: StudyLevel, reader: str, protocol: ProtocolConfig) -> Read | None:
-    """The read of ``reader`` that a report says; None while the level needs more, or is no level any more."""
-    reads = standing_reads(level, reader) if level.current else ()
+    """The read of ``reader`` that a report says; None while the level needs more, or when it was removed."""
+    reads = () if was_removed(level) else standing_reads(level, reader)
     return reads[-1] if reads and need(level, protocol) is Need.NONE else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from spine_fracture.server.companion import Companion
 from spine_fracture.server.reports import arrivals
 from spine_fracture.server.reports.arrivals import ArchiveShelf, FolderShelf, Shelf
 from spine_fracture.server.reports.delivery import delivery_for
-from spine_fracture.server.reports.feed import Feed
+from spine_fracture.server.reports.feed import Feed, FeedSilentError
 from spine_fracture.server.reports.intake import Intake
 from spine_fracture.server.reports.later import LATER
 from spine_fracture.server.reports.sending import LONGEST_WAIT_S, Sender
@@ -31,6 +32,13 @@ _log = logging.getLogger(__name__)
 LOOK_EVERY_S = 2.0
 _DEFECT = "It could not be read, which is a defect of ours: tell the engineers."
 _NEVER_CAME = "It was announced and never came: store it again."
+#: So often an instance is asked for that an archive with an answer to all else cannot give: for minutes, as
+#: the waits between the tries grow.
+MOST_TRIES = 8
+_NOT_GIVEN = (
+    "The archive did not give it out, however often it was asked for: tell whoever runs the archive, and "
+    "store it again."
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,7 @@ class Receiver:
     shelf: Shelf
     feed: Feed | None
     look_every_s: float = LOOK_EVERY_S
+    _tries: Counter[str] = field(default_factory=Counter)
     _companion: Companion = field(default_factory=lambda: Companion("reports in"))
 
     def start(self) -> None:
@@ -112,13 +121,16 @@ class Receiver:
 
     def look(self) -> None:
         """Take in what came. Raises :class:`RemoteError` when the archive does not answer."""
-        done = self.feed is None
-        while not done and not self._companion.closing.is_set():
-            done = self._follow()
-        with self.project.session() as session:
-            rows = arrivals.to_look_at(session)
-        for row_id in rows:
-            self._take(row_id)
+        try:
+            done = self.feed is None
+            while not done and not self._companion.closing.is_set():
+                done = self._follow()
+        finally:
+            # What readers stored through us is known without the feed.
+            with self.project.session() as session:
+                rows = arrivals.to_look_at(session)
+            for row_id in rows:
+                self._take(row_id)
 
     def _follow(self) -> bool:
         """One page of the feed; whether it was the last one for now."""
@@ -128,12 +140,28 @@ class Receiver:
             position = known.value if known else None
         page = self.feed.since(position)
         for instance in page.instances:
-            data = self.feed.report(instance)
+            data = self._fetched(self.feed, instance)
             if data is not None:
                 self._meet(instance, data)
         with self.project.transaction() as session:
             session.merge(FeedPosition(name=self.feed.name, value=page.last))
+        self._tries.clear()
         return page.done
+
+    def _fetched(self, feed: Feed, instance: str) -> bytes | None:
+        """The report of an instance; None for one that is none, and for one that the archive cannot give.
+
+        The latter is listed: it must not hold up those after it.
+        """
+        try:
+            return feed.report(instance)
+        except FeedSilentError:
+            self._tries[instance] += 1
+            if self._tries[instance] < MOST_TRIES:
+                raise
+        _log.warning("The archive could not give an instance %d times: it is passed over.", MOST_TRIES)
+        self._list(instance, b"", _NOT_GIVEN)
+        return None
 
     def _meet(self, instance: str, data: bytes) -> None:
         """One report of the feed. What cannot be read is listed: it must not hold up those after it."""
@@ -145,14 +173,17 @@ class Receiver:
         except (*LATER, ConflictError):  # another process noted it at this moment
             raise
         except Exception as error:
-            with self.project.transaction() as session:
-                row_id = arrivals.note_unreadable(session, data, instance)
-            if row_id is not None:
-                self.intake.give_up(row_id, _why(error))
+            self._list(instance, data, _why(error))
             return
         if row_id is not None:
             with self._giving_up(row_id):
                 self.intake.take(row_id, data)
+
+    def _list(self, instance: str, data: bytes, why: str) -> None:
+        with self.project.transaction() as session:
+            row_id = arrivals.note_unreadable(session, data, instance)
+        if row_id is not None:
+            self.intake.give_up(row_id, why)
 
     def _take(self, row_id: int) -> None:
         with self.project.session() as session:

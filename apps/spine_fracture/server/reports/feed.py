@@ -19,6 +19,10 @@ _PAGE = 500
 _NEW_INSTANCE = "NewInstance"
 
 
+class FeedSilentError(RemoteError):
+    """The archive did not answer, or said that something is wrong with itself or with what was asked for."""
+
+
 @dataclass(frozen=True)
 class Page:
     """Orthanc's ids of instances that came in, and up to which change was looked. ``done``: no more now."""
@@ -82,7 +86,10 @@ class Feed:
         return page
 
     def report(self, instance: str) -> bytes | None:
-        """The file of an instance if it is a structured report, and still there."""
+        """The file of an instance if it is a structured report, and still there.
+
+        Raises :class:`FeedSilentError` when the archive cannot give it.
+        """
         kind = self._ask(lambda: self._client.get_instances_id_metadata_name(instance, "SopClassUid"))
         if kind is None or kind.text.strip() not in SR_CLASSES:
             return None
@@ -97,11 +104,16 @@ class Feed:
         try:
             answer = question()
         except httpx.HTTPError:
-            raise RemoteError(
+            raise FeedSilentError(
                 "The archive does not answer: reports of others are looked for later."
             ) from None
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
+        if answer.is_server_error:
+            raise FeedSilentError(
+                f"The archive answered with HTTP {answer.status_code}: reports of others are looked for "
+                "later."
+            )
         if not answer.is_success:
             raise RemoteError(
                 f"The archive's change feed answered with HTTP {answer.status_code}: reports of others are "

@@ -8,8 +8,10 @@ may name people.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -58,6 +60,8 @@ class Intake:
         except InputError as error:
             self.give_up(row_id, str(error))
             return
+        # Files are read before the transaction: everybody else's writes wait for its end.
+        pictures = _Pictures.of(Holdings(self.project), found)
         with self.project.transaction() as session:
             row = session.get_one(ReceivedReport, row_id, with_for_update=True)
             if row.state in (ArrivalState.TAKEN, ArrivalState.OURS):
@@ -69,9 +73,7 @@ class Intake:
             elif not study.levels:
                 row.reason = NOT_READ_YET
             else:
-                _Taking(
-                    session, study, found, row, self.protocol, _Pictures(Holdings(self.project), study)
-                ).run()
+                _Taking(session, study, found, row, self.protocol, pictures).run()
 
     def _why_not(self, found: FoundReport, study: Study | None) -> str:
         """Why nothing of a report may be taken in, or nothing."""
@@ -91,36 +93,37 @@ class Intake:
                 _finish(session, row, ArrivalState.UNMATCHED, why)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class _Pictures:
-    """The pictures of a study by their UIDs; headers of a series are read when first asked for."""
+    """The pictures that a report is drawn on: UIDs of their series, and the grids of those that open."""
 
-    holdings: Holdings
-    study: Study
-    _files: dict[str, tuple[str, dict[str, Path]]] = field(default_factory=dict)
-    _grids: dict[str, SeriesGrid] = field(default_factory=dict)
+    series: Mapping[str, str]
+    grids: Mapping[str, SeriesGrid]
 
-    def __post_init__(self) -> None:
-        held = self.holdings.study(self.study.uid)
-        for series in held.series if held else ():
-            if not series.is_report:
-                for sop_uid in series.files:
-                    self._files[sop_uid] = (series.uid, dict(series.files))
+    @classmethod
+    def of(cls, holdings: Holdings, found: FoundReport) -> _Pictures:
+        drawn_on = {one.region.sop_uid for one in found.statements if one.region}
+        held = holdings.study(found.study_uid)
+        pictures = [series for series in held.series if not series.is_report] if held else []
+        grids: dict[str, SeriesGrid] = {}
+        for one in pictures:
+            if not drawn_on.isdisjoint(one.files):
+                with suppress(SpineFractureError):  # its statements will say that it does not open
+                    grids[one.uid] = SeriesGrid.of_files(dict.fromkeys(one.files.values()))
+        return cls({uid: one.uid for one in pictures for uid in one.files if uid in drawn_on}, grids)
 
-    def find(self, region: FoundRegion) -> Picture | None:
-        if region.sop_uid not in self._files:
+    def find(self, study: Study, region: FoundRegion) -> Picture | None:
+        uid = self.series.get(region.sop_uid)
+        series = next((one for one in study.series if one.uid == uid), None)
+        if uid is None or series is None:
             return None
-        uid, files = self._files[region.sop_uid]
         try:
-            if uid not in self._grids:
-                self._grids[uid] = SeriesGrid.of_files(dict.fromkeys(files.values()))
-            index = self._grids[uid].index_of(region.sop_uid, region.frame)
-        except SpineFractureError:
+            grid = self.grids[uid]
+            return Picture(series, grid, grid.index_of(region.sop_uid, region.frame))
+        except (KeyError, SpineFractureError):
             raise UnmatchedError(
                 "The pictures that it is drawn on cannot be opened any more: ingest the study again."
             ) from None
-        series = next(one for one in self.study.series if one.uid == uid)
-        return Picture(series, self._grids[uid], index)
 
 
 @dataclass(eq=False)
@@ -159,7 +162,7 @@ class _Taking:
 
     def _take(self, number: int, statement: FoundStatement) -> StudyLevel:
         is_ohifs = statement.tool.startswith(OHIF_TOOLS) and self.found.manufacturer != MANUFACTURER
-        matched = match(self.study, statement, self.pictures.find, is_ohifs=is_ohifs)
+        matched = match(self.study, statement, partial(self.pictures.find, self.study), is_ohifs=is_ohifs)
         reader = self.row.author
         own = [r for r in standing_reads(matched.level, reader) if not r.token.startswith(_TOKEN)]
         if own:

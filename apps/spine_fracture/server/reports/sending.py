@@ -36,11 +36,19 @@ _DEFECT = "It could not be written, which is a defect of ours: tell the engineer
 
 @dataclass(frozen=True)
 class Sent:
-    """What one pass through the outbox came to; ``trouble`` is empty when nothing is left for later."""
+    """What one pass through the outbox came to.
+
+    ``refusals`` say of each report that failed for good why; ``trouble`` is empty when nothing is left for
+    later.
+    """
 
     stored: int
-    failed: int
+    refusals: tuple[str, ...]
     trouble: str = ""
+
+    @property
+    def failed(self) -> int:
+        return len(self.refusals)
 
 
 @dataclass(eq=False)
@@ -70,10 +78,10 @@ class Sender:
 
         ``progress`` is told (reports done, reports in all). Reports of the last ``settle_s`` seconds wait.
         """
-        stored = failed = 0
+        stored, refusals = 0, list[str]()
         rows = outbox.waiting(self.project, self.kind, self.delivery.folder, settle_s)
         if not rows:
-            return Sent(0, 0)
+            return Sent(0, ())
         with locked(self.project.home / "outbox"):
             for number, row_id in enumerate(rows):
                 progress(number, len(rows))
@@ -81,15 +89,15 @@ class Sender:
                     stored += self._send(row_id)
                 except LATER as error:
                     outbox.note_trouble(self.project, row_id, told(error), for_good=False)
-                    return Sent(stored, failed, told(error))
+                    return Sent(stored, tuple(refusals), told(error))
                 except SpineFractureError as error:
-                    failed += 1
+                    refusals.append(str(error))
                     outbox.note_trouble(self.project, row_id, str(error), for_good=True)
                 except Exception as error:
-                    failed += 1
+                    refusals.append(_DEFECT)
                     _log.error("A report cannot be written: %s", type(error).__name__)
                     outbox.note_trouble(self.project, row_id, _DEFECT, for_good=True)
-        return Sent(stored, failed)
+        return Sent(stored, tuple(refusals))
 
     def _send(self, row_id: int) -> int:
         given = outbox.assign(self.project, row_id, self.protocol, self.delivery.folder)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from spine_fracture.cohort.adjudication import adjudicate
 from spine_fracture.cohort.desk import Lease, WorkList
-from spine_fracture.cohort.leases import Seat, active, latest, read_mode, release
+from spine_fracture.cohort.leases import Seat, active, held, latest, read_mode, release
 from spine_fracture.cohort.levels import find_level
 from spine_fracture.cohort.models import Read, StudyLevel
 from spine_fracture.cohort.people import Role
@@ -16,16 +16,18 @@ from spine_fracture.cohort.protocol import Need, ProtocolConfig, need
 from spine_fracture.cohort.reads import (
     STANDING,
     ReadSubmission,
+    as_answered,
     standing_reads,
     submit_read,
     withdraw_read,
 )
 from spine_fracture.cohort.skips import skip_level
+from spine_fracture.cohort.states import ReadState
 from spine_fracture.errors import NotFoundError
 from spine_fracture.server.auth import Principal
 from spine_fracture.server.reports.outbox import queue_reports
 from spine_fracture.server.review.answers import Skipped, Submitted, Task
-from spine_fracture.server.review.forms import ReadForm, SkipForm, TabForm
+from spine_fracture.server.review.forms import ReadForm, SkipForm, UndoForm
 from spine_fracture.server.review.opening import take_chosen
 from spine_fracture.server.review.progress import progress_of
 from spine_fracture.server.review.screen import Screen
@@ -72,15 +74,21 @@ class Answering:
             progress = progress_of(session, seat, work_list, self._protocol)
             return Submitted(read=read_view(read, self._screen), progress=progress, notes=notes)
 
-    def undo(self, who: Principal, form: TabForm) -> Task:
+    def undo(self, who: Principal, form: UndoForm) -> Task:
         """Take back the last answer of this window; its level lies before the window again, as it was.
 
+        Where that was done already, and only its answer never came to the window, it is told again.
         Raises :class:`NotFoundError` when there is none and :class:`ConflictError` when it can no longer
         be taken back, or when the level lies before somebody else by now.
         """
         who.needs(Role.READER, Role.ADJUDICATOR)
         seat = Seat(who.id, form.tab)
         with self._project.transaction() as session:
+            before = held(session, seat)
+            if before is not None and before.level_id != form.level_id:
+                taken_back = _taken_back(session, before)
+                if taken_back is not None:
+                    return self._serving.task(session, before, draft=read_view(taken_back, self._screen))
             read, lease = _last_answer(session, seat)
             withdraw_read(session, read.id, who.id)
             queue_reports(session, read.level, self._protocol)
@@ -139,8 +147,18 @@ def _submission(
     )
 
 
+def _taken_back(session: Session, lease: Lease) -> Read | None:
+    """The read that was taken back to put its level before the window again; None where it came otherwise."""
+    of_reader = select(Read).where(Read.level_id == lease.level_id, Read.reader == lease.reader)
+    last = session.scalar(of_reader.order_by(Read.id.desc()).limit(1))
+    return last if last is not None and last.state is ReadState.WITHDRAWN else None
+
+
 def _last_answer(session: Session, seat: Seat) -> tuple[Read, Lease]:
-    """The last standing read that this reader gave in this window, and the lease it was given under."""
+    """The last standing read that this reader gave in this window, and the lease it was given under.
+
+    Where names were moved since, the read that took its place then.
+    """
     query = (
         select(Read, Lease)
         .join(Lease, (Lease.level_id == Read.level_id) & (Lease.reader == Read.reader))
@@ -150,10 +168,10 @@ def _last_answer(session: Session, seat: Seat) -> tuple[Read, Lease]:
             Lease.tab == seat.tab,
             Lease.taken <= Read.created,
         )
-        .order_by(Read.id.desc(), Lease.id.desc())
-        .limit(1)
+        .order_by(Lease.id)
     )
-    found = session.execute(query).first()
-    if found is None:
+    # Of several leases of one level the last counts.
+    found = {read.id: (read, lease) for read, lease in session.execute(query)}
+    if not found:
         raise NotFoundError("There is nothing to take back in this window.")
-    return found[0], found[1]
+    return max(found.values(), key=lambda answer: as_answered(session, answer[0]).id)

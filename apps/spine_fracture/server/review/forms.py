@@ -23,6 +23,14 @@ class TabForm(Form):
     tab: Tab
 
 
+class UndoForm(TabForm):
+    """``level_id`` is the level that the window shows, None where it shows none: what the server put there
+    since, of which the answer was lost, is then told again instead of taking back one read more.
+    """
+
+    level_id: int | None = None
+
+
 class NextForm(TabForm):
     """The next level of a list, or one of a study, or one level."""
 
@@ -90,6 +98,12 @@ class DrawForm(BoxForm, TabForm):
 
 
 class ShiftForm(TabForm):
-    """All names of a study by one: ``by`` 1 is one up (L2 becomes L1), -1 one down."""
+    """All names of a study by one: ``by`` 1 is one up (L2 becomes L1), -1 one down.
+
+    ``level_version`` is that of the level ``level_id`` as the window shows it: names are moved once, however
+    often that is sent.
+    """
 
     by: int = Field(ge=-1, le=1)
+    level_id: int
+    level_version: int

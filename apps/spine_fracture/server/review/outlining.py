@@ -68,10 +68,13 @@ class Outlining:
 
     def shift(self, who: Principal, study_uid: str, form: ShiftForm) -> tuple[LevelView, ...]:
         """Raises :class:`InputError` where there is no name to go to, :class:`ConflictError` while another
-        reader has a level of the study.
+        reader has a level of the study, or when its names were changed since this one saw them.
         """
         who.needs(Role.READER, Role.ADJUDICATOR)
         with self._project.transaction() as session:
+            seen = find_level(session, form.level_id)
+            if (seen.study.uid, seen.version) != (study_uid, form.level_version):
+                raise ConflictError("The levels of this study were changed meanwhile: look at them again.")
             _not_before_others(session, Study.uid == study_uid, who.id)
             for level in shift_names(session, study_uid, form.by, who.id):
                 queue_reports(session, level, self._protocol)

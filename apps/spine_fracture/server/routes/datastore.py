@@ -35,11 +35,14 @@ def listing(parts: Parts, output: Listing = Listing.STATS) -> dict[str, Any] | l
 
 @router.head("/image", include_in_schema=False)
 @router.get("/image")
-def image(room: Room, image: str) -> FileResponse:
-    """A series that is read as NIfTI; for the UID of a study, its image."""
+def image(room: Room, image: str, stored: bool = False) -> FileResponse:
+    """A series that is read as NIfTI; for the UID of a study, its image.
+
+    With ``stored`` its voxels lie as in its files, which is what boxes of ``/review`` are in pixels of.
+    """
     study = room.catalogue.find(image)
     return FileResponse(
-        room.pictures.nifti(study, without_pass(image)),
+        room.pictures.nifti(study, without_pass(image), stored=stored),
         media_type="application/octet-stream",
         filename=f"{without_pass(image)}.nii.gz",
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from spine_fracture.errors import ConflictError, InputError
+from spine_fracture.errors import ConflictError, ForbiddenError, InputError, NotFoundError, SignInError
 from spine_fracture.server.answers import NOTICE
 from spine_fracture.server.review.answers import (
     Done,
@@ -34,13 +34,14 @@ from spine_fracture.server.review.forms import (
     SkipForm,
     StartForm,
     TabForm,
+    UndoForm,
     UpcomingForm,
 )
 from spine_fracture.server.routes.common import Doorway, Room, Who
 from spine_fracture.server.viewer import READING_ROOM
 
 #: Grows with every change of the page that an older page would not survive.
-CLIENT = "1"
+CLIENT = "2"
 
 
 async def _same_client(x_reading_client: Annotated[str, Header()] = "") -> None:
@@ -48,8 +49,16 @@ async def _same_client(x_reading_client: Annotated[str, Header()] = "") -> None:
         raise ConflictError("This page is of an older version: reload it. What you typed is kept.")
 
 
+async def _same_reader(who: Who, x_reading_user: Annotated[str | None, Header()] = None) -> None:
+    """In another window of the browser somebody else may have signed in; what one typed is not theirs."""
+    if x_reading_user is not None and unquote(x_reading_user) != who.id:
+        raise SignInError("Somebody else has signed in meanwhile: reload this page. What you typed is kept.")
+
+
 router = APIRouter(prefix="/review", tags=["Review"])
-changes = APIRouter(prefix="/review", tags=["Review"], dependencies=[Depends(_same_client)])
+changes = APIRouter(
+    prefix="/review", tags=["Review"], dependencies=[Depends(_same_client), Depends(_same_reader)]
+)
 
 
 @router.get("/me")
@@ -64,7 +73,7 @@ def start(room: Room, who: Who, asked: Annotated[StartForm, Query()]) -> Redirec
     tab = new_tab()
     try:
         task = room.review.serving.next(who, asked.in_window(tab))
-    except ConflictError:
+    except (ConflictError, ForbiddenError, NotFoundError):
         return RedirectResponse("/?held=true", 303)
     if isinstance(task, Done):
         return RedirectResponse(f"/?{urlencode({'empty': asked.work_list})}", 303)
@@ -107,7 +116,7 @@ def submit(room: Room, who: Who, form: ReadForm) -> Submitted:
 
 
 @changes.post("/undo")
-def undo(room: Room, who: Who, form: TabForm) -> Task:
+def undo(room: Room, who: Who, form: UndoForm) -> Task:
     return room.review.answering.undo(who, form)
 
 

@@ -29,6 +29,7 @@ from spine_fracture.lumbar_set import LumbarPatient, read_grey, read_lumbar_set
 from spine_fracture.simulation.canvas import LesionCanvas
 from spine_fracture.simulation.findings import Finding, draw_finding, draw_primary, draw_variant
 from spine_fracture.simulation.lesions import insert_findings
+from spine_fracture.simulation.phantom import patient_key
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import PhantomStudy, simulate_study
 from spine_fracture.training.classifiers.cache import CropCacheWriter, LabelledLevel, LabelledStudy
@@ -43,7 +44,7 @@ _DISEASES: tuple[Diagnosis | None, ...] = (
     None,
 )
 _READ_SLICES = 5  # about the middle of a level, where a reader and the served classifier look
-_SHOWN = 0.15  # share of a finding's largest extent on a slice from which that slice shows it
+_FINDING = 0.15  # share of a finding's largest extent on a slice from which that slice shows it
 
 Tell = Callable[[str, int, int], None]
 
@@ -72,7 +73,7 @@ def export_samples(
     samples = config.samples
     patients = [] if data is None else _without_findings(read_lumbar_set(data))
     patients = [patient for patient in patients if split_of(patient.key) in wanted]
-    seeds = [seed for split in sorted(wanted) for seed in phantom_seeds(samples, split)]
+    seeds = [seed for split in sorted(wanted) for seed in _seeds(samples, split)]
     recipe = load_config(samples.recipe, PhantomRecipe)
     with CropCacheWriter(folder, config.network.margin) as writer:
         for number, patient in enumerate(patients):
@@ -84,7 +85,7 @@ def export_samples(
                 tell("real pictures", number + 1, len(patients))
         for number, seed in enumerate(seeds):
             study = phantom_sample(simulate_study(seed, recipe), samples.slices, seed)
-            held_out = split_of(f"phantom-{seed:06d}") is Split.VALIDATION
+            held_out = split_of(patient_key(seed)) is Split.VALIDATION
             writer.add(study, "phantom", held_out=held_out)
             if tell:
                 tell("phantoms", number + 1, len(seeds))
@@ -159,16 +160,19 @@ def draw_findings(levels: tuple[Level, ...], rng: np.random.Generator) -> tuple[
     return tuple(placed)
 
 
-def phantom_seeds(samples: Samples, split: Split) -> tuple[int, ...]:
-    """The first seeds of the recipe whose patients fall into ``split``."""
+def phantom_seeds(recipe: str, split: Split, number: int) -> tuple[int, ...]:
+    """The first ``number`` seeds of the recipe of this name whose patients fall into ``split``."""
+    first = load_config(recipe, PhantomRecipe).first_seed
+    return tuple(islice((seed for seed in count(first) if split_of(patient_key(seed)) is split), number))
+
+
+def _seeds(samples: Samples, split: Split) -> tuple[int, ...]:
     wanted = {
         Split.TRAIN: samples.training_phantoms,
         Split.VALIDATION: samples.validation_phantoms,
         Split.TEST: samples.test_phantoms,
-    }[split]
-    first = load_config(samples.recipe, PhantomRecipe).first_seed
-    matching = (seed for seed in count(first) if split_of(f"phantom-{seed:06d}") is split)
-    return tuple(islice(matching, wanted))
+    }
+    return phantom_seeds(samples.recipe, split, wanted[split])
 
 
 def phantom_sample(study: PhantomStudy, slices: int, seed: int) -> LabelledStudy:
@@ -207,7 +211,12 @@ def _box(mask: npt.NDArray[np.bool_]) -> PixelBox | None:
 def _showing(boxes: tuple[BoxOnSlice, ...], altered: npt.NDArray[np.bool_]) -> tuple[BoxOnSlice, ...]:
     """The slices on which enough of the finding is seen; all where it changed shape alone."""
     extent = np.array([altered[index].sum() for index, _ in boxes])
-    return tuple(b for b, seen in zip(boxes, extent, strict=True) if seen >= _SHOWN * extent.max())
+    return tuple(box for box, shown in zip(boxes, shows_finding(extent), strict=True) if shown)
+
+
+def shows_finding(extent: npt.NDArray[np.int_]) -> npt.NDArray[np.bool_]:
+    """Which slices show a finding that changed so many pixels on each; all where it changed shape alone."""
+    return np.asarray(extent >= _FINDING * extent.max())
 
 
 def _without_findings(patients: Iterable[LumbarPatient]) -> list[LumbarPatient]:

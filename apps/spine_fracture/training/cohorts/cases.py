@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from spine_fracture.anatomy import Diagnosis
 from spine_fracture.bundle import Manifest
@@ -72,9 +72,8 @@ def answers_of(
     )
 
 
-def gravest(label: StudyLabel) -> Diagnosis:
-    """What the patient is: the gravest diagnosis of any level, normal where none is altered."""
-    present = {level.diagnosis for level in label.levels}
+def gravest(present: Collection[Diagnosis]) -> Diagnosis:
+    """What a patient is of whom these are the diagnoses: the gravest, normal where nothing is altered."""
     return next((diagnosis for diagnosis in _GRAVEST if diagnosis in present), Diagnosis.NORMAL)
 
 

@@ -72,7 +72,8 @@ def import_regions(
     without is passed over, and so is a study without any. ``level`` names the vertebra, ``unnamed`` those
     without a name; ``shown: no`` says that this slice shows the vertebra but not its finding. A picture may
     have the attributes ``patient`` (else the file's name without ending) and ``centre``; the patient decides
-    on the split. Raises :class:`InputError` naming picture and region; no cohort is there then.
+    on the split. No detector learns from these studies, for nobody says that all they show has a region.
+    Raises :class:`InputError` naming picture and region; no cohort is there then.
     """
     if sequence not in CHANNELS:
         raise InputError(f"Pictures must be of one of {', '.join(CHANNELS)}, not {sequence}.")
@@ -90,6 +91,7 @@ def import_regions(
                 source=naming.recipe,
                 sequences=(sequence,),
                 levels=levels,
+                only_regions=True,
             )
             writer.add(CachedStudy(label, _pixels(files, sequence)))
     return len(found)

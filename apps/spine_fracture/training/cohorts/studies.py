@@ -22,12 +22,10 @@ from spine_fracture.simulation.findings import NULL_FINDING, Finding
 from spine_fracture.simulation.lesions import Inserted, insert_findings
 from spine_fracture.simulation.phantom import patient_key
 from spine_fracture.simulation.study import simulate_study
-from spine_fracture.training.classifiers.samples import boxes_by_level, real_pair
+from spine_fracture.training.classifiers.samples import boxes_by_level, real_pair, shows_finding
 from spine_fracture.training.cohorts.config import REAL_CENTRE, CohortConfig
 from spine_fracture.training.cohorts.study_cache import CachedStudy, Grey, LevelLabel, StudyLabel
 
-#: Share of a finding's largest extent on a slice from which that slice shows it.
-_SHOWN = 0.15
 #: Years: what a real patient's marrow is taken to be like; their age is not known.
 _USUAL_AGE = 62.0
 _SEX_OF = {Primary.BREAST: "F", Primary.PROSTATE: "M"}
@@ -121,7 +119,7 @@ def _levels(bodies: Grey, altered: Grey, findings: dict[Level, Finding]) -> tupl
                 primary=finding.primary or "",
                 slices=tuple(at for at, _ in boxes),
                 boxes=tuple(box.as_tuple() for _, box in boxes),
-                shown=tuple((extent >= _SHOWN * extent.max()).tolist()) if ill else (True,) * len(boxes),
+                shown=tuple(shows_finding(extent).tolist()) if ill else (True,) * len(boxes),
             )
         )
     return tuple(found)

@@ -72,7 +72,8 @@ def _usual_start(source: str | None) -> Level | None:
 class StudyLabel(_Frozen):
     """A study without its pixels. ``index_level`` is the one vertebra that a study of one vertebra a
     patient (Yeh et al. 2022) is about; ``field_strength`` tesla; ``external`` marks a centre held out whole.
-    Bodies above ``labelled_from`` are not labelled though they may be seen; None where all are.
+    Bodies above ``labelled_from`` are not labelled though they may be seen; None where all are. With
+    ``only_regions`` bodies anywhere may be seen and not labelled.
     """
 
     patient: str
@@ -87,15 +88,18 @@ class StudyLabel(_Frozen):
     levels: tuple[LevelLabel, ...]
     index_level: Level | None = None
     labelled_from: Level | None = Field(default_factory=lambda known: _usual_start(known.get("source")))
+    only_regions: bool = False
 
     @model_serializer(mode="wrap")
     def _without_what_follows(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A start that follows from the source is not written."""
+        """Neither a start that follows from the source is written, nor that more than regions is labelled."""
         # A cohort's name has a digest of what is written of its studies. Cohorts were made, and answers and
-        # bundles name them, before this field was there: written always, it would make them other cohorts.
+        # bundles name them, before these fields were there: written always, they would make other cohorts.
         written: dict[str, Any] = serialise(self)
         if self.labelled_from is _usual_start(self.source):
             written.pop("labelled_from", None)
+        if not self.only_regions:
+            written.pop("only_regions", None)
         return written
 
     def has(self, sequences: Iterable[Sequence]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -51,7 +51,7 @@ class Comparison(Config):
 
     name: str
     cohort: str
-    seeds: tuple[int, ...]
+    seeds: tuple[Annotated[int, Field(ge=0)], ...]
     budget: dict[Literal["detector", "classifier"], dict[str, JsonValue]] = Field(default_factory=dict)
     entries: tuple[Entry, ...]
     note: str = ""
@@ -71,7 +71,7 @@ class Comparison(Config):
 class RunRecord(BaseModel):
     """What a run was, beside its answers. ``recipe`` is the digest of all its settings, ``cohort`` the key in
     the comparison, ``cohort_name`` the full name of the cache that it stood for, ``teaching`` how many of its
-    patients the model learnt from.
+    patients the model learnt from, ``parameters`` how many numbers its weights have, running means included.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -107,7 +107,7 @@ class Run:
     @property
     def recipe(self) -> str:
         """A digest of everything that decides what comes out, but the code."""
-        text = f"{self.system.config.model_dump_json()}{self.seed}{self.cohort}"
+        text = f"{self.system.config.as_read.model_dump_json()}{self.seed}{self.cohort}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property

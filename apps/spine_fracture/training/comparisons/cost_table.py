@@ -10,9 +10,15 @@ from spine_fracture.training.comparisons.comparison import RunResult
 from spine_fracture.training.comparisons.markdown import table
 
 _COLUMNS = (
-    "model", "parameters (M)", "minutes a seed", "epochs (best)", "ended because", "pictures/s",
+    "model", "stored numbers (M)", "minutes a seed", "epochs (best)", "ended because", "pictures/s",
     "waiting for data", "GPU memory (MiB)",
 )  # fmt: skip
+_NOTE = (
+    "`stored numbers` are all that the weights file holds: the parameters, and running means and other "
+    "numbers that no step learns. Of an ensemble, whose networks are trained one after the other, `epochs` "
+    "are those of all together; in brackets stands the latest of their best epochs, each counted from the "
+    "start of its own network.\n"
+)
 
 
 def cost_table(entries: Mapping[str, tuple[RunResult, ...]]) -> str:
@@ -34,4 +40,4 @@ def cost_table(entries: Mapping[str, tuple[RunResult, ...]]) -> str:
                     f"{max(cost.device_mib for cost in costs):.0f}",
                 )
             )
-    return "\n".join(["### What training took\n", *table(_COLUMNS, lines), ""])
+    return "\n".join(["### What training took\n", *table(_COLUMNS, lines), "", _NOTE])

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -176,14 +177,19 @@ def _require_judged_once(folds: Sequence[Fold]) -> None:
 
 
 def _classes(caches: Sequence[StudyCache | RadiographCache]) -> dict[str, str]:
-    """By patient, what each of the caches says that they have."""
+    """By patient, the gravest that each of the caches says that they have, in any of their studies."""
     found: dict[str, str] = {}
     for cache in caches:
         kind = "studies" if isinstance(cache, StudyCache) else "radiographs"
-        for patient, diagnosis in {label.patient: _diagnosis(label) for label in cache.labels}.items():
-            found[patient] = f"{found.get(patient, '')} {kind}: {diagnosis}".strip()
+        present: dict[str, set[Diagnosis]] = defaultdict(set)
+        for label in cache.labels:
+            present[label.patient] |= _diagnoses(label)
+        for patient, diagnoses in present.items():
+            found[patient] = f"{found.get(patient, '')} {kind}: {gravest(diagnoses)}".strip()
     return found
 
 
-def _diagnosis(label: StudyLabel | RadiographLabel) -> Diagnosis:
-    return gravest(label) if isinstance(label, StudyLabel) else label.diagnosis
+def _diagnoses(label: StudyLabel | RadiographLabel) -> set[Diagnosis]:
+    if isinstance(label, StudyLabel):
+        return {level.diagnosis for level in label.levels}
+    return {label.diagnosis}

@@ -15,12 +15,12 @@ from spine_fracture.detection.fusion import fuse_slices
 from spine_fracture.detection.lesion_detector import LesionDetector
 from spine_fracture.detection.naming import name_tracks
 from spine_fracture.detection.tasks import DetectionTask
-from spine_fracture.evaluation.answers import Case
+from spine_fracture.evaluation.answers import Case, Part
 from spine_fracture.evaluation.boxes import BoxAnswer, BoxAnswers, PictureAnswer
 from spine_fracture.geometry import FloatArray, PixelBox
 from spine_fracture.training.cohorts.cases import answers_of, study_cases
 from spine_fracture.training.cohorts.study_cache import CachedStudy, StudyCache, slice_name
-from spine_fracture.training.detectors.cohort import bodies_on, horizon_of, kind_in
+from spine_fracture.training.detectors.cohort import bodies_on, horizon_of, kind_in, require_all_labelled
 from spine_fracture.training.detectors.pictures import DOUBTFUL
 from spine_fracture.training.systems.family import Judged
 
@@ -32,10 +32,12 @@ _SAME = 0.5
 
 def answer(bundle: Path, cohort: Path) -> Judged:
     """Boxes on the middle slices of each study: of named levels, or of lesions. A detector of lesions also
-    gives the probabilities of every level, whose reference boxes it is shown, and of every patient.
+    gives the probabilities of every level, whose reference boxes it is shown, and of every patient. Raises
+    :class:`InputError` for studies of which only regions are labelled.
     """
     # In the reference runtime, which has all families, and a GPU where there is one.
     finder, studies = BoxFinder.load(bundle, "torch"), StudyCache(cohort / "studies")
+    require_all_labelled(studies, tuple(Part))
     judged = (
         (studies[at], studies.number(at))
         for at, label in enumerate(studies.labels)

@@ -39,7 +39,7 @@ def show(picture: TeachingPicture, geometry: Geometry, cuts: FieldOfView, rng: n
     """One augmented view of ``picture``."""
     side = picture.pixels.shape[-1]
     picture = _cut(picture, cuts, rng)
-    matrix = _movement(picture, geometry, side, rng)
+    matrix = _movement(geometry, side, rng)
     slip = np.array([[0, 0, rng.uniform(-1, 1)], [0, 0, rng.uniform(-1, 1)]]) * geometry.slip
     warped: Grey = np.stack(
         [
@@ -68,7 +68,7 @@ def _seen(picture: TeachingPicture, pixels: Grey, matrix: FloatArray) -> Shown:
     return Shown(pixels, boxes, kinds, unknown)
 
 
-def _movement(picture: TeachingPicture, how: Geometry, side: int, rng: np.random.Generator) -> FloatArray:
+def _movement(how: Geometry, side: int, rng: np.random.Generator) -> FloatArray:
     """An affine (2, 3) about the middle of the canvas, which lands somewhere near it."""
     low, high = how.small_scale if rng.random() < how.small else how.scale
     size = np.exp(rng.uniform(np.log(low), np.log(high)))

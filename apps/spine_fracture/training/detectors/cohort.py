@@ -19,19 +19,17 @@ from spine_fracture.training.detectors.config import DetectorConfig
 from spine_fracture.training.detectors.pictures import (
     BACKGROUND,
     DOUBTFUL,
+    FORM,
     PictureCache,
     TeachingPicture,
     ellipse_in,
     horizon_above,
     kind_of,
+    slices_near_middle,
     tiles,
     write_pictures,
 )
 
-#: Raise it when pictures are chosen, named or stored otherwise, so that older ones are not read.
-_FORM = 2
-#: How fast the chance of a slice falls with its distance, in slices, from the middle of a study.
-_SLICES_NEAR = 2.0
 TEACHES, JUDGES = "teaches", "judges"
 #: The parts of a cohort that pictures are made of: those who teach, and those who say when to stop.
 _SHOWN = (None, Part.VALIDATION)
@@ -40,9 +38,11 @@ _SHOWN = (None, Part.VALIDATION)
 def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
     """The pictures of all patients who teach, or say when to stop, made where they are not yet.
 
-    Each is of the source :data:`TEACHES` or :data:`JUDGES`.
+    Each is of the source :data:`TEACHES` or :data:`JUDGES`. Raises :class:`InputError` for a cohort that
+    cannot teach what ``config`` asks for.
     """
     studies = StudyCache(cohort / "studies")
+    require_all_labelled(studies, _SHOWN)
     _require_teachers(studies, config)
     left_out = _left_out(studies, config)
     # Of a cohort whose studies all have what is read, detectors of any sequences share the pictures.
@@ -50,10 +50,23 @@ def cohort_pictures(config: DetectorConfig, cohort: Path) -> PictureCache:
         derived_cache(
             cohort,
             f"pictures-{config.task}",
-            (_FORM, config.size, config.sources.slices, *left_out),
+            (FORM, config.size, config.sources.slices, *left_out),
             lambda folder, studies: write_pictures(folder, _pictures(studies, config, left_out)),
         )
     )
+
+
+def require_all_labelled(studies: StudyCache, parts: Collection[Part | None]) -> None:
+    """Raises :class:`InputError` where of studies of these parts only regions are labelled: a body without
+    one would teach that there is none, and finding it would count as a false box.
+    """
+    regions = sum(label.only_regions and label.part in parts for label in studies.labels)
+    if regions:
+        raise InputError(
+            f"In {regions} of {len(studies)} studies of {studies.name} only regions are labelled, so nothing "
+            "says what is background there: train classifiers on this cohort, and train and judge detectors "
+            "on one whose every vertebra is labelled."
+        )
 
 
 def _left_out(studies: StudyCache, config: DetectorConfig) -> tuple[int, ...]:
@@ -138,10 +151,6 @@ def _pictures(
 
 
 def _chosen(study: CachedStudy, slices: int) -> list[int]:
-    """Slices mostly near the middle, the same ones each time; some are beside the spine: they teach too."""
-    number = len(study.pixels)
-    distance = np.abs(np.arange(number) - (number - 1) / 2)
-    chances = np.exp(-distance / _SLICES_NEAR)
+    """The same ones each time."""
     rng = np.random.default_rng(zlib.crc32(study.label.patient.encode()))
-    chosen = rng.choice(number, min(slices, number), replace=False, p=chances / chances.sum())
-    return sorted(int(at) for at in chosen)
+    return slices_near_middle(len(study.pixels), slices, rng)

@@ -142,7 +142,7 @@ class DetectorConfig(SystemConfig):
     @property
     def without_effect(self) -> tuple[str, ...]:
         """What is set here, dotted, although a training on a cohort does not read it."""
-        here, usual = flattened(self), flattened(type(self)())
+        here, usual = flattened(self), flattened(self.as_read)
         return tuple(key for key in sorted(self.unread_on_cohorts) if here[key] != usual[key])
 
     @property

@@ -26,6 +26,10 @@ from spine_fracture.training.cohorts.cache import ArrayCache, CacheWriter
 Grey = npt.NDArray[np.uint8]
 #: Kinds of bodies that are not looked for: one that teaches nothing, and one that is background.
 DOUBTFUL, BACKGROUND = -1, -2
+#: Raise it when pictures are chosen, named or stored otherwise, so that older ones are not read.
+FORM = 2
+#: How fast the chance of a slice falls with its distance, in slices, from the middle of a study.
+_SLICES_NEAR = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +150,17 @@ def tiles(
                 tuple(DOUBTFUL if c else kinds[k] for k, c in zip(kept, cut, strict=True)),
                 None if horizon is None else horizon * scale - corner,
             )
+
+
+def slices_near_middle(number: int, most: int, rng: np.random.Generator) -> list[int]:
+    """At most ``most`` of ``number`` slices, in order, mostly near the middle.
+
+    Some are beside the spine: they teach too.
+    """
+    distance = np.abs(np.arange(number) - (number - 1) / 2)
+    chances = np.exp(-distance / _SLICES_NEAR)
+    chosen = rng.choice(number, min(most, number), replace=False, p=chances / chances.sum())
+    return sorted(int(at) for at in chosen)
 
 
 def _starts(length: int, side: int) -> list[int]:

@@ -19,6 +19,7 @@ from spine_fracture.evaluation.detection.naming import (
     PictureBoxes,
     score_pictures,
 )
+from spine_fracture.evaluation.statistics.metrics import auc
 from spine_fracture.geometry import PixelBox
 from spine_fracture.imaging import Pixels
 from spine_fracture.lumbar_set import LumbarPatient
@@ -54,7 +55,8 @@ class PhantomReport:
     """Whole phantom studies. ``levels_right`` the share of levels found (IoU 0.5 on the slice that shows
     them best) and rightly named, ``studies_right`` that of studies with all levels right;
     ``told_unsure`` the share of the wrong studies that were called unsure; ``abnormal_auc`` how well
-    the detector's own share of abnormality tells altered levels from others.
+    the detector's own share of abnormality tells altered levels from others, 0.5 where only one kind was
+    found.
     """
 
     studies: int
@@ -116,13 +118,14 @@ def report_phantoms(detector: VertebraDetector, studies: Iterable[PhantomStudy])
                 shares.append(named[truth.level].abnormal)
                 altered.append(truth.diagnosis is not Diagnosis.NORMAL)
     wrong = [u for r, u in zip(right, unsure, strict=True) if not all(r)]
+    area = auc(shares, altered)
     return PhantomReport(
         studies=len(right),
         levels=sum(map(len, right)),
         levels_right=float(np.mean(np.concatenate(right))),
         studies_right=float(np.mean([all(r) for r in right])),
         told_unsure=float(np.mean(wrong)) if wrong else 1.0,
-        abnormal_auc=_auc(np.array(shares, np.float64), np.array(altered, np.bool_)),
+        abnormal_auc=0.5 if area is None else area,
     )
 
 
@@ -133,13 +136,3 @@ def _is_right(track: Track | None, bodies: Grey, level: Level) -> bool:
         return False
     nearest = min(track.candidates, key=lambda c: abs(c.slice_index - best))
     return nearest.box.iou(PixelBox.around(hull(bodies[best] == value))) >= FOUND
-
-
-def _auc(
-    score: np.ndarray[tuple[int], np.dtype[np.float64]], positive: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> float:
-    """Area under the ROC curve by ranks; 0.5 where there is only one class."""
-    up, down = score[positive], score[~positive]
-    if not len(up) or not len(down):
-        return 0.5
-    return float(np.mean((up[:, None] > down) + 0.5 * (up[:, None] == down)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import count, islice
 from pathlib import Path
 
 import cv2
@@ -22,7 +21,7 @@ from spine_fracture.simulation.canvas import LesionCanvas
 from spine_fracture.simulation.lesions import insert_findings
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import PhantomStudy, simulate_study
-from spine_fracture.training.classifiers.samples import draw_findings
+from spine_fracture.training.classifiers.samples import draw_findings, phantom_seeds, shows_finding
 from spine_fracture.training.detectors.config import DetectorConfig
 from spine_fracture.training.detectors.pictures import (
     DOUBTFUL,
@@ -31,6 +30,7 @@ from spine_fracture.training.detectors.pictures import (
     horizon_above,
     kind_of,
     real_picture,
+    slices_near_middle,
     stretched,
     tiles,
 )
@@ -39,10 +39,6 @@ from spine_fracture.training.processes import each
 Mask = npt.NDArray[np.bool_]
 #: Share of a body's largest section from which a slice shows a body, and below which it shows none.
 _BODY, _NO_BODY = 0.5, 0.15
-#: Share of a finding's largest section from which a slice shows the finding.
-_FINDING = 0.15
-#: How fast the chance of a slice falls with its distance, in slices, from the middle of a phantom.
-_SLICES_NEAR = 2.0
 #: Sub-pixels a side when an outline is turned into a mask.
 _FINE = 8
 
@@ -66,17 +62,11 @@ def teaching_pictures(
         for variant in range(config.sources.lesions):
             yield "lesion", lesion_picture(patient, config.size, (config.seed, variant))
         tell("real pairs", number + 1, len(patients))
-    seeds = phantom_seeds(config, Split.TRAIN, config.sources.phantoms)
+    seeds = phantom_seeds(config.sources.recipe, Split.TRAIN, config.sources.phantoms)
     made = each(partial(_pictures_of_seed, config), seeds, workers=config.sources.workers)
     for number, pictures in enumerate(made):
         yield from (("phantom", picture) for picture in pictures)
         tell("phantoms", number + 1, len(seeds))
-
-
-def phantom_seeds(config: DetectorConfig, split: Split, number: int) -> tuple[int, ...]:
-    """The first seeds of the recipe whose phantoms fall into ``split``."""
-    first = load_config(config.sources.recipe, PhantomRecipe).first_seed
-    return tuple(islice((s for s in count(first) if split_of(f"phantom-{s:06d}") is split), number))
 
 
 def lesion_picture(patient: LumbarPatient, side: int, seed: tuple[int, ...]) -> TeachingPicture:
@@ -123,17 +113,11 @@ def phantom_labels(study: PhantomStudy) -> tuple[Grey, Grey]:
 def phantom_pictures(
     study: PhantomStudy, side: int, slices: int, rng: np.random.Generator
 ) -> tuple[TeachingPicture, ...]:
-    """``slices`` slices, mostly near the middle, as square tiles of the size the network reads.
-
-    Some show no body at all: those beside the spine must be learnt too.
-    """
+    """``slices`` slices, mostly near the middle, as square tiles of the size the network reads."""
     pixels = phantom_stack(study)
     bodies, altered = phantom_labels(study)
-    distance = np.abs(np.arange(len(pixels)) - (len(pixels) - 1) / 2)
-    chances = np.exp(-distance / _SLICES_NEAR)
-    chosen = rng.choice(len(pixels), min(slices, len(pixels)), replace=False, p=chances / chances.sum())
     pictures: list[TeachingPicture] = []
-    for at in sorted(int(k) for k in chosen):
+    for at in slices_near_middle(len(pixels), slices, rng):
         found = [_seen_body(bodies, altered, at, truth.level, truth.diagnosis) for truth in study.truth]
         seen = [body for body in found if body is not None]
         pictures.extend(tiles(pixels[at], [outline for outline, _ in seen], [kind for _, kind in seen], side))
@@ -152,8 +136,8 @@ def _seen_body(
     if share < _BODY:
         return hull(mask), DOUBTFUL
     extent = (altered == value).sum(axis=(1, 2))
-    shown = extent[at] >= _FINDING * extent.max()
-    return hull(mask), kind_of(level, altered=diagnosis is not Diagnosis.NORMAL and bool(shown))
+    shown = bool(shows_finding(extent)[at])
+    return hull(mask), kind_of(level, altered=diagnosis is not Diagnosis.NORMAL and shown)
 
 
 def filled(outline: FloatArray, side: int) -> Mask:

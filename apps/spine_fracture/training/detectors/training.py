@@ -23,11 +23,12 @@ from spine_fracture.files import write_atomically
 from spine_fracture.lumbar_set import LumbarPatient, read_grey, read_lumbar_set
 from spine_fracture.simulation.recipe import PhantomRecipe
 from spine_fracture.simulation.study import simulate_study
+from spine_fracture.training.classifiers.samples import phantom_seeds
 from spine_fracture.training.detectors.card import Trained, card, metrics_of
 from spine_fracture.training.detectors.config import DetectorConfig, manifest_of
-from spine_fracture.training.detectors.pictures import PictureCache, write_pictures
+from spine_fracture.training.detectors.pictures import FORM, PictureCache, write_pictures
 from spine_fracture.training.detectors.report import Given, PhantomReport, report_phantoms, report_real
-from spine_fracture.training.detectors.sources import phantom_seeds, teaching_pictures, training_patients
+from spine_fracture.training.detectors.sources import teaching_pictures, training_patients
 from spine_fracture.training.detectors.task import BoxTask, source_chances
 from spine_fracture.training.learning.checkpoint import Checkpointing
 from spine_fracture.training.learning.loop import Progress, fit
@@ -67,7 +68,8 @@ def train_and_report(
     torch.manual_seed(config.seed)
     network = build_network(config.family, config.architecture, len(config.task.classes), config.imagenet)
     task = BoxTask(network, pictures, source_chances(pictures.sources, config.sources), (), config)
-    checkpoint = Checkpointing(work / "checkpoint.pt", config, shown)
+    # The notes are printed on the card alone: with others the same training goes on.
+    checkpoint = Checkpointing(work / "checkpoint.pt", config.model_copy(update={"notes": ""}), shown)
     fitted = fit(task, config.schedule, config.seed, checkpoint, ended)
 
     validation = [p for p in patients if split_of(p.key) is Split.VALIDATION]
@@ -103,7 +105,7 @@ def train_and_report(
 
 
 def _phantoms(detector: VertebraDetector, config: DetectorConfig) -> PhantomReport | None:
-    seeds = phantom_seeds(config, Split.TEST, config.sources.held_out)
+    seeds = phantom_seeds(config.sources.recipe, Split.TEST, config.sources.held_out)
     if not seeds:
         return None
     recipe = load_config(config.sources.recipe, PhantomRecipe)
@@ -112,13 +114,15 @@ def _phantoms(detector: VertebraDetector, config: DetectorConfig) -> PhantomRepo
 
 
 def _shown(config: DetectorConfig, teaching: Iterable[LumbarPatient], hashes: Mapping[str, str]) -> str:
-    """A name for the pictures that teach: with other patients, outlines, settings or recipe it is another.
+    """A name for the pictures that teach: with other patients, outlines, settings or recipe, or stored in
+    another form, it is another.
 
     ``hashes`` are of the patients' pictures, by their keys.
     """
     recipe = load_config(config.sources.recipe, PhantomRecipe)
     how = config.sources.model_dump(include={"phantoms", "slices", "lesions"})
-    digest = hashlib.sha256(json.dumps([config.size, config.seed, how, recipe.model_dump_json()]).encode())
+    settings = [FORM, config.size, config.seed, how, recipe.model_dump_json()]
+    digest = hashlib.sha256(json.dumps(settings).encode())
     for patient in teaching:
         outlines = [(vertebra.level, vertebra.polygon.tolist()) for vertebra in patient.vertebrae]
         facts = [patient.key, hashes[patient.key], patient.t1_to_t2, outlines]

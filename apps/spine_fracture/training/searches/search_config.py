@@ -77,4 +77,4 @@ class SearchConfig(Config):
     trials: Count = 40
     random: Annotated[int, Field(ge=0)] = 10
     unjudged: Annotated[int, Field(ge=0)] = 5
-    seed: int = 2026
+    seed: Annotated[int, Field(ge=0)] = 2026

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import JsonValue, ValidationInfo, field_validator
 
@@ -70,6 +70,17 @@ class SystemConfig(Config):
             raise ValueError(f"{family} cannot answer {question!r}: set `question` to {' or '.join(known)}")
         return question
 
+    @property
+    def as_read(self) -> Self:
+        """This, with the usual values of what a training on a cohort does not read: of two that are the same
+        so, the same comes out.
+        """
+        values = self.model_dump(mode="json")
+        for key in self.unread_on_cohorts:
+            group, last = _place(values, key)
+            del group[last]
+        return type(self).model_validate(values)
+
 
 #: What says which system it is: another is trained by its own name.
 _CALLED = frozenset({"name", "family", "paper"})
@@ -87,12 +98,17 @@ def with_settings(config: S, settings: Mapping[str, JsonValue]) -> S:
             near = nearest(key, known)
             remedy = meant(near) if near else f" It has {', '.join(known)}."
             raise InputError(f"{config.name} has no setting {key}.{remedy}")
-        *path, last = key.split(".")
-        inner = values
-        for part in path:
-            inner = inner[part]
-        inner[last] = value
+        group, last = _place(values, key)
+        group[last] = value
     return checked(values, type(config), f"{config.name} cannot be set so")
+
+
+def _place(values: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """The group that has the last part of a dotted key, and that part."""
+    *path, last = key.split(".")
+    for part in path:
+        values = values[part]
+    return values, last
 
 
 def trained_as(manifest: Manifest, kind: type[S]) -> S:

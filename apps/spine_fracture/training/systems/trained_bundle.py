@@ -26,7 +26,7 @@ def fit_on_cohort(
     task: Task[B], config: SystemConfig, cohort: Path, out: Path, seed: int, tell: Tell
 ) -> Fitted:
     """:func:`fit` on the studies of ``cohort``, with a checkpoint in ``out`` from which it goes on."""
-    checkpoint = Checkpointing(out / CHECKPOINT, config, StudyCache(cohort / "studies").name)
+    checkpoint = Checkpointing(out / CHECKPOINT, config.as_read, StudyCache(cohort / "studies").name)
     return fit(task, config.schedule, seed, checkpoint, telling(config.name, tell))
 
 

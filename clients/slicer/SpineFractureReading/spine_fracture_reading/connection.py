@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 #: The version of the server's interface that this module speaks.
-CLIENT_VERSION = "1"
+CLIENT_VERSION = "2"
 _TIMEOUT_S = 60.0
 _NOT_WHOLE = "The picture did not arrive whole: try again."
 

@@ -131,40 +131,49 @@ class Task:
 class Sitting:
     """One window's way through a work list.
 
-    The server keeps the level for this window; it is given up with :meth:`release`, or when its time
-    has run out and :meth:`renew` was not called.
+    ``kept`` is the level that the server keeps for this window; it is given up with :meth:`release`, or when
+    its time has run out and :meth:`renew` was not called. ``task`` is the same one once it lies before the
+    reader (:meth:`shown`), and None until then: only what was seen is answered.
     """
 
     def __init__(self, connection: Connection, work_list: str = "assisted") -> None:
         self._connection = connection
         self.work_list = work_list
         self.tab = uuid.uuid4().hex
+        self.kept: Task | None = None
         self.task: Task | None = None
         self.message = ""
-        self._unsent: tuple[Answer, str] | None = None
+        self._unsent: tuple[int, Answer, str] | None = None
 
     def next(self) -> Task | None:
         """The next level, or the same again until it is answered or skipped; None when nothing is left.
 
         Then ``message`` says so.
         """
+        self._unsent = None
         answer = self._connection.post("/review/next", {"list": self.work_list, "tab": self.tab})
-        if answer.get("done"):
-            self.task, self.message = None, str(answer["message"])
-        else:
-            self.task, self.message = Task.of(answer), ""
-        return self.task
+        done = answer.get("done")
+        self.kept, self.message = (None, str(answer["message"])) if done else (Task.of(answer), "")
+        self.task = None
+        return self.kept
+
+    def shown(self) -> None:
+        """The level that is kept now lies before the reader, with its pictures."""
+        self.task = self.kept
 
     def submit(self, answer: Answer, seconds: float) -> tuple[str, ...]:
         """Send the answer for the level at hand; what the server has to say of it comes back.
 
         Raises :class:`UnreachableError`, or :class:`SignInNeededError` when the sign-in has run out: then
-        the level stays at hand. The same answer sent again bears the same token, so that it is stored once.
+        the level stays at hand. The same answer for it sent again bears the same token, so that it is stored
+        once.
         """
-        task = self._at_hand()
-        kept = self._unsent
-        token = kept[1] if kept is not None and kept[0] == answer else uuid.uuid4().hex
-        self._unsent = (answer, token)
+        if self.task is None:
+            raise ValueError("No level lies before the reader: show the next one first.")
+        task, before = self.task, self._unsent
+        same = before is not None and before[:2] == (task.level.id, answer)
+        token = before[2] if before is not None and same else uuid.uuid4().hex
+        self._unsent = (task.level.id, answer, token)
         said = self._connection.post(
             "/review/reads",
             {
@@ -182,42 +191,47 @@ class Sitting:
                 "box": answer.box.sent() if answer.box else None,
             },
         )
-        self._unsent = self.task = None
+        self._unsent = self.kept = self.task = None
         return tuple(said["notes"])
 
     def skip(self, reason: str, note: str = "") -> None:
-        """Pass the level at hand over: it does not come again to this reader."""
-        content = {"level_id": self._at_hand().level.id, "tab": self.tab, "reason": reason, "note": note}
+        """Pass the level that is kept over, shown or not: it does not come again to this reader."""
+        if self.kept is None:
+            raise ValueError("No level is kept for this window: ask for the next one first.")
+        self._unsent = None
+        content = {"level_id": self.kept.level.id, "tab": self.tab, "reason": reason, "note": note}
         self._connection.post("/review/skips", content)
-        self.task = None
+        self.kept = self.task = None
 
     def undo(self) -> Task:
-        """Take the last answer back; its level lies before the reader again, with that answer."""
-        self.task = Task.of(self._connection.post("/review/undo", {"tab": self.tab}))
-        return self.task
+        """Take the last answer back; its level is kept for this window again, with that answer.
+
+        The server is told what the reader sees, so that asking again for an answer that was lost on the way
+        takes nothing further back.
+        """
+        self._unsent = None
+        seen = None if self.task is None else self.task.level.id
+        self.kept = Task.of(self._connection.post("/review/undo", {"tab": self.tab, "level_id": seen}))
+        self.task = None
+        return self.kept
 
     def renew(self) -> None:
-        """Keep the level at hand for longer."""
-        if self.task is not None:
-            self._connection.post(f"/review/leases/{self.task.level.id}/renew", {"tab": self.tab})
+        """Keep the level for longer."""
+        if self.kept is not None:
+            self._connection.post(f"/review/leases/{self.kept.level.id}/renew", {"tab": self.tab})
 
     def release(self) -> None:
-        """Give the level at hand up, so that somebody else may read it."""
-        if self.task is not None:
+        """Give the level up, so that somebody else may read it."""
+        if self.kept is not None:
             self._connection.post("/review/leases/release", {"tab": self.tab})
-            self.task = None
+            self.kept = self.task = None
 
     def fetch(self, picture: Picture, folder: Path) -> Path:
-        """The file of a picture in ``folder``; fetched once."""
+        """The file of a picture in ``folder``; fetched once. Boxes are in its pixels, which are as stored."""
         file = folder / f"{picture.uid}.nii.gz"
         if not file.is_file():
-            self._connection.download("/datastore/image", file, image=picture.uid)
+            self._connection.download("/datastore/image", file, image=picture.uid, stored="true")
         return file
-
-    def _at_hand(self) -> Task:
-        if self.task is None:
-            raise ValueError("No level is at hand: press Next first.")
-        return self.task
 
 
 def _earlier(draft: dict[str, Any] | None) -> Answer | None:

@@ -25,6 +25,7 @@ class LevelScene:
         self._study = ""
         self._volumes: dict[str, Any] = {}
         self._rois: list[Any] = []
+        self._hung: tuple[str, ...] = ()
         self._shown: Roi | None = None
         self._series = ""
 
@@ -66,12 +67,20 @@ class LevelScene:
         known = {part.slice: part.sop for part in task.level.boxes if part.series == self._series}
         return BoxOnSlice(self._series, known.get(index, ""), index, box_of(now, to_ras))
 
+    def blank(self) -> None:
+        """Nothing in the views, until a level is shown again. Volumes stay: the next level may need them."""
+        self._remove_rois()
+        for view in self._hung:
+            self._logic(view).GetSliceCompositeNode().SetBackgroundVolumeID(None)
+        self._hung = ()
+
     def clear(self) -> None:
         """Take what was put into the scene out again."""
-        for node in (*self._rois, *self._volumes.values()):
+        self._remove_rois()
+        for node in self._volumes.values():
             slicer.mrmlScene.RemoveNode(node)
         self._study, self._series = "", ""
-        self._volumes, self._rois, self._shown = {}, [], None
+        self._volumes, self._hung = {}, ()
 
     def _hang(self, series: Sequence[str]) -> None:
         layout = slicer.vtkMRMLLayoutNode
@@ -86,12 +95,11 @@ class LevelScene:
             logic.GetSliceNode().SetOrientation("Sagittal")
             logic.GetSliceNode().RotateToVolumePlane(volume)
             logic.FitSliceToAll()
+        self._hung = _VIEWS[: len(series)]
 
     def _outline(self, task: Task) -> None:
         """The ROI of the level at hand first; the others cannot be moved."""
-        for node in self._rois:
-            slicer.mrmlScene.RemoveNode(node)
-        self._rois, self._shown = [], None
+        self._remove_rois()
         # T2 is what the models read on; T1 where that is all there is.
         ordered = sorted(task.to_show(), key=lambda picture: picture.role, reverse=True)
         on_it = [picture.uid for picture in ordered if task.level.on(picture.uid)]
@@ -106,6 +114,11 @@ class LevelScene:
                 roi = roi_of(boxes, to_ras)
                 self._shown = self._shown or roi
                 self._rois.append(_node(level.name, roi, at_hand=level.id == task.level.id))
+
+    def _remove_rois(self) -> None:
+        for node in self._rois:
+            slicer.mrmlScene.RemoveNode(node)
+        self._rois, self._shown = [], None
 
     @staticmethod
     def _logic(view: str) -> Any:
