@@ -213,6 +213,7 @@ def test_an_undo_whose_answer_was_lost_takes_nothing_more_back(server: RunningSe
         back = answer(first.post("undo", level_id=shown))
         assert (back["level_id"], back["draft"]["diagnosis"]) == (two["level_id"], "normal")
     assert stored(server, one["level_id"])[0][-1] == "submitted"
+    assert first.next()["draft"]["diagnosis"] == "normal"  # a page that goes on instead
     further = answer(first.post("undo", level_id=two["level_id"]))
     assert (further["level_id"], further["draft"]["diagnosis"]) == (one["level_id"], "malignant")
 

@@ -22,13 +22,12 @@ from spine_fracture.cohort.reads import (
     withdraw_read,
 )
 from spine_fracture.cohort.skips import skip_level
-from spine_fracture.cohort.states import ReadState
 from spine_fracture.errors import NotFoundError
 from spine_fracture.server.auth import Principal
 from spine_fracture.server.reports.outbox import queue_reports
 from spine_fracture.server.review.answers import Skipped, Submitted, Task
 from spine_fracture.server.review.forms import ReadForm, SkipForm, UndoForm
-from spine_fracture.server.review.opening import take_chosen
+from spine_fracture.server.review.opening import take_chosen, taken_back
 from spine_fracture.server.review.progress import progress_of
 from spine_fracture.server.review.screen import Screen
 from spine_fracture.server.review.serving import Serving
@@ -85,16 +84,14 @@ class Answering:
         seat = Seat(who.id, form.tab)
         with self._project.transaction() as session:
             before = held(session, seat)
-            if before is not None and before.level_id != form.level_id:
-                taken_back = _taken_back(session, before)
-                if taken_back is not None:
-                    return self._serving.task(session, before, draft=read_view(taken_back, self._screen))
+            if before is not None and before.level_id != form.level_id and taken_back(session, before):
+                return self._serving.task(session, before)
             read, lease = _last_answer(session, seat)
             withdraw_read(session, read.id, who.id)
             queue_reports(session, read.level, self._protocol)
             again = take_chosen(session, read.level, seat, lease.work_list, self._protocol)
             again.mode, again.reason, again.score = lease.mode, lease.reason, lease.score
-            return self._serving.task(session, again, draft=read_view(read, self._screen))
+            return self._serving.task(session, again)
 
     def skip(self, who: Principal, form: SkipForm) -> Skipped:
         """Pass a level over; it is not served to this reader again."""
@@ -145,13 +142,6 @@ def _submission(
         box=screen.drawn(level.study, form.box) if form.box else None,
         level_version=form.level_version if level.current else None,
     )
-
-
-def _taken_back(session: Session, lease: Lease) -> Read | None:
-    """The read that was taken back to put its level before the window again; None where it came otherwise."""
-    of_reader = select(Read).where(Read.level_id == lease.level_id, Read.reader == lease.reader)
-    last = session.scalar(of_reader.order_by(Read.id.desc()).limit(1))
-    return last if last is not None and last.state is ReadState.WITHDRAWN else None
 
 
 def _last_answer(session: Session, seat: Seat) -> tuple[Read, Lease]:

@@ -13,11 +13,12 @@ from spine_fracture.cohort.columns import now
 from spine_fracture.cohort.desk import Lease, Skip, WorkList
 from spine_fracture.cohort.leases import Seat, active, held, take
 from spine_fracture.cohort.levels import find_level
-from spine_fracture.cohort.models import LevelSource, ReadMode, StudyLevel
+from spine_fracture.cohort.models import LevelSource, Read, ReadMode, StudyLevel
 from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import Need, ProtocolConfig, need
 from spine_fracture.cohort.reads import standing_reads
 from spine_fracture.cohort.shown import was_shown
+from spine_fracture.cohort.states import ReadState
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.errors import ConflictError, NotFoundError
 from spine_fracture.server.review.forms import NextForm
@@ -33,6 +34,15 @@ def already_there(session: Session, seat: Seat, ask: NextForm) -> Lease | None:
         return None
     fits = ask.level_id in (None, lease.level_id) and ask.study in (None, lease.level.study.uid)
     return lease if fits else None
+
+
+def taken_back(session: Session, lease: Lease) -> Read | None:
+    """The read that its reader took back to have the level again; None where it lies there otherwise."""
+    own = select(Read).where(Read.level_id == lease.level_id, Read.reader == lease.reader)
+    last = session.scalar(own.order_by(Read.id.desc()).limit(1))
+    if last is None or last.state is not ReadState.WITHDRAWN or lease.taken < last.created:
+        return None
+    return last
 
 
 def put_before(project: Project, seat: Seat, ask: NextForm, protocol: ProtocolConfig) -> bool:

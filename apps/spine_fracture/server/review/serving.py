@@ -21,16 +21,22 @@ from spine_fracture.server.review.answers import (
     Ahead,
     Done,
     Progress,
-    ReadView,
     Task,
     Upcoming,
 )
 from spine_fracture.server.review.forms import NextForm, UpcomingForm
-from spine_fracture.server.review.opening import already_there, put_before
+from spine_fracture.server.review.opening import already_there, put_before, taken_back
 from spine_fracture.server.review.progress import progress_of
 from spine_fracture.server.review.rights import is_blinded, may_use
 from spine_fracture.server.review.screen import Screen
-from spine_fracture.server.review.task import Around, build_task, load_study, opinion_of, series_to_hang
+from spine_fracture.server.review.task import (
+    Around,
+    build_task,
+    load_study,
+    opinion_of,
+    read_view,
+    series_to_hang,
+)
 
 NOTHING_LEFT = {
     WorkList.ASSISTED: "Nothing is left to read on this list.",
@@ -80,8 +86,10 @@ class Serving:
                 progress=progress_of(session, seat, ask.work_list, self._protocol),
             )
 
-    def task(self, session: Session, lease: Lease, draft: ReadView | None = None) -> Task:
-        """What the holder of a lease is to see; that opinions were shown goes on the record."""
+    def task(self, session: Session, lease: Lease) -> Task:
+        """What the holder of a lease is to see, with the answer that they took back to have it again; that
+        opinions were shown goes on the record.
+        """
         seat = Seat(lease.reader, lease.tab)
         decides = lease.work_list is WorkList.ADJUDICATION
         helped = not decides and not is_blinded(session, lease)
@@ -90,6 +98,8 @@ class Serving:
             note_level_shown(session, lease.level_id, lease.reader)
         progress = progress_of(session, seat, lease.work_list, self._protocol)
         why = lease.reason if helped or decides else BLINDED_REASON
+        again = taken_back(session, lease)
+        draft = read_view(again, self._screen) if again else None
         around = Around(self._protocol.lease_seconds, progress, why, draft)
         return build_task(session, lease, around, opinion, self._screen)
 
