@@ -85,6 +85,10 @@ class RemoteError(SpineFractureError):
     http_status = 502
 
 
+class UnsureError(RemoteError):
+    """Another service was sent something and did not say what became of it: it may be there all the same."""
+
+
 class BusyError(SpineFractureError):
     """More is being asked for than can be answered now; nothing was lost."""
 

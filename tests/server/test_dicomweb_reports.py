@@ -33,7 +33,7 @@ from spine_fracture.cohort.reports import ArrivalState, ReceivedReport
 from spine_fracture.cohort.shown import was_shown
 from spine_fracture.cohort.studies import find_study
 from spine_fracture.dicom.write import uid_from
-from spine_fracture.errors import InputError, RemoteError, SpineFractureError, StorageError
+from spine_fracture.errors import InputError, RemoteError, SpineFractureError, StorageError, UnsureError
 from spine_fracture.imaging import Sequence
 from spine_fracture.server.dicomweb.archive import ArchiveWeb
 from spine_fracture.server.dicomweb.folder import FolderWeb
@@ -333,9 +333,9 @@ def test_an_archive_says_whether_it_took_a_report(said: str, refused: bool) -> N
         (202, REFUSED, InputError, "refused the report"),  # it takes every message and nothing that is in it
         (400, "", InputError, "refused the report"),
         (413, "", InputError, "refused the report"),
-        (500, "", RemoteError, "did not say whether it kept"),
-        (504, "", RemoteError, "did not say whether it kept"),
-        (None, "", RemoteError, "did not say whether it kept"),
+        (500, "", UnsureError, "did not say whether it kept"),
+        (504, "", UnsureError, "did not say whether it kept"),
+        (None, "", UnsureError, "did not say whether it kept"),
     ],
 )
 def test_what_the_archive_refused_is_told_from_what_it_may_have_kept(
@@ -378,7 +378,12 @@ def test_what_the_archive_refused_is_told_from_what_it_may_have_kept(
 
 @pytest.mark.parametrize(
     ("error", "is_noted"),
-    [(RemoteError("No answer."), True), (InputError("Refused."), False), (StorageError("Full."), False)],
+    [
+        (UnsureError("No answer."), True),
+        (RemoteError("Never reached."), False),
+        (InputError("Refused."), False),
+        (StorageError("Full."), False),
+    ],
 )
 def test_a_report_that_may_have_been_kept_stays_its_authors(
     shared: RunningServer,

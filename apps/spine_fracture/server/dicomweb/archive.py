@@ -11,7 +11,7 @@ import httpx
 from anyio import to_thread
 from starlette.responses import Response, StreamingResponse
 
-from spine_fracture.errors import InputError, RemoteError
+from spine_fracture.errors import InputError, RemoteError, UnsureError
 from spine_fracture.server.archive import Credentials
 from spine_fracture.server.dicomweb import multipart
 from spine_fracture.server.dicomweb.addresses import SEARCHES, What
@@ -81,6 +81,8 @@ class ArchiveWeb:
         headers = {"Content-Type": message.content_type, "Accept": JSON}
         try:
             answer = await self._client.post(f"{self.root}/studies", content=message.body, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise self._silent() from error  # it was never sent
         except httpx.HTTPError as error:
             raise self._unsure() from error
         if answer.is_server_error:
@@ -144,8 +146,8 @@ class ArchiveWeb:
             "submit are kept here. Try again in a minute, and tell whoever runs the archive if it goes on."
         )
 
-    def _unsure(self) -> RemoteError:
-        return RemoteError(
+    def _unsure(self) -> UnsureError:
+        return UnsureError(
             f"The archive at {self._host} did not say whether it kept the report: look for it in the study "
             "after a minute, and save it again if it is not there."
         )

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from spine_fracture.cohort.leases import has_active
 from spine_fracture.cohort.people import Role
 from spine_fracture.cohort.project import Project
-from spine_fracture.errors import NotFoundError, RemoteError, SpineFractureError
+from spine_fracture.errors import NotFoundError, SpineFractureError, UnsureError
 from spine_fracture.server.auth import Principal, principal_of
 from spine_fracture.server.dicomweb import stow
 from spine_fracture.server.dicomweb.addresses import What, parse
@@ -65,8 +65,8 @@ async def _keep(web: DicomWeb, project: Project, report: stow.SentReport, author
         return
     try:
         await web.store(report)
-    except RemoteError:
-        raise  # it may be there all the same, and is met there as its author's: the note says whose it is
+    except UnsureError:
+        raise  # where it is there all the same, it is met there as its author's: the note says whose it is
     except SpineFractureError:
         if came is stow.Came.NEW:
             await to_thread.run_sync(stow.take_back, project, report, author)
