@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from clients.conftest import PASSWORD, Ward
-from spine_fracture_reading.connection import Connection
+from spine_fracture_reading.connection import Connection, UnreachableError
 from spine_fracture_reading.reading import Sitting, Task
 from sqlalchemy import select
 
@@ -42,3 +45,32 @@ def reads_of(ward: Ward, level_id: int) -> list[Read]:
 
 def ward_reader(sitting: Any) -> str:
     return str(sitting._connection.get("/review/me")["id"])
+
+
+@contextmanager
+def answers_lost() -> Iterator[None]:
+    """What is sent arrives, and its acknowledgement does not."""
+    post = Connection.post
+
+    def deaf(self: Connection, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        post(self, path, content)
+        raise UnreachableError("The connection broke off: try again.")
+
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(Connection, "post", deaf)
+        yield
+
+
+@contextmanager
+def no_level_follows(**told: Any) -> Iterator[None]:
+    """The server takes everything, answers with what is ``told`` too, and gives no next level."""
+    post = Connection.post
+
+    def no_next(self: Connection, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        if path == "/review/next":
+            raise UnreachableError("The connection broke off: try again.")
+        return post(self, path, content) | told
+
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(Connection, "post", no_next)
+        yield

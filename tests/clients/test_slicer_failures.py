@@ -10,7 +10,7 @@ import pytest
 from clients.conftest import PASSWORD, Ward
 from clients.fake_qt import QInputDialog
 from clients.fake_slicer import FakeSlicer
-from clients.sittings import reads_of, ward_reader
+from clients.sittings import no_level_follows, reads_of, ward_reader
 from spine_fracture_reading.connection import Connection, SignInNeededError, UnreachableError
 from sqlalchemy import select
 
@@ -93,19 +93,11 @@ def test_two_answers_are_taken_back_one_after_the_other(reading: Any, ward: Ward
 
 
 def test_a_read_that_is_stored_leaves_no_form_behind_when_no_level_follows(
-    reading: Any, slicer: FakeSlicer, ward: Ward, monkeypatch: pytest.MonkeyPatch
+    reading: Any, slicer: FakeSlicer, ward: Ward
 ) -> None:
     level = reading._sitting.task.level.id
-    post = Connection.post
-
-    def no_next(self: Connection, path: str, content: dict[str, Any]) -> dict[str, Any]:
-        if path == "/review/next":
-            raise UnreachableError("The connection broke off: try again.")
-        return post(self, path, content) | {"notes": ["Both reads are kept."]}
-
     reading._panel.pick(0)
-    with monkeypatch.context() as broken:
-        broken.setattr(Connection, "post", no_next)
+    with no_level_follows(notes=["Both reads are kept."]):
         reading.submit()
         assert nothing_is_shown(reading, slicer)
         reading.submit()
@@ -117,19 +109,9 @@ def test_a_read_that_is_stored_leaves_no_form_behind_when_no_level_follows(
     assert "Both reads are kept." in reading._said.text
 
 
-def test_skipping_with_no_level_asks_for_the_next(
-    reading: Any, slicer: FakeSlicer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_skipping_with_no_level_asks_for_the_next(reading: Any, slicer: FakeSlicer) -> None:
     level = reading._sitting.task.level.id
-    post = Connection.post
-
-    def no_next(self: Connection, path: str, content: dict[str, Any]) -> dict[str, Any]:
-        if path == "/review/next":
-            raise UnreachableError("The connection broke off: try again.")
-        return post(self, path, content)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(Connection, "post", no_next)
+    with no_level_follows():
         reading.skip()
     assert nothing_is_shown(reading, slicer)
     reading.skip()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from clients.conftest import Ward
-from clients.sittings import at_hand, reads_by, signed_in
+from clients.sittings import answers_lost, at_hand, reads_by, signed_in
 from spine_fracture_reading.connection import Connection, UnreachableError
 from spine_fracture_reading.reading import Answer, Sitting
 
@@ -65,25 +65,15 @@ def test_a_token_of_another_level_is_not_used_again(ward: Ward, monkeypatch: pyt
     assert tokens[0] == tokens[1] != tokens[2]
 
 
-def test_what_was_taken_back_is_told_again_and_nothing_further_is_taken(
-    ward: Ward, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_taken_back_is_told_again_and_nothing_further_is_taken(ward: Ward) -> None:
     sitting = Sitting(signed_in(ward, "takes-back"))
     levels = []
     for _ in range(3):
         levels.append(at_hand(sitting).level.id)
         sitting.submit(Answer("normal"), 5.0)
     at_hand(sitting)
-    post = Connection.post
-
-    def deaf(self: Connection, path: str, content: dict[str, Any]) -> dict[str, Any]:
-        post(self, path, content)
-        raise UnreachableError("The connection broke off: try again.")
-
-    monkeypatch.setattr(Connection, "post", deaf)
-    with pytest.raises(UnreachableError):
+    with answers_lost(), pytest.raises(UnreachableError):
         sitting.undo()
-    monkeypatch.setattr(Connection, "post", post)
     assert [sitting.undo().level.id, sitting.undo().level.id] == [levels[2]] * 2
     assert [read.level_id for read in reads_by(ward, "takes-back")] == levels[:2]
     sitting.shown()

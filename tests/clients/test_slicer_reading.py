@@ -14,7 +14,7 @@ import nibabel
 import numpy as np
 import pytest
 from clients.conftest import MODULE, PASSWORD, Ward
-from clients.sittings import at_hand, reads_by, signed_in
+from clients.sittings import answers_lost, at_hand, reads_by, signed_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from server.studies import frame
@@ -143,39 +143,21 @@ def test_a_skipped_level_does_not_come_again(ward: Ward) -> None:
         sitting.skip("poor_quality")
 
 
-def test_an_answer_lost_on_the_way_is_stored_once(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_lost_on_the_way_is_stored_once(ward: Ward) -> None:
     sitting = Sitting(signed_in(ward, "far-away"))
     task = at_hand(sitting)
-    post = Connection.post
-
-    def deaf(self: Connection, path: str, content: dict[str, Any]) -> dict[str, Any]:
-        post(self, path, content)  # it arrives, and the acknowledgement does not
-        raise UnreachableError("The connection broke off: try again.")
-
-    monkeypatch.setattr(Connection, "post", deaf)
-    with pytest.raises(UnreachableError):
+    with answers_lost(), pytest.raises(UnreachableError):
         sitting.submit(Answer("benign_fracture", note="kept"), 5.0)
     assert sitting.task is task
-    monkeypatch.setattr(Connection, "post", post)
     sitting.submit(Answer("benign_fracture", note="kept"), 9.0)
     assert [(read.note, read.seconds) for read in reads_by(ward, "far-away")] == [("kept", 5.0)]
 
 
-def test_an_answer_changed_after_it_was_lost_replaces_the_first(
-    ward: Ward, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_changed_after_it_was_lost_replaces_the_first(ward: Ward) -> None:
     sitting = Sitting(signed_in(ward, "second-thoughts"))
     at_hand(sitting)
-    post = Connection.post
-
-    def deaf(self: Connection, path: str, content: dict[str, Any]) -> dict[str, Any]:
-        post(self, path, content)
-        raise UnreachableError("The connection broke off: try again.")
-
-    monkeypatch.setattr(Connection, "post", deaf)
-    with pytest.raises(UnreachableError):
+    with answers_lost(), pytest.raises(UnreachableError):
         sitting.submit(Answer("normal"), 5.0)
-    monkeypatch.setattr(Connection, "post", post)
     sitting.submit(Answer("malignant"), 9.0)
     assert [read.diagnosis for read in reads_by(ward, "second-thoughts")] == [Diagnosis.MALIGNANT]
 

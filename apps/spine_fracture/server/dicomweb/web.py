@@ -41,8 +41,8 @@ class DicomWeb(Protocol):
     async def store(self, report: SentReport) -> None:
         """Keep a report.
 
-        Raises :class:`RemoteError` when nobody can tell whether it was kept, and :class:`InputError`,
-        :class:`UnreadablePictureError` or :class:`StorageError` when it surely was not.
+        Raises :class:`UnsureError` when nobody can tell whether it was kept, and :class:`RemoteError`,
+        :class:`InputError`, :class:`UnreadablePictureError` or :class:`StorageError` when it surely was not.
         """
 
     async def close(self) -> None:

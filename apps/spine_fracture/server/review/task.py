@@ -48,7 +48,7 @@ class Around:
     lease_seconds: int
     progress: Progress
     why: str
-    draft: ReadView | None = None
+    draft: ReadView | None
 
 
 def build_task(
