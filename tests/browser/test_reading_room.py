@@ -20,6 +20,21 @@ from playwright.sync_api import Route, expect
 from pydicom import dcmread
 
 
+#: What a layout in the making does to a picture, for the time of some frames.
+_WITHOUT_A_SIZE = """async () => {
+    const frames = () => new Promise((done) => setTimeout(done, 300));
+    const { viewport, renderingEngine } = window.cornerstone.getEnabledElements()[0];
+    const { style } = viewport.element.parentElement;
+    style.display = 'none';
+    renderingEngine.resize(true, true);
+    window.cornerstoneTools.utilities.triggerAnnotationRenderForViewportIds([viewport.id]);
+    await frames();
+    style.display = '';
+    renderingEngine.resize(true, true);
+    await frames();
+}"""
+
+
 @dataclass(frozen=True, eq=False)
 class Place:
     """A server over the folder, its records, and windows to read in."""
@@ -415,6 +430,13 @@ def test_style_sheets_that_come_last_do_not_keep_the_room_shut(place: Place) -> 
 
     person.route(re.compile(r"/\d+\.css$"), after_the_scripts)
     assert place.windows.room(f"{place.server.url}/review/start?list=assisted", person).shown()
+
+
+def test_a_picture_without_a_size_draws_no_boxes(place: Place) -> None:
+    room = place.open()
+    room.page.evaluate(_WITHOUT_A_SIZE)
+    assert place.windows.complaints() == []
+    assert room.shown()[0].box is not None  # as before, in a picture that is seen again
 
 
 def test_nothing_is_fetched_from_elsewhere(place: Place) -> None:

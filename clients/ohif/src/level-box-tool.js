@@ -21,6 +21,7 @@ export function registerLevelBoxTool() {
       const drawBoxes = /** @type {any} */ (this.renderAnnotation);
       const nearEdge = /** @type {any} */ (this.isPointNearTool);
       this.renderAnnotation = (/** @type {any} */ enabled, /** @type {any} */ drawing) => {
+        if (!isLaidOut(enabled.viewport)) return false;
         const drawn = drawBoxes(enabled, drawing);
         const { element } = enabled.viewport;
         const known = annotations.state.getAnnotations(this.getToolName(), element) ?? [];
@@ -59,6 +60,9 @@ export function registerLevelBoxTool() {
   }
   addTool(LevelBoxTool);
 }
+
+/** False while the page is being laid out anew: a viewport without a size knows no place on the screen. */
+const isLaidOut = (/** @type {any} */ viewport) => viewport.worldToCanvas(viewport.getCamera().focalPoint).every(Number.isFinite);
 
 /** The name, in front of the box at half its height, where it covers no bone. */
 function nameBeside(/** @type {any} */ viewport, /** @type {any} */ drawing, /** @type {any} */ one) {
