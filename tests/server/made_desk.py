@@ -188,6 +188,13 @@ def desk(folder: Path, patient: str = TRAIN, protocol: ProtocolConfig = SINGLE) 
     return Desk(project, patient, files, protocol)
 
 
+def add_study(at: Desk, folder: Path, patient: str) -> str:
+    """One more study in the project, which the models have read too; its UID."""
+    write_study(folder, patient)
+    _read_project(at.project.home, folder, patient).engine.dispose()
+    return study_uid(patient)
+
+
 def mirrored_desk(folder: Path, patient: str = TRAIN) -> Desk:
     """As :func:`desk`, of pictures whose columns run from back to front."""
     files = write_study(folder / "pictures", patient)

@@ -13,7 +13,7 @@ import pytest
 from dicom.made_reports import changed, groups, items, without
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from server.made_desk import DOUBLE, Desk, box_of, desk
+from server.made_desk import DOUBLE, Desk, add_study, box_of, desk
 from server.studies import study_uid
 
 from spine_fracture.anatomy import Diagnosis, Level
@@ -463,6 +463,33 @@ def test_a_defect_of_ours_on_one_report_does_not_stop_the_rows_after_it(
     _receiver(one).look()
     assert standing(one) == {Level.L1: Diagnosis.MALIGNANT}
     assert [row.state for row in one.received()] == [ArrivalState.UNMATCHED, ArrivalState.TAKEN]
+
+
+@dataclass(frozen=True)
+class StuckShelf(FolderShelf):
+    """One that cannot give the files of ``study`` now."""
+
+    study: str
+
+    def fetch(self, report: ReceivedReport) -> bytes:
+        if report.study_uid == self.study:
+            raise RemoteError("The archive answered with HTTP 500.")
+        return super().fetch(report)
+
+
+def test_a_report_that_cannot_be_fetched_does_not_hold_up_those_of_other_studies(
+    one: Desk, tmp_path: Path
+) -> None:
+    stuck = add_study(one, tmp_path / "more", "phantom-000003")
+    with one.project.transaction() as session:
+        session.add(_announced("2.25.1", "2.25.2", stuck, "reader-7"))
+    _stored_by_us(one, one.foreign(L1))
+    receiver = _receiver(one)
+    receiver.shelf = StuckShelf(one.reports_folder, stuck)
+    with pytest.raises(RemoteError, match="HTTP 500"):  # so that it is tried again later
+        receiver.look()
+    assert standing(one) == {Level.L1: Diagnosis.MALIGNANT}
+    assert [row.state for row in one.received()] == [ArrivalState.ARRIVED, ArrivalState.TAKEN]
 
 
 class SilentChanges(Changes):

@@ -126,8 +126,8 @@ def reader_of(found: FoundReport, home: Path) -> str:
     return FOREIGN + pseudonym(home, "observer of a report", who).removeprefix("patient-")[:_LETTERS]
 
 
-def to_look_at(session: Session) -> tuple[int, ...]:
-    """Rows that can be looked at now, because the models have read their study, and those given up on."""
+def to_look_at(session: Session) -> tuple[ReceivedReport, ...]:
+    """Those that can be looked at now, because the models have read their study, and those given up on."""
     has_levels = (
         select(StudyLevel.id)
         .join(Study)
@@ -135,7 +135,7 @@ def to_look_at(session: Session) -> tuple[int, ...]:
         .correlate(ReceivedReport)
     ).exists()
     unknown = and_(ReceivedReport.state == ArrivalState.UNMATCHED, ReceivedReport.reason == UNKNOWN_STUDY)
-    query = select(ReceivedReport.id).where(
+    query = select(ReceivedReport).where(
         or_(ReceivedReport.state == ArrivalState.ARRIVED, unknown), has_levels
     )
     return tuple(session.scalars(query.order_by(ReceivedReport.id)))

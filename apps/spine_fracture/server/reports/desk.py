@@ -17,7 +17,7 @@ from spine_fracture.cohort.project import Project
 from spine_fracture.cohort.protocol import ProtocolConfig
 from spine_fracture.cohort.reports import ArrivalState, FeedPosition, ReceivedReport, Report, ReportState
 from spine_fracture.dicom.sr.reading import read_report
-from spine_fracture.errors import ConflictError, NotFoundError, SpineFractureError
+from spine_fracture.errors import ConflictError, NotFoundError, RemoteError, SpineFractureError
 from spine_fracture.server.companion import Companion
 from spine_fracture.server.reports import arrivals
 from spine_fracture.server.reports.arrivals import ArchiveShelf, FolderShelf, Shelf
@@ -127,10 +127,26 @@ class Receiver:
                 done = self._follow()
         finally:
             # What readers stored through us is known without the feed.
-            with self.project.session() as session:
-                rows = arrivals.to_look_at(session)
-            for row_id in rows:
-                self._take(row_id)
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Take in what came before and was left for later.
+
+        One report that cannot be fetched now holds up those after it on its own study, which may take its
+        place, and no others.
+        """
+        with self.project.session() as session:
+            rows = arrivals.to_look_at(session)
+        held: dict[str, RemoteError] = {}
+        for row in rows:
+            if row.study_uid in held or self._companion.closing.is_set():
+                continue
+            try:
+                self._take(row)
+            except RemoteError as error:
+                held[row.study_uid] = error
+        for error in held.values():
+            raise error
 
     def _follow(self) -> bool:
         """One page of the feed; whether it was the last one for now."""
@@ -185,17 +201,15 @@ class Receiver:
         if row_id is not None:
             self.intake.give_up(row_id, why)
 
-    def _take(self, row_id: int) -> None:
-        with self.project.session() as session:
-            row = session.get_one(ReceivedReport, row_id)
-        with self._giving_up(row_id):
+    def _take(self, row: ReceivedReport) -> None:
+        with self._giving_up(row.id):
             try:
                 data = self.shelf.fetch(row)
             except NotFoundError:
                 if arrivals.waited_too_long(row):
-                    self.intake.give_up(row_id, _NEVER_CAME)
+                    self.intake.give_up(row.id, _NEVER_CAME)
                 return
-            self.intake.take(row_id, data)
+            self.intake.take(row.id, data)
 
     @contextmanager
     def _giving_up(self, row_id: int) -> Iterator[None]:
