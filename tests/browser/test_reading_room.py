@@ -19,7 +19,6 @@ from browser.windows import RoomWindow, Windows, amber
 from playwright.sync_api import Route, expect
 from pydicom import dcmread
 
-
 #: What a layout in the making does to a picture, for the time of some frames.
 _WITHOUT_A_SIZE = """async () => {
     const frames = () => new Promise((done) => setTimeout(done, 300));
