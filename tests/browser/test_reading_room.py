@@ -432,7 +432,7 @@ def test_style_sheets_that_come_last_do_not_keep_the_room_shut(place: Place) -> 
 
 
 def test_a_picture_without_a_size_draws_no_boxes(place: Place) -> None:
-    room = place.open()
+    room = place.windows.room(f"{place.server.url}/review/start?list=assisted")
     room.page.evaluate(_WITHOUT_A_SIZE)
     assert place.windows.complaints() == []
     assert room.shown()[0].box is not None  # as before, in a picture that is seen again
