@@ -145,8 +145,8 @@ class Receiver:
                 self._take(row)
             except RemoteError as error:
                 held[row.study_uid] = error
-        for error in held.values():
-            raise error
+        if held:
+            raise next(iter(held.values()))
 
     def _follow(self) -> bool:
         """One page of the feed; whether it was the last one for now."""
