@@ -122,6 +122,21 @@ def test_the_larger_class_is_down_sampled() -> None:
     assert kept.patients == again != other
 
 
+def test_no_patient_is_left_out_while_others_have_two_pictures() -> None:
+    # Twelve hemangiomas: one patient with nine slices, three with one; four metastases to be as many as.
+    patients = ("many",) * 9 + ("p1", "p2", "p3") + ("sick",) * 4
+    pictures = SlicePictures(
+        np.arange(16, dtype=np.uint8).reshape(16, 1, 1, 1),
+        np.zeros((16, 1, 2), np.float32),
+        np.array([False] * 12 + [True] * 4),
+        patients,
+    )
+    for seed in range(20):
+        kept = down_sampled(pictures, np.random.default_rng(seed))
+        assert sorted(kept.patients[:4]) == ["many", "p1", "p2", "p3"]
+        assert kept.patients[4:] == ("sick",) * 4
+
+
 def test_a_bundle_of_another_family_is_refused(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes((trained / "weights.safetensors").read_bytes())
     other = read_manifest(trained).model_copy(update={"family": "yeh2022"})

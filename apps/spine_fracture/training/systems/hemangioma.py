@@ -1,16 +1,19 @@
 """The family of the hemangioma study: one small network a sequence and tumour, hemangioma or metastasis.
 
 The paper draws one picture set, down-samples the larger class once and splits the pictures 60 to 40. Here the
-larger class of the training pictures is down-sampled once too, and who teaches and who judges is the
-cohort's split by patient.
+larger class of the training pictures is down-sampled once too, evenly over its patients, and who teaches and
+who judges is the cohort's split by patient.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from spine_fracture.anatomy import Diagnosis
@@ -24,7 +27,7 @@ from spine_fracture.classification.hemangioma import (
 )
 from spine_fracture.classification.hemangioma import FAMILY as NAME
 from spine_fracture.evaluation.answers import METASTASIS_OR_HEMANGIOMA, Part, Question
-from spine_fracture.imaging import Sequence
+from spine_fracture.imaging import Sequence as MrSequence
 from spine_fracture.training.cohorts.cases import answers_of, case_of
 from spine_fracture.training.cohorts.study_cache import LevelLabel, StudyCache
 from spine_fracture.training.learning.schedule import Schedule
@@ -54,7 +57,7 @@ class HemangiomaTraining(SystemConfig):
     answerable: ClassVar[tuple[Question, ...]] = (METASTASIS_OR_HEMANGIOMA,)
 
     schedule: Schedule = _SCHEDULE
-    sequence: OneSequence = Sequence.T1
+    sequence: OneSequence = MrSequence.T1
     tumour: Tumour = "all"
     network: RegionConfig = RegionConfig()
 
@@ -94,10 +97,23 @@ def region_task(config: HemangiomaTraining, cohort: Path, seed: int) -> SliceTas
 
 
 def down_sampled(pictures: SlicePictures, rng: np.random.Generator) -> SlicePictures:
-    """As many of either class, those of the larger one drawn at random."""
+    """As many of either class. Of the larger one each patient gives one at random, then each who has more a
+    second, and so on: patients who show a lesion on many slices go short before any patient is left out.
+    """
     sides = [np.flatnonzero(pictures.positive), np.flatnonzero(~pictures.positive)]
     count = min(len(side) for side in sides)
-    return pictures.only(np.sort(np.concatenate([rng.permutation(side)[:count] for side in sides])))
+    kept = [_evenly(rng.permutation(side), pictures.patients)[:count] for side in sides]
+    return pictures.only(np.sort(np.concatenate(kept)))
+
+
+def _evenly(index: npt.NDArray[np.intp], patients: Sequence[str]) -> npt.NDArray[np.intp]:
+    """``index`` (n,) with the first picture of each of the ``patients`` before any second one."""
+    seen = Counter[str]()
+    turns = np.zeros(len(index), dtype=int)
+    for place, at in enumerate(index):
+        turns[place] = seen[patients[at]]
+        seen[patients[at]] += 1
+    return index[np.argsort(turns, kind="stable")]
 
 
 def train(config: HemangiomaTraining, cohort: Path, out: Path, seed: int, tell: Tell) -> Trained:
